@@ -1,0 +1,179 @@
+/**
+ * The narrow interface between the two threads. The frame thread (front) owns
+ * journal, overlay and caches and calls this; the archive thread (engine) owns
+ * scores, packs, index, tree, roots and the blob store and implements it. In
+ * one process without threads the front calls the engine directly; across
+ * threads a proxy carries the same calls as messages.
+ *
+ * Everything in a request or result can be structured-cloned. Blocks are never
+ * in a message: they lie in slots of the shared `BlockPool`.
+ *
+ * @module
+ */
+
+/** Which state of which volume to open. */
+export interface ViewRequest {
+  /** The volume's name; absent when `root` names the state. */
+  readonly volume?: string;
+  /** A snapshot of that volume, opened read-only. */
+  readonly snapshot?: string;
+  /** A root hash, 64 hexadecimal digits, opened read-only. */
+  readonly root?: string;
+  /** Make the volume with this many blocks if it does not exist. */
+  readonly createBlockCount?: number;
+}
+
+/** An open state of a volume. */
+export interface ViewDescription {
+  /** Handle for later calls. */
+  readonly view: number;
+  /** The volume's id, 32 hexadecimal digits. */
+  readonly volumeId: string;
+  /** The volume's name. */
+  readonly volume: string;
+  /** Set when a snapshot was opened. */
+  readonly snapshot?: string;
+  /** True for everything but the head of a volume. */
+  readonly readOnly: boolean;
+  /** Size in blocks of 4096 bytes. */
+  readonly blockCount: number;
+  /** Sequence of the root that the view stands on. */
+  readonly sequence: number;
+  /** Hash of that root record, 64 hexadecimal digits. */
+  readonly rootHash: string;
+  /** Id of the state directory that wrote that root, 32 hexadecimal digits. */
+  readonly writerId: string;
+}
+
+/** Blocks to bring into slots. The arrays are of equal length. */
+export interface FetchRequest {
+  /** Which state. */
+  readonly view: number;
+  /** Block numbers. */
+  readonly blocks: Float64Array;
+  /** The slot for each; the engine owns them until it answers. */
+  readonly slots: Uint32Array;
+}
+
+/** What became of one block of a fetch. */
+export const FetchState = {
+  /** The block is all zeros; its slot was not touched. */
+  Zero: 0,
+  /** The slot holds the verified block. */
+  Filled: 1,
+  /** The block cannot be read or does not verify; it was reported. */
+  Damaged: 2,
+} as const;
+
+/** Answer to a fetch. */
+export interface FetchResult {
+  /**
+   * The root sequence under which the blocks were resolved. A front that has
+   * since installed a newer root must fetch again: it may already have let go
+   * of the overlay that hid the difference.
+   */
+  readonly sequence: number;
+  /** A `FetchState` for each block of the request. */
+  readonly states: Uint8Array;
+}
+
+/** One volume's part of a frozen generation. The arrays are of equal length. */
+export interface FrozenVolume {
+  /** A writable view. */
+  readonly view: number;
+  /** Block numbers, strictly ascending. */
+  readonly blocks: Float64Array;
+  /** The slot of each; stable until the checkpoint is answered. */
+  readonly slots: Uint32Array;
+  /** Bit `i` set: sector `i` of the slot counts; the others come from below. */
+  readonly masks: Uint8Array;
+}
+
+/** Acknowledged writes that no longer change, to be folded into the archive. */
+export interface FrozenGeneration {
+  /** One entry for each volume with writes. */
+  readonly volumes: readonly FrozenVolume[];
+}
+
+/** The state a volume reached by a checkpoint. */
+export interface NewRoot {
+  /** The view whose head moved. */
+  readonly view: number;
+  /** Its new sequence. */
+  readonly sequence: number;
+  /** Hash of the root record, 64 hexadecimal digits. */
+  readonly rootHash: string;
+}
+
+/** What a checkpoint did. */
+export interface CheckpointResult {
+  /** One entry for each volume of the generation. */
+  readonly roots: readonly NewRoot[];
+  /** Data blocks stored for the first time. */
+  readonly blocksNew: number;
+  /** Data blocks that were in the archive already. */
+  readonly blocksDuplicate: number;
+  /** Blocks that became, or were, all zeros. */
+  readonly blocksZero: number;
+  /** Bytes of all packs written. */
+  readonly packBytes: number;
+  /** Number of packs written. */
+  readonly packCount: number;
+}
+
+/** A named root. */
+export interface SnapshotDescription {
+  /** The volume's name when the snapshot was made. */
+  readonly volume: string;
+  /** The snapshot's name. */
+  readonly name: string;
+  /** When, milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Hash of its root record, 64 hexadecimal digits. */
+  readonly rootHash: string;
+  /** Sequence of that root. */
+  readonly sequence: number;
+  /** Size of the volume in blocks. */
+  readonly blockCount: number;
+}
+
+/** The archive, as the frame thread sees it. */
+export interface ArchivePort {
+  /** The archive's id, 32 hexadecimal digits. */
+  readonly archiveId: string;
+  /** The writer's claim under which this server holds the archive. */
+  readonly epoch: number;
+
+  /**
+   * Opens a state. Rejects with an `ArchiveError` when the volume, snapshot or
+   * root does not exist (and is not to be made), or has another size than
+   * `createBlockCount` asks. Opening a volume's head twice gives one view.
+   */
+  openView(request: ViewRequest): Promise<ViewDescription>;
+
+  /**
+   * Brings blocks into slots, each verified against its score. Retries a store
+   * that does not answer for ever; damage is a state of a block, not a rejection.
+   */
+  fetch(request: FetchRequest): Promise<FetchResult>;
+
+  /**
+   * Folds a generation into the archive and publishes the new roots: packs
+   * durable first, roots second. Called once at a time. Rejects only when the
+   * archive can no longer be written (lost claim); nothing is lost then, since
+   * the journal still has the writes.
+   */
+  checkpoint(generation: FrozenGeneration): Promise<CheckpointResult>;
+
+  /** Names the present root of a volume. Rejects when the name is taken or not allowed. */
+  createSnapshot(view: number, name: string): Promise<SnapshotDescription>;
+
+  /** All snapshots, or those of one volume, oldest first. */
+  listSnapshots(volume?: string): Promise<SnapshotDescription[]>;
+
+  /** Resolves with the reason if this server stops being the archive's writer. */
+  readonly lost: Promise<Error>;
+
+  /** Waits for work under way, then lets go of the claim and the store. */
+  close(): Promise<void>;
+}

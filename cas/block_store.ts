@@ -1,0 +1,102 @@
+/**
+ * What the tree and the checkpoint need of the packs: blocks by score. The
+ * packs implement it over a blob store and the index.
+ *
+ * @module
+ */
+
+/** Bytes of a score: a BLAKE3 hash of 256 bits. */
+export const SCORE_LENGTH = 32;
+
+/**
+ * What a block is. Kinds are separate domains: the score of each is hashed
+ * with a key of its own (data: none), so that a client can never write a data
+ * block that passes for a pointer block or a root record.
+ */
+export const BlockKind = {
+  /** 4096 bytes of a client's disk. */
+  Data: 0,
+  /** Level 1: 128 scores of data blocks. Levels 2 to 7 follow as 2 to 7. */
+  PointerFirst: 1,
+  /** The highest pointer level: 128^7 blocks are 2^61 bytes. */
+  PointerLast: 7,
+  /** A root record, of any length up to 4096 bytes. */
+  Root: 128,
+} as const;
+
+/** Why a block could not be had. */
+export interface BlockDamage {
+  /** The pack it should be in; absent when no pack is known to hold it. */
+  readonly pack?: string;
+  /** What was found, as half a sentence: "its score is …". */
+  readonly reason: string;
+}
+
+/**
+ * Takes one block of a `read`. `block` is borrowed until the call returns and
+ * is undefined when the block is damaged.
+ */
+export type BlockReceiver = (
+  index: number,
+  block: Uint8Array | undefined,
+  damage: BlockDamage | undefined,
+) => void;
+
+/** What one checkpoint wrote. */
+export interface WrittenPacks {
+  /** Names of the packs, in the order written. */
+  readonly packs: readonly string[];
+  /** Bytes of all of them. */
+  readonly byteCount: number;
+}
+
+/** Adds the blocks of one checkpoint. */
+export interface BlockWriter {
+  /**
+   * Stores a block unless it is stored already, in the archive or in this
+   * writer; tells whether it was new. `score` and `block` are copied. Returns
+   * a promise only when packs must first be put to bound the memory.
+   */
+  add(
+    kind: number,
+    score: Uint8Array,
+    block: Uint8Array,
+  ): boolean | Promise<boolean>;
+
+  /** Puts what is left. When it resolves every block is durable and readable. */
+  finish(): Promise<WrittenPacks>;
+}
+
+/** All blocks of an archive, by score. */
+export interface BlockStore {
+  /**
+   * Reads the blocks whose scores stand one after the other in `scores`,
+   * verifying each. `receive` is called once for every one of them, in any
+   * order, before the promise resolves. A block that is missing or wrong is
+   * delivered as damage; a store that does not answer is retried for ever.
+   * `scores` is borrowed until then.
+   */
+  read(
+    kind: number,
+    scores: Uint8Array,
+    receive: BlockReceiver,
+  ): Promise<void>;
+
+  /** Begins to write. One writer at a time. */
+  write(): BlockWriter;
+
+  /** True if this pack's blocks can be found by score. */
+  knowsPack(name: string): boolean;
+
+  /** Makes the blocks of these packs findable, reading their directories. */
+  addPacks(names: readonly string[]): Promise<void>;
+
+  /** Makes the index anew from every pack in the blob store. */
+  rebuild(progress?: (packsDone: number) => void): Promise<void>;
+
+  /** True when no pack is known: a new archive, or a lost index. */
+  readonly empty: boolean;
+
+  /** Lets go of the index's files. */
+  close(): Promise<void>;
+}

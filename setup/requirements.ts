@@ -1,0 +1,73 @@
+/**
+ * What Deepshelf and its tests need from the operating system, and how to see
+ * that it is there.
+ *
+ * A requirement is met by what it brings (a program, a library), not by a
+ * package manager's word, so that a machine that is not Debian, or that has a
+ * program from elsewhere, is served as well.
+ */
+
+/** One thing that comes from an operating system package. */
+export interface Requirement {
+  /** The Debian package that brings it. */
+  readonly debianPackage: string;
+  /**
+   * It is there if any of these is: an absolute path, or the name of a
+   * program on PATH or in one of the system's program folders.
+   */
+  readonly anyOf: readonly string[];
+}
+
+/** What the server itself needs. */
+export const SERVER_REQUIREMENTS: readonly Requirement[] = [
+  {
+    debianPackage: "libpcap0.8",
+    anyOf: [
+      "/usr/lib/x86_64-linux-gnu/libpcap.so.0.8",
+      "/usr/lib/aarch64-linux-gnu/libpcap.so.0.8",
+      "/usr/lib64/libpcap.so.1",
+      "/usr/lib/libpcap.so.1",
+    ],
+  },
+];
+
+/** What the tests need beside it. */
+export const TEST_REQUIREMENTS: readonly Requirement[] = [
+  { debianPackage: "iproute2", anyOf: ["ip"] },
+  { debianPackage: "qemu-system-x86", anyOf: ["qemu-system-x86_64"] },
+  { debianPackage: "busybox-static", anyOf: ["busybox"] },
+  { debianPackage: "kmod", anyOf: ["depmod"] },
+  { debianPackage: "e2fsprogs", anyOf: ["mkfs.ext4"] },
+  { debianPackage: "xfsprogs", anyOf: ["mkfs.xfs"] },
+  { debianPackage: "btrfs-progs", anyOf: ["mkfs.btrfs"] },
+  { debianPackage: "fio", anyOf: ["fio"] },
+  { debianPackage: "vblade", anyOf: ["vblade"] },
+];
+
+const SYSTEM_PROGRAM_FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** The absolute path of a program, or undefined where it is not installed. */
+export function findProgram(name: string): string | undefined {
+  const path = Deno.env.get("PATH") ?? "";
+  const folders = path.split(":").filter((folder) => folder.startsWith("/"));
+  return [...folders, ...SYSTEM_PROGRAM_FOLDERS]
+    .map((folder) => `${folder}/${name}`)
+    .find(isFile);
+}
+
+/** Those of `requirements` that this machine does not meet. */
+export function unmet(requirements: readonly Requirement[]): Requirement[] {
+  return requirements.filter((requirement) =>
+    !requirement.anyOf.some((item) =>
+      item.startsWith("/") ? isFile(item) : findProgram(item) !== undefined
+    )
+  );
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * What `serve` was asked to do, from the command line, a TOML file, or both.
+ *
+ * @module
+ */
+
+import { parse } from "smol-toml";
+import { parseVolumeSize } from "./size.ts";
+import {
+  parseAddress,
+  parseTargetOption,
+  type TargetOption,
+} from "./target_option.ts";
+import { nearestWord, UsageError } from "./usage_error.ts";
+
+/** Everything `serve` needs to know. */
+export interface ServeOptions {
+  /** Names of network interfaces, at least one. */
+  readonly interfaces: readonly string[];
+  /** URL of the blob store. */
+  readonly store: string;
+  /** Folder of journal, index and caches, where not the default. */
+  readonly state?: string;
+  /** Make what is missing: the archive, volumes with a size. */
+  readonly create: boolean;
+  /** Print events as one JSON object a line. */
+  readonly json: boolean;
+  /** Targets, at least one, each address once. */
+  readonly targets: readonly TargetOption[];
+}
+
+/** What the command line said; undefined where it was silent. */
+export interface ServeFlags {
+  /** `--interface`, repeated. */
+  readonly interface?: readonly string[];
+  /** `--store`. */
+  readonly store?: string;
+  /** `--state`. */
+  readonly state?: string;
+  /** `--create`. */
+  readonly create?: boolean;
+  /** `--json`. */
+  readonly json?: boolean;
+  /** `--target`, repeated. */
+  readonly target?: readonly string[];
+}
+
+const FILE_KEYS = ["interfaces", "store", "state", "create", "json", "target"];
+const TARGET_KEYS = ["address", "volume", "size", "snapshot", "root"];
+
+/**
+ * Joins flags and the text of a configuration file; a flag replaces what the
+ * file says. Throws a `UsageError` that names what is wrong or missing.
+ */
+export function serveOptions(
+  flags: ServeFlags,
+  file?: { readonly path: string; readonly text: string },
+): ServeOptions {
+  const fromFile = file === undefined ? {} : readConfig(file.path, file.text);
+  const targets = flags.target?.map(parseTargetOption) ?? fromFile.targets;
+  const interfaces = flags.interface ?? fromFile.interfaces;
+  const store = flags.store ?? fromFile.store;
+  const state = flags.state ?? fromFile.state;
+  if (store === undefined) {
+    throw new UsageError(
+      "No store: add --store URL, such as --store file:./archive",
+    );
+  }
+  if (interfaces === undefined || interfaces.length === 0) {
+    throw new UsageError(
+      "No interface: add --interface NAME (ip link lists them)",
+    );
+  }
+  if (targets === undefined || targets.length === 0) {
+    throw new UsageError(
+      "No target: add --target SHELF.SLOT=VOLUME, such as --target 1.0=disk",
+    );
+  }
+  refuseRepeated(
+    targets.map(({ shelf, slot }) => `${shelf}.${slot}`),
+    "target",
+  );
+  refuseRepeated(interfaces, "interface");
+  return {
+    interfaces,
+    store,
+    ...(state === undefined ? {} : { state }),
+    create: flags.create ?? fromFile.create ?? false,
+    json: flags.json ?? fromFile.json ?? false,
+    targets,
+  };
+}
+
+type ConfigFile = Partial<Omit<ServeOptions, "targets">> & {
+  readonly targets?: readonly TargetOption[];
+};
+
+/** Reads a configuration file; unknown keys are errors, not ignored wishes. */
+function readConfig(path: string, text: string): ConfigFile {
+  let table: Record<string, unknown>;
+  try {
+    table = parse(text);
+  } catch (error) {
+    throw new UsageError(
+      `Cannot read the configuration ${path}: ${(error as Error).message}`,
+    );
+  }
+  refuseUnknownKeys(path, table, FILE_KEYS);
+  const where = (key: string): string => `"${key}" in ${path}`;
+  const { interfaces, store, state, create, json, target } = table;
+  return {
+    ...(interfaces === undefined ? {} : {
+      interfaces: asArray(interfaces, where("interfaces")).map((name) =>
+        asString(name, where("interfaces"))
+      ),
+    }),
+    ...(store === undefined ? {} : { store: asString(store, where("store")) }),
+    ...(state === undefined ? {} : { state: asString(state, where("state")) }),
+    ...(create === undefined
+      ? {}
+      : { create: asBoolean(create, where("create")) }),
+    ...(json === undefined ? {} : { json: asBoolean(json, where("json")) }),
+    ...(target === undefined ? {} : {
+      targets: asArray(target, where("target")).map((entry) =>
+        readTarget(path, entry)
+      ),
+    }),
+  };
+}
+
+function readTarget(path: string, entry: unknown): TargetOption {
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
+    throw new UsageError(
+      `"target" in ${path} must be tables: write [[target]]`,
+    );
+  }
+  const table = entry as Record<string, unknown>;
+  refuseUnknownKeys(path, table, TARGET_KEYS);
+  const text = (key: string): string | undefined =>
+    table[key] === undefined
+      ? undefined
+      : asString(table[key], `"${key}" of a target in ${path}`);
+  const address = text("address");
+  const volume = text("volume");
+  const size = text("size");
+  const snapshot = text("snapshot");
+  const root = text("root");
+  if (
+    address === undefined || (volume === undefined) === (root === undefined)
+  ) {
+    throw new UsageError(
+      `A target in ${path} needs "address" and either "volume" or "root"`,
+    );
+  }
+  if (size !== undefined && (snapshot !== undefined || root !== undefined)) {
+    throw new UsageError(
+      `Target ${address} in ${path}: only a volume's head can have a "size"`,
+    );
+  }
+  if (root !== undefined && !/^[0-9a-fA-F]{64}$/.test(root)) {
+    throw new UsageError(
+      `Target ${address} in ${path}: "root" is 64 hexadecimal digits`,
+    );
+  }
+  return {
+    ...parseAddress(address),
+    ...(volume === undefined ? {} : { volume }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(root === undefined ? {} : { root: root.toLowerCase() }),
+    ...(size === undefined ? {} : { sizeBytes: parseVolumeSize(size) }),
+  };
+}
+
+function refuseUnknownKeys(
+  path: string,
+  table: Record<string, unknown>,
+  known: readonly string[],
+): void {
+  for (const key of Object.keys(table)) {
+    if (known.includes(key)) continue;
+    const nearest = nearestWord(key, known);
+    const hint = nearest === undefined
+      ? `known are ${known.join(", ")}`
+      : `did you mean "${nearest}"?`;
+    throw new UsageError(`Unknown key "${key}" in ${path}: ${hint}`);
+  }
+}
+
+function refuseRepeated(names: readonly string[], what: string): void {
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) {
+    throw new UsageError(
+      `The ${what} ${repeated} is given twice: give it once`,
+    );
+  }
+}
+
+function asString(value: unknown, where: string): string {
+  if (typeof value !== "string") {
+    throw new UsageError(`${where} must be a string`);
+  }
+  return value;
+}
+
+function asBoolean(value: unknown, where: string): boolean {
+  if (typeof value !== "boolean") {
+    throw new UsageError(`${where} must be true or false`);
+  }
+  return value;
+}
+
+function asArray(value: unknown, where: string): unknown[] {
+  if (!Array.isArray(value)) throw new UsageError(`${where} must be an array`);
+  return value;
+}

@@ -1,0 +1,159 @@
+/**
+ * The state folder: everything a server keeps on the local disk.
+ *
+ * ```
+ * state.json     whose folder this is: state id, archive id
+ * lock           held while a server uses the folder
+ * journal/       acknowledged writes not yet in the archive: NOT a cache
+ * index/         where each score is stored: a cache
+ * heads.json     newest roots seen: a cache
+ * control.sock   how commands reach the server
+ * ```
+ *
+ * @module
+ */
+
+import { UsageError } from "./usage_error.ts";
+
+/** An open state folder, held by this process alone. */
+export interface StateFolder {
+  /** Absolute path. */
+  readonly path: string;
+  /** Random id of this folder, 32 hexadecimal digits: the writer's id in roots. */
+  readonly stateId: string;
+  /** Folder of the journal. */
+  readonly journalPath: string;
+  /** Folder of the index. */
+  readonly indexPath: string;
+  /** File of the newest roots seen. */
+  readonly headsPath: string;
+  /** Binds the folder to an archive; throws a `UsageError` if it belongs to another. */
+  bind(archiveId: string): void;
+  /** Lets go of it. */
+  close(): void;
+}
+
+interface StateFile {
+  stateId: string;
+  archiveId?: string;
+}
+
+/**
+ * The state folder for a store's URL: `--state` where given, `local/` inside a
+ * `file:` store, none for `memory:`. Other stores need `--state`.
+ */
+export function stateFolderPath(
+  storePath: string | undefined,
+  storeUrl: string,
+  state: string | undefined,
+): string | undefined {
+  if (state !== undefined) return absolute(state);
+  if (storePath !== undefined) return `${storePath}/local`;
+  if (storeUrl.startsWith("memory:")) return undefined;
+  throw new UsageError(
+    `The store ${storeUrl} is not a folder, so the journal needs a place of its own: add --state DIR`,
+  );
+}
+
+/**
+ * Opens the folder, making it if it is missing. Throws a `UsageError` when
+ * another process uses it.
+ */
+export function openStateFolder(
+  path: string,
+  randomBytes: (length: number) => Uint8Array,
+): StateFolder {
+  Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+  const lock = Deno.openSync(`${path}/lock`, { write: true, create: true });
+  if (!lock.tryLockSync(true)) {
+    lock.close();
+    throw new UsageError(
+      `The state folder ${path} is in use by another server: stop it first, or give this one another --state`,
+    );
+  }
+  try {
+    const journalPath = `${path}/journal`;
+    const indexPath = `${path}/index`;
+    Deno.mkdirSync(journalPath, { recursive: true });
+    Deno.mkdirSync(indexPath, { recursive: true });
+    const file = readStateFile(path) ?? {
+      stateId: toHex(randomBytes(16)),
+    };
+    writeStateFile(path, file);
+    return {
+      path,
+      stateId: file.stateId,
+      journalPath,
+      indexPath,
+      headsPath: `${path}/heads.json`,
+      bind(archiveId: string): void {
+        if (file.archiveId === archiveId) return;
+        if (file.archiveId !== undefined) {
+          throw new UsageError(
+            `The state folder ${path} belongs to archive ${file.archiveId}, not to ${archiveId}: give this archive another --state, or move that folder away if its journal is not needed`,
+          );
+        }
+        file.archiveId = archiveId;
+        writeStateFile(path, file);
+      },
+      close(): void {
+        lock.close();
+      },
+    };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+function readStateFile(path: string): StateFile | undefined {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(`${path}/state.json`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  const file = JSON.parse(text) as Partial<StateFile>;
+  if (!/^[0-9a-f]{32}$/.test(file.stateId ?? "")) {
+    throw new UsageError(
+      `Cannot use ${path}/state.json: it has no state id; restore it, or move the whole folder away if its journal is empty`,
+    );
+  }
+  return file as StateFile;
+}
+
+/** Replaces the file so that after a power cut the old or the new one is there. */
+function writeStateFile(path: string, file: StateFile): void {
+  const temporary = `${path}/state.json.new`;
+  const handle = Deno.openSync(temporary, {
+    write: true,
+    create: true,
+    truncate: true,
+  });
+  try {
+    handle.writeSync(
+      new TextEncoder().encode(`${JSON.stringify(file, null, 2)}\n`),
+    );
+    handle.syncSync();
+  } finally {
+    handle.close();
+  }
+  Deno.renameSync(temporary, `${path}/state.json`);
+  const folder = Deno.openSync(path);
+  try {
+    folder.syncSync();
+  } finally {
+    folder.close();
+  }
+}
+
+/** Bytes as lower-case hexadecimal digits. */
+function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+}

@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { parseCommandLine } from "../../cli/command_line.ts";
+import { formatSize, parseVolumeSize } from "../../cli/size.ts";
+import { serveOptions } from "../../cli/serve_options.ts";
+import { addressWarnings, parseTargetOption } from "../../cli/target_option.ts";
+import { nearestWord, UsageError } from "../../cli/usage_error.ts";
+
+const HASH = "0123456789abcdef".repeat(4);
+
+Deno.test("parseVolumeSize() reads binary units and plain bytes", () => {
+  for (
+    const [text, bytes] of [
+      ["4096", 4096],
+      ["4KiB", 4096],
+      ["1.5GiB", 1610612736],
+      ["64GiB", 64 * 2 ** 30],
+      ["2tib", 2 ** 41],
+      ["64PiB", 2 ** 56],
+    ] as const
+  ) assert.equal(parseVolumeSize(text), bytes, text);
+});
+
+Deno.test("parseVolumeSize() refuses what is no size of a volume", () => {
+  for (
+    const text of ["", "GiB", "1000", "0", "64GB", "-1GiB", "1e9", "256PiB"]
+  ) assert.throws(() => parseVolumeSize(text), UsageError, text);
+});
+
+Deno.test("formatSize() keeps sizes readable", () => {
+  assert.equal(formatSize(512), "512B");
+  assert.equal(formatSize(64 * 2 ** 30), "64GiB");
+  assert.equal(formatSize(1610612736), "1.5GiB");
+});
+
+Deno.test("parseTargetOption() reads every form of a target", () => {
+  assert.deepEqual(parseTargetOption("1.0=disk"), {
+    shelf: 1,
+    slot: 0,
+    volume: "disk",
+  });
+  assert.deepEqual(parseTargetOption("65534.254=disk:1GiB"), {
+    shelf: 65534,
+    slot: 254,
+    volume: "disk",
+    sizeBytes: 2 ** 30,
+  });
+  assert.deepEqual(parseTargetOption("1.1=disk@monday"), {
+    shelf: 1,
+    slot: 1,
+    volume: "disk",
+    snapshot: "monday",
+  });
+  assert.deepEqual(parseTargetOption(`1.2=root:${HASH.toUpperCase()}`), {
+    shelf: 1,
+    slot: 2,
+    root: HASH,
+  });
+});
+
+Deno.test("parseTargetOption() refuses broken targets and reserved addresses", () => {
+  for (
+    const text of [
+      "disk",
+      "1=disk",
+      "1.0=",
+      "65535.0=disk",
+      "1.255=disk",
+      "1.0=disk@a:1GiB",
+      "1.0=disk:1GiB@a",
+      "1.0=disk:",
+      "a.b=disk",
+    ]
+  ) assert.throws(() => parseTargetOption(text), UsageError, text);
+});
+
+Deno.test("addressWarnings() names addresses that Linux may ignore", () => {
+  assert.deepEqual(addressWarnings(1, 0), []);
+  assert.equal(addressWarnings(0xfff, 0).length, 1);
+  assert.equal(addressWarnings(1, 16).length, 1);
+});
+
+Deno.test("parseCommandLine() reads serve with repeated options", () => {
+  const command = parseCommandLine([
+    "serve",
+    "--interface",
+    "eth0",
+    "--interface=eth1",
+    "--store",
+    "file:./a",
+    "--target",
+    "1.0=disk:1GiB",
+    "--create",
+    "--json",
+  ]);
+  assert.ok(command.verb === "serve");
+  assert.deepEqual(serveOptions(command.flags), {
+    interfaces: ["eth0", "eth1"],
+    store: "file:./a",
+    create: true,
+    json: true,
+    targets: [{ shelf: 1, slot: 0, volume: "disk", sizeBytes: 2 ** 30 }],
+  });
+});
+
+Deno.test("parseCommandLine() reads the snapshot commands and start", () => {
+  assert.deepEqual(
+    parseCommandLine([
+      "snapshot",
+      "create",
+      "disk",
+      "monday",
+      "--store",
+      "file:a",
+    ]),
+    {
+      verb: "snapshot create",
+      store: "file:a",
+      json: false,
+      volume: "disk",
+      name: "monday",
+    },
+  );
+  assert.deepEqual(
+    parseCommandLine(["snapshot", "list", "--store", "file:a", "--json"]),
+    { verb: "snapshot list", store: "file:a", json: true },
+  );
+  assert.deepEqual(parseCommandLine(["start"]), {
+    verb: "start",
+    interface: "lo",
+  });
+  assert.deepEqual(parseCommandLine(["start", "--", "eth1"]), {
+    verb: "start",
+    interface: "eth1",
+  });
+});
+
+Deno.test("parseCommandLine() says what was probably meant", () => {
+  for (
+    const [args, hint] of [
+      [["serv"], /did you mean serve/],
+      [["serve", "--targt", "1.0=a"], /did you mean --target/],
+      [["snapshot", "lst", "--store", "a"], /did you mean list/],
+      [["snapshot", "list"], /--store/],
+      [["snapshot", "create", "disk", "--store", "a"], /VOLUME NAME/],
+      [["start", "eth0", "eth1"], /eth1/],
+      [["serve", "--store"], /store/],
+    ] as const
+  ) {
+    assert.throws(
+      () => parseCommandLine(args),
+      (error) => error instanceof UsageError && hint.test(error.message),
+      args.join(" "),
+    );
+  }
+});
+
+Deno.test("serveOptions() names the option that is missing or repeated", () => {
+  const flags = {
+    interface: ["eth0"],
+    store: "memory:",
+    target: ["1.0=disk"],
+  };
+  const cases = [
+    [{ ...flags, interface: [] }, /--interface/],
+    [{ interface: ["eth0"], target: ["1.0=disk"] }, /--store/],
+    [{ ...flags, target: [] }, /--target/],
+    [{ ...flags, target: ["1.0=a", "1.0=b"] }, /1\.0 is given twice/],
+    [{ ...flags, interface: ["eth0", "eth0"] }, /eth0 is given twice/],
+  ] as const;
+  for (const [wrong, hint] of cases) {
+    assert.throws(
+      () => serveOptions(wrong),
+      (error) => error instanceof UsageError && hint.test(error.message),
+    );
+  }
+});
+
+const CONFIG = `
+store = "file:/srv/archive"
+state = "/var/lib/deepshelf"
+interfaces = ["eth1"]
+
+[[target]]
+address = "1.0"
+volume = "disk"
+size = "64GiB"
+
+[[target]]
+address = "1.1"
+volume = "disk"
+snapshot = "monday"
+`;
+
+Deno.test("serveOptions() reads a file, and flags replace what it says", () => {
+  const file = { path: "deepshelf.toml", text: CONFIG };
+  assert.deepEqual(serveOptions({}, file), {
+    interfaces: ["eth1"],
+    store: "file:/srv/archive",
+    state: "/var/lib/deepshelf",
+    create: false,
+    json: false,
+    targets: [
+      { shelf: 1, slot: 0, volume: "disk", sizeBytes: 64 * 2 ** 30 },
+      { shelf: 1, slot: 1, volume: "disk", snapshot: "monday" },
+    ],
+  });
+  const replaced = serveOptions({ interface: ["lo"], json: true }, file);
+  assert.deepEqual(replaced.interfaces, ["lo"]);
+  assert.equal(replaced.json, true);
+});
+
+Deno.test("serveOptions() refuses a file with unknown keys or wrong types", () => {
+  for (
+    const [text, hint] of [
+      [CONFIG.replace("interfaces", "interface"), /did you mean "interfaces"/],
+      [CONFIG.replace("snapshot", "snapsot"), /did you mean "snapshot"/],
+      [CONFIG.replace('"64GiB"', "64"), /must be a string/],
+      [CONFIG.replace('address = "1.1"', ""), /needs "address"/],
+      ["store = ", /Cannot read the configuration/],
+      [`${CONFIG}size = "1GiB"\n`, /only a volume's head/],
+    ] as const
+  ) {
+    assert.throws(
+      () => serveOptions({}, { path: "deepshelf.toml", text }),
+      (error) => error instanceof UsageError && hint.test(error.message),
+      text,
+    );
+  }
+});
+
+Deno.test("nearestWord() gives up on words that resemble nothing", () => {
+  assert.equal(nearestWord("sotre", ["store", "state"]), "store");
+  assert.equal(nearestWord("xyzzy", ["store", "state"]), undefined);
+});

@@ -105,10 +105,28 @@ export interface NewRoot {
   readonly rootHash: string;
 }
 
+/**
+ * Blocks of a generation that could not be folded, because what they have to be
+ * merged with is damaged: the base block under a partial write, or a pointer
+ * block above it. The archive keeps their old, damaged state (a guess would be
+ * wrong data, and dropping them a lost write), so the front keeps their sectors,
+ * in overlay and journal, and hands them in again with the next generation. A
+ * block folds as soon as its base heals or all of its sectors are written; one
+ * below a damaged pointer, when all blocks below that pointer are.
+ */
+export interface DeferredBlocks {
+  /** The view of the volume. */
+  readonly view: number;
+  /** Block numbers, strictly ascending. */
+  readonly blocks: Float64Array;
+}
+
 /** What a checkpoint did. */
 export interface CheckpointResult {
   /** One entry for each volume of the generation. */
   readonly roots: readonly NewRoot[];
+  /** Blocks that the front must keep; absent when all were folded. */
+  readonly deferred?: readonly DeferredBlocks[];
   /** Data blocks stored for the first time. */
   readonly blocksNew: number;
   /** Data blocks that were in the archive already. */

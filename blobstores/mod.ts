@@ -6,5 +6,10 @@
  */
 
 export * from "./blob_store.ts";
+export * from "./file_store.ts";
+export * from "./file_system.ts";
+export * from "./file_url.ts";
 export * from "./memory_store.ts";
 export * from "./operation.ts";
+export * from "./plugin.ts";
+export * from "./system_disk.ts";

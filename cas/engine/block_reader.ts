@@ -1,0 +1,107 @@
+/**
+ * Reads of the `BlockStore`, with a last resort before a block counts as lost.
+ *
+ * A pack is normally made known through the root record that names it. A pack
+ * that was put before a crash, but named by no root, can still hold the only
+ * copy of a block that a later checkpoint took for stored. A machine whose index
+ * never saw it finds it here: by listing `packs/` once, when a score is missing.
+ *
+ * @module
+ */
+
+import type { BlobStore } from "../../blobstores/blob_store.ts";
+import {
+  type BlockDamage,
+  type BlockReceiver,
+  type BlockStore,
+  SCORE_LENGTH,
+} from "../block_store.ts";
+import type { EventSink } from "../events.ts";
+import { scoreAt } from "./bytes.ts";
+import type { Retry } from "./retry.ts";
+
+const PACK_KEY_PREFIX = "packs/";
+
+/** What a `BlockReader` reads through. */
+export interface BlockReaderOptions {
+  /** The blocks. */
+  readonly blocks: BlockStore;
+  /** Where the packs are listed. */
+  readonly store: BlobStore;
+  /** Makes the listing survive a store that is away. */
+  readonly retry: Retry;
+  /** Told when the search starts and what it found. */
+  readonly onEvent: EventSink;
+}
+
+/** Verified reads of blocks by score. */
+export class BlockReader {
+  readonly #options: BlockReaderOptions;
+  #search: Promise<number> | undefined;
+
+  /** Reads through the given store. */
+  constructor(options: BlockReaderOptions) {
+    this.#options = options;
+  }
+
+  /** As `BlockStore.read`. */
+  async read(
+    kind: number,
+    scores: Uint8Array,
+    receive: BlockReceiver,
+  ): Promise<void> {
+    const { blocks } = this.#options;
+    const missing = new Map<number, BlockDamage>();
+    await blocks.read(kind, scores, (index, block, damage) => {
+      if (damage !== undefined && damage.pack === undefined) {
+        missing.set(index, damage);
+      } else receive(index, block, damage);
+    });
+    if (missing.size === 0) return;
+    this.#search ??= this.#addUnknownPacks();
+    if (await this.#search === 0) {
+      for (const [index, damage] of missing) receive(index, undefined, damage);
+      return;
+    }
+    const indexes = [...missing.keys()];
+    const again = new Uint8Array(indexes.length * SCORE_LENGTH);
+    indexes.forEach((index, place) =>
+      again.set(scoreAt(scores, index), place * SCORE_LENGTH)
+    );
+    await blocks.read(
+      kind,
+      again,
+      (place, block, damage) => receive(indexes[place]!, block, damage),
+    );
+  }
+
+  /** Adds the packs in the store that the index does not know; how many. */
+  async #addUnknownPacks(): Promise<number> {
+    const { blocks, store, retry, onEvent } = this.#options;
+    onEvent({
+      event: "pack-search",
+      severity: "strange",
+      message:
+        `A block is in no known pack: looking for unknown packs in ${store.display}`,
+    });
+    const names = await retry.run(
+      `list packs in ${store.display}`,
+      async () => {
+        const unknown: string[] = [];
+        for await (const { key } of store.list(PACK_KEY_PREFIX)) {
+          const name = key.slice(key.lastIndexOf("/") + 1);
+          if (!blocks.knowsPack(name)) unknown.push(name);
+        }
+        return unknown;
+      },
+    );
+    if (names.length > 0) await blocks.addPacks(names);
+    onEvent({
+      event: "pack-search-done",
+      severity: "info",
+      message: `Found ${names.length} unknown packs in ${store.display}`,
+      packCount: names.length,
+    });
+    return names.length;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Small operations on scores and blocks.
+ *
+ * @module
+ */
+
+import { SCORE_LENGTH } from "../block_store.ts";
+
+const HEX: readonly string[] = Array.from(
+  { length: 256 },
+  (_, value) => value.toString(16).padStart(2, "0"),
+);
+
+/** Lower-case hexadecimal digits of `bytes`. */
+export function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const value of bytes) text += HEX[value];
+  return text;
+}
+
+/** The bytes of lower-case hexadecimal digits; throws a RangeError for anything else. */
+export function fromHex(text: string): Uint8Array<ArrayBuffer> {
+  if (!/^(?:[0-9a-f]{2})*$/.test(text)) {
+    throw new RangeError(`Cannot read "${text}" as hexadecimal digits`);
+  }
+  const bytes = new Uint8Array(text.length / 2);
+  for (let index = 0; index < bytes.length; index++) {
+    bytes[index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
+  }
+  return bytes;
+}
+
+/** True when `length` bytes from `offset` are zero. */
+export function isZero(
+  bytes: Uint8Array,
+  offset = 0,
+  length: number = bytes.length - offset,
+): boolean {
+  const end = offset + length;
+  for (let index = offset; index < end; index++) {
+    if (bytes[index] !== 0) return false;
+  }
+  return true;
+}
+
+/** True when both have the same bytes. */
+export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index++) {
+    if (left[index] !== right[index]) return false;
+  }
+  return true;
+}
+
+/** The `index`-th of scores that lie one after the other: a view, not a copy. */
+export function scoreAt<Buffer extends ArrayBufferLike>(
+  scores: Uint8Array<Buffer>,
+  index: number,
+): Uint8Array<Buffer> {
+  return scores.subarray(index * SCORE_LENGTH, (index + 1) * SCORE_LENGTH);
+}
+
+/** True when the `index`-th score is null: everything below it is zeros. */
+export function isNullAt(scores: Uint8Array, index: number): boolean {
+  return isZero(scores, index * SCORE_LENGTH, SCORE_LENGTH);
+}

@@ -1,0 +1,133 @@
+/**
+ * A blob store that is away is waited for; one that refuses is reported to a
+ * person and tried again. Nothing acknowledged is given up because of a store.
+ *
+ * @module
+ */
+
+import { blobErrorCode } from "../../blobstores/blob_store.ts";
+import { ArchiveError } from "../errors.ts";
+import type { EventSeverity, EventSink } from "../events.ts";
+import type { EngineClock } from "./clock.ts";
+
+const DELAY_FIRST_MS = 100;
+const DELAY_MAX_MS = 30_000;
+
+/** Answers of a store: trying again gives the same. */
+const ANSWERS: ReadonlySet<string> = new Set([
+  "NotFound",
+  "AlreadyExists",
+  "RangeNotSatisfiable",
+  "InvalidKey",
+  "InvalidConfig",
+  "Unsupported",
+  "Corrupt",
+  "Cancelled",
+]);
+
+/** Conditions that a store reports as temporary. */
+const TEMPORARY: ReadonlySet<string> = new Set([
+  "RateLimited",
+  "Timeout",
+  "Unavailable",
+]);
+
+/** What a `Retry` works with. */
+export interface RetryOptions {
+  /** Waits. */
+  readonly clock: EngineClock;
+  /** Told of every failure, and of the success after failures. */
+  readonly onEvent: EventSink;
+  /** Aborted when nobody waits for an outcome any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs operations of a blob store until they give an answer. */
+export class Retry {
+  readonly #options: RetryOptions;
+  #failFast = true;
+
+  /** Until `persist` is called, only failures that are temporary are retried. */
+  constructor(options: RetryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * From now on retry everything that is not an answer, for ever: writes have
+   * been acknowledged. Before, somebody waits at a prompt for what is wrong.
+   */
+  persist(): void {
+    this.#failFast = false;
+  }
+
+  /**
+   * Runs `operation`; `what` completes "Cannot …" in messages. Rejects with the
+   * store's error when that is an answer, and with `Closed` after the abort.
+   */
+  async run<Result>(
+    what: string,
+    operation: () => Promise<Result>,
+  ): Promise<Result> {
+    const { clock, onEvent, signal } = this.#options;
+    for (let attempt = 0;; attempt++) {
+      try {
+        const result = await operation();
+        if (attempt > 0) {
+          onEvent({
+            event: "store-recovered",
+            severity: "info",
+            message: `The blob store answers again: ${what}`,
+            attempts: attempt + 1,
+          });
+        }
+        return result;
+      } catch (error) {
+        const code = blobErrorCode(error);
+        const temporary = isTemporary(error, code);
+        if (ANSWERS.has(code) || (this.#failFast && !temporary)) throw error;
+        const delayMs = delayAfter(attempt, error);
+        onEvent({
+          event: "store-failed",
+          severity: severityOf(code, temporary),
+          message: `Cannot ${what}: ${describe(error)}; trying again in ${
+            delayMs / 1000
+          } s`,
+          code,
+          delayMs,
+        });
+        await clock.sleep(delayMs, signal);
+        if (signal.aborted) {
+          throw new ArchiveError(
+            "Closed",
+            `Cannot ${what}: the archive was closed while waiting for the blob store`,
+            { cause: error },
+          );
+        }
+      }
+    }
+  }
+}
+
+function isTemporary(error: unknown, code: string): boolean {
+  const told = (error as { retryable?: unknown } | null)?.retryable;
+  return told === true || TEMPORARY.has(code);
+}
+
+/** An unknown failure may pass by itself; a refusal needs a person. */
+function severityOf(code: string, temporary: boolean): EventSeverity {
+  if (temporary) return "expected";
+  return code === "Unknown" ? "strange" : "admin";
+}
+
+function delayAfter(attempt: number, error: unknown): number {
+  const asked = (error as { retryAfterMs?: unknown } | null)?.retryAfterMs;
+  const own = Math.min(
+    DELAY_MAX_MS,
+    DELAY_FIRST_MS * 2 ** Math.min(attempt, 16),
+  );
+  return typeof asked === "number" ? Math.max(asked, own) : own;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

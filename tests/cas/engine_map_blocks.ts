@@ -1,0 +1,131 @@
+/**
+ * A `BlockStore` over a Map, with the damage a test asks for: what the engine's
+ * tests use in place of packs.
+ *
+ * @module
+ */
+
+import type { BlobStore } from "../../blobstores/blob_store.ts";
+import {
+  type BlockReceiver,
+  type BlockStore,
+  type BlockWriter,
+  SCORE_LENGTH,
+  type WrittenPacks,
+} from "../../cas/block_store.ts";
+import { fromHex, scoreAt, toHex } from "../../cas/engine/bytes.ts";
+import type { Hasher } from "../../cas/score.ts";
+
+/**
+ * Each pack is a blob of JSON lines `kind score block`, put by `finish`; what is
+ * known lives in `known`, as an index would keep it.
+ */
+export class MapBlocks implements BlockStore {
+  readonly known: Map<string, { block: Uint8Array; pack: string }> = new Map();
+  readonly packs: Set<string> = new Set();
+  /** `kind:score` of blocks that are to be read as damaged. */
+  readonly damaged: Set<string> = new Set();
+  /** Blocks asked for, in the order asked. */
+  readonly reads: string[] = [];
+  rebuilds = 0;
+  closed = false;
+  readonly #store: BlobStore;
+  readonly #hasher: Hasher;
+
+  constructor(store: BlobStore, hasher: Hasher) {
+    this.#store = store;
+    this.#hasher = hasher;
+  }
+
+  get empty(): boolean {
+    return this.packs.size === 0;
+  }
+
+  async read(
+    kind: number,
+    scores: Uint8Array,
+    receive: BlockReceiver,
+  ): Promise<void> {
+    const count = scores.length / SCORE_LENGTH;
+    const keys = Array.from(
+      { length: count },
+      (_, index) => `${kind}:${toHex(scoreAt(scores, index))}`,
+    );
+    await Promise.resolve();
+    for (let index = count - 1; index >= 0; index--) {
+      const key = keys[index]!;
+      this.reads.push(key);
+      const entry = this.known.get(key);
+      if (entry === undefined) {
+        receive(index, undefined, { reason: "no pack is known to hold it" });
+      } else if (this.damaged.has(key)) {
+        const reason = "its score is another";
+        receive(index, undefined, { pack: entry.pack, reason });
+      } else receive(index, entry.block, undefined);
+    }
+  }
+
+  write(): BlockWriter {
+    const added = new Map<string, Uint8Array>();
+    return {
+      add: (kind, score, block): boolean => {
+        const key = `${kind}:${toHex(score)}`;
+        const known = this.known.has(key) && !this.damaged.has(key);
+        if (known || added.has(key)) return false;
+        added.set(key, block.slice());
+        return true;
+      },
+      finish: () => this.#put(added),
+    };
+  }
+
+  async #put(added: Map<string, Uint8Array>): Promise<WrittenPacks> {
+    if (added.size === 0) return { packs: [], byteCount: 0 };
+    const lines = [...added].map(([key, block]) => `${key} ${toHex(block)}`);
+    const body = new TextEncoder().encode(lines.join("\n"));
+    const name = toHex(this.#hasher.hash(body));
+    await this.#store.put(packKey(name), body);
+    this.#learn(name, lines);
+    return { packs: [name], byteCount: body.length };
+  }
+
+  #learn(pack: string, lines: readonly string[]): void {
+    this.packs.add(pack);
+    for (const line of lines) {
+      const [key, hex] = line.split(" ") as [string, string];
+      this.known.set(key, { block: fromHex(hex), pack });
+      this.damaged.delete(key);
+    }
+  }
+
+  knowsPack(name: string): boolean {
+    return this.packs.has(name);
+  }
+
+  async addPacks(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const body = await this.#store.get(packKey(name));
+      this.#learn(name, new TextDecoder().decode(body).split("\n"));
+    }
+  }
+
+  async rebuild(progress?: (packsDone: number) => void): Promise<void> {
+    this.rebuilds++;
+    this.packs.clear();
+    this.known.clear();
+    for await (const { key } of this.#store.list("packs/")) {
+      await this.addPacks([key.slice(key.lastIndexOf("/") + 1)]);
+      progress?.(this.packs.size);
+    }
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+}
+
+/** The key of a pack's blob. */
+export function packKey(name: string): string {
+  return `packs/${name.slice(0, 2)}/${name}`;
+}

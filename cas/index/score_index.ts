@@ -1,0 +1,94 @@
+/**
+ * The index: from a score to the pack that holds its block. It is a cache:
+ * everything in it comes from the directories of the packs.
+ *
+ * An index may have forgotten packs, newest first. It never claims to know a
+ * pack while it lacks one of that pack's entries, and it never takes damaged
+ * bytes of its own for an answer: it throws `IndexDamagedError` instead.
+ *
+ * @module
+ */
+
+/** Where a stored block lies. One object serves many calls of `get`. */
+export interface BlockLocation {
+  /** Number of the pack within this index. */
+  pack: number;
+  /** First byte within the pack. */
+  offset: number;
+  /** How many bytes. */
+  length: number;
+  /** A `Codec`. */
+  codec: number;
+  /** The block did not verify when it was last read. */
+  suspect: boolean;
+}
+
+/** What an index takes from a pack: `count` entries, in parallel arrays. */
+export interface IndexEntries {
+  /** How many. */
+  readonly count: number;
+  /** 32 bytes each. */
+  readonly scores: Uint8Array;
+  /** First byte within the pack. */
+  readonly offsets: Uint32Array;
+  /** Stored bytes, 1 to 4096. */
+  readonly lengths: Uint16Array;
+  /** A `Codec` each. */
+  readonly codecs: Uint8Array;
+}
+
+/** From scores to locations. Synchronous: it belongs to the archive thread. */
+export interface ScoreIndex {
+  /** How many packs are known; their numbers are less than this. */
+  readonly packCount: number;
+
+  /**
+   * Finds the score at `offset` of `scores` and fills `location`; false where
+   * there is none. Throws `IndexDamagedError`.
+   */
+  get(scores: Uint8Array, offset: number, location: BlockLocation): boolean;
+
+  /**
+   * Adds a durable pack and its entries at once. An entry replaces an older
+   * one of the same score. A pack may be added again.
+   */
+  addPack(name: string, entries: IndexEntries): void;
+
+  /** Marks the location of a score: still to be read from, not to be relied on. */
+  suspect(scores: Uint8Array, offset: number): void;
+
+  /** True if every entry of this pack is here. */
+  knowsPack(name: string): boolean;
+
+  /** The name of a pack by its number, 64 hexadecimal digits. */
+  packName(pack: number): string;
+
+  /**
+   * Forgets everything, and stays forgotten in the eyes of a later process
+   * until `endRebuild`: half an index must not pass for a whole one.
+   */
+  beginRebuild(): void;
+
+  /** Every pack has been added. */
+  endRebuild(): void;
+
+  /** Makes what is known durable. */
+  flush(): void;
+
+  /** Flushes and lets go of files. */
+  close(): void;
+}
+
+/** The index's own bytes are wrong: it must be rebuilt from the packs. */
+export class IndexDamagedError extends Error {
+  /** Makes an error; `message` names the file and what was found. */
+  constructor(message: string, options: { readonly cause?: unknown } = {}) {
+    super(message, options);
+    this.name = "IndexDamagedError";
+  }
+}
+
+/** A location to pass to `get`. */
+export function emptyLocation(): BlockLocation {
+  return { pack: 0, offset: 0, length: 0, codec: 0, suspect: false };
+}

@@ -1,0 +1,148 @@
+/**
+ * Reads the directory of a pack in the blob store. A pack whose directory does
+ * not verify is salvaged: those entries count whose blocks verify.
+ *
+ * @module
+ */
+
+import type { EventSink } from "../events.ts";
+import { type Hasher, isBlockKind } from "../score.ts";
+import type { BlockVerifier } from "./block_verifier.ts";
+import {
+  decodeDirectory,
+  decodeEntry,
+  decodeTrailer,
+  directoryOf,
+  ENTRY_LENGTH,
+  HEADER_LENGTH,
+  isPlausible,
+  type PackDirectory,
+  type PackEntry,
+  TRAILER_LENGTH,
+} from "./pack_format.ts";
+import { PackFault, type PackFile, type PackFiles } from "./pack_files.ts";
+
+/** Read at first: the directory of most packs of 16 MiB, with its trailer. */
+const TAIL_BYTES = 256 * 1024;
+
+/** What a loader works with. */
+export interface DirectoryLoaderOptions {
+  /** The pack files. */
+  readonly files: PackFiles;
+  /** Computes checksums. */
+  readonly hasher: Hasher;
+  /** Decodes and verifies, for salvage. */
+  readonly verifier: BlockVerifier;
+  /** Takes `pack-missing` and `pack-salvaged`. */
+  readonly onEvent: EventSink;
+}
+
+/** Loads directories. */
+export class DirectoryLoader {
+  readonly #options: DirectoryLoaderOptions;
+
+  /** Makes a loader. */
+  constructor(options: DirectoryLoaderOptions) {
+    this.#options = options;
+  }
+
+  /** The directory of the pack of that name; undefined, after a `pack-missing` event, when there is none. */
+  async loadByName(name: string): Promise<PackDirectory | undefined> {
+    const size = await this.#options.files.size(name);
+    if (size === undefined) return this.#missing(name, "there is no such blob");
+    return await this.load({ name, size });
+  }
+
+  /** The directory of a pack. */
+  async load(file: PackFile): Promise<PackDirectory | undefined> {
+    const directory = await this.#loadTail(file);
+    if (typeof directory !== "string") return directory;
+    const bytes = await this.#options.files.readAll(file.name);
+    if (bytes instanceof PackFault) {
+      return this.#missing(file.name, bytes.reason);
+    }
+    const salvaged = salvageDirectory(bytes, this.#options.verifier);
+    this.#options.onEvent({
+      event: "pack-salvaged",
+      severity: "corrupt",
+      message: `Pack ${file.name} is damaged: ${directory}; ` +
+        `${salvaged.count} of its blocks were saved`,
+      pack: file.name,
+      reason: directory,
+      blocksSaved: salvaged.count,
+    });
+    return salvaged;
+  }
+
+  /** By trailer and directory alone; as a string, what is wrong with them. */
+  async #loadTail(file: PackFile): Promise<PackDirectory | string> {
+    const { files, hasher } = this.#options;
+    const { name, size } = file;
+    if (size < HEADER_LENGTH + TRAILER_LENGTH) return `it has ${size} bytes`;
+    const tailLength = Math.min(size, TAIL_BYTES);
+    const tail = await files.read(name, size - tailLength, tailLength);
+    if (tail instanceof PackFault) return tail.reason;
+    const trailer = decodeTrailer(tail, size);
+    if (typeof trailer === "string") return trailer;
+    const length = size - trailer.directoryOffset;
+    const bytes = length <= tailLength
+      ? tail.subarray(tailLength - length)
+      : await files.read(name, trailer.directoryOffset, length);
+    if (bytes instanceof PackFault) return bytes.reason;
+    return decodeDirectory(bytes, trailer, hasher.hash);
+  }
+
+  #missing(name: string, reason: string): undefined {
+    this.#options.onEvent({
+      event: "pack-missing",
+      severity: "corrupt",
+      message: `Pack ${name} cannot be read: ${reason}; its blocks are lost ` +
+        `unless another pack holds them`,
+      pack: name,
+      reason,
+    });
+    return undefined;
+  }
+}
+
+/**
+ * What can be saved of the directory of a damaged pack file. Entries are
+ * sought backwards from where the directory should end, and, when none is
+ * there, from every other end: a file may have been cut off.
+ */
+export function salvageDirectory(
+  file: Uint8Array,
+  verifier: BlockVerifier,
+): PackDirectory {
+  for (let cut = 0; cut < ENTRY_LENGTH; cut++) {
+    const entries = salvageBackwards(file, {
+      end: file.length - TRAILER_LENGTH - cut,
+      verifier,
+    });
+    if (entries.length > 0) return directoryOf(entries);
+  }
+  return directoryOf([]);
+}
+
+function salvageBackwards(
+  file: Uint8Array,
+  from: { readonly end: number; readonly verifier: BlockVerifier },
+): PackEntry[] {
+  const saved: PackEntry[] = [];
+  let blocksEnd = HEADER_LENGTH;
+  for (
+    let at = from.end - ENTRY_LENGTH;
+    at >= blocksEnd;
+    at -= ENTRY_LENGTH
+  ) {
+    const entry = decodeEntry(file, at);
+    if (!isBlockKind(entry.kind) || !isPlausible(entry, at)) continue;
+    const { kind, codec, score, offset, length } = entry;
+    const stored = file.subarray(offset, offset + length);
+    const found = from.verifier.verify({ kind, codec, stored, score });
+    if (typeof found === "string") continue;
+    saved.push(entry);
+    blocksEnd = Math.max(blocksEnd, offset + length);
+  }
+  return saved.reverse();
+}

@@ -1,0 +1,38 @@
+/**
+ * Opens the packs of an archive.
+ *
+ * @module
+ */
+
+import type { BlobStore } from "../../blobstores/blob_store.ts";
+import type { BlockStore } from "../block_store.ts";
+import type { Lz4 } from "../codec/lz4.ts";
+import type { EventSink } from "../events.ts";
+import type { ScoreIndex } from "../index/score_index.ts";
+import type { Hasher } from "../score.ts";
+import { PackStore } from "./pack_store.ts";
+
+/** What packs need from outside. */
+export interface PackOptions {
+  /** Where the packs are; not closed by the packs. */
+  readonly store: BlobStore;
+  /** Where blocks are found by score; closed with the packs. */
+  readonly index: ScoreIndex;
+  /** Computes scores and pack names. */
+  readonly hasher: Hasher;
+  /** Compresses and decompresses blocks. */
+  readonly lz4: Lz4;
+  /** Takes what is worth a log line. */
+  readonly onEvent: EventSink;
+  /** Waits, before an operation of the store is tried again. */
+  readonly sleep: (timeMs: number) => Promise<void>;
+  /** Most bytes of a pack file: 16 MiB when absent. */
+  readonly packBytesMax?: number;
+  /** Most packs held in memory by a writer while they are put: 3 when absent. */
+  readonly packsInFlightMax?: number;
+}
+
+/** All blocks of an archive, over a blob store and an index. */
+export function openPacks(options: PackOptions): BlockStore {
+  return new PackStore(options);
+}

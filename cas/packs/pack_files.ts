@@ -1,0 +1,196 @@
+/**
+ * Pack files in a blob store: their keys, and operations that are retried
+ * until the store has answered about the file.
+ *
+ * @module
+ */
+
+import {
+  type BlobDescription,
+  blobErrorCode,
+  type BlobStore,
+} from "../../blobstores/blob_store.ts";
+import type { EventSink } from "../events.ts";
+import { Limiter } from "./limiter.ts";
+import { retrying, type RetryOptions } from "./retry.ts";
+
+const PREFIX = "packs/";
+const KEY = /^packs\/([0-9a-f]{2})\/(\1[0-9a-f]{62})$/;
+
+/** The key of a pack: `packs/<first two digits>/<name>`. */
+export function packKey(name: string): string {
+  return `${PREFIX}${name.slice(0, 2)}/${name}`;
+}
+
+/** The name of the pack under a key; undefined when it is not a pack's key. */
+export function packNameOf(key: string): string | undefined {
+  return KEY.exec(key)?.[2];
+}
+
+/** A pack in a listing. */
+export interface PackFile {
+  /** Its name, 64 hexadecimal digits. */
+  readonly name: string;
+  /** Its length in bytes. */
+  readonly size: number;
+}
+
+/** Why bytes of a pack could not be had, as half a sentence. */
+export class PackFault {
+  /** "the pack is missing". */
+  readonly reason: string;
+
+  /** Makes a fault. */
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
+
+/** What pack files need from outside. */
+export interface PackFilesOptions {
+  /** Where they are. */
+  readonly store: BlobStore;
+  /** Takes the retries. */
+  readonly onEvent: EventSink;
+  /** Waits between attempts. */
+  readonly sleep: (timeMs: number) => Promise<void>;
+}
+
+/** The pack files of an archive. */
+export class PackFiles {
+  /** Operations at once that the store takes well. */
+  readonly concurrencyMax: number;
+  readonly #store: BlobStore;
+  readonly #limiter: Limiter;
+  readonly #closing = new AbortController();
+  readonly #retry: RetryOptions;
+
+  /** Opens nothing: every call goes to the store. */
+  constructor(options: PackFilesOptions) {
+    this.#store = options.store;
+    this.concurrencyMax = Math.max(1, this.#store.capabilities.concurrencyMax);
+    this.#limiter = new Limiter(this.concurrencyMax);
+    this.#retry = {
+      onEvent: options.onEvent,
+      sleep: options.sleep,
+      signal: this.#closing.signal,
+    };
+  }
+
+  /** Stores a pack; false, changing nothing, when there is a blob of its name. */
+  async put(name: string, bytes: Uint8Array): Promise<boolean> {
+    const key = packKey(name);
+    const exclusive = this.#store.capabilities.createExclusive;
+    if (!exclusive && await this.size(name) !== undefined) return false;
+    const signal = this.#closing.signal;
+    try {
+      await this.#call(
+        `put "${key}"`,
+        () => this.#store.put(key, bytes, { ifAbsent: exclusive, signal }),
+      );
+      return true;
+    } catch (error) {
+      if (blobErrorCode(error) === "AlreadyExists") return false;
+      throw error;
+    }
+  }
+
+  /** Exactly `length` bytes at `offset` of a pack, or why they cannot be had. */
+  async read(
+    name: string,
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array | PackFault> {
+    const range = { offset, length };
+    const bytes = await this.#get(name, range);
+    if (bytes instanceof PackFault || bytes.length === length) return bytes;
+    return new PackFault(
+      `the store returned ${bytes.length} bytes where ${length} were asked`,
+    );
+  }
+
+  /** The whole of a pack, or why it cannot be had. */
+  readAll(name: string): Promise<Uint8Array | PackFault> {
+    return this.#get(name);
+  }
+
+  /** The length of a pack; undefined when it is missing. */
+  async size(name: string): Promise<number | undefined> {
+    const key = packKey(name);
+    const signal = this.#closing.signal;
+    const found = await this.#call(
+      `head "${key}"`,
+      () => this.#store.head(key, { signal }),
+    );
+    return found?.size;
+  }
+
+  /** All packs, by name. Blobs with other keys are passed over. */
+  async *list(): AsyncGenerator<PackFile, void, undefined> {
+    const action = `list "${PREFIX}" in ${this.#store.display}`;
+    let listing = this.#listAfter("");
+    let last = "";
+    try {
+      for (;;) {
+        const step = await retrying(action, async () => {
+          try {
+            return await listing.next();
+          } catch (error) {
+            listing = this.#listAfter(last);
+            throw error;
+          }
+        }, this.#retry);
+        if (step.done === true) return;
+        last = step.value.key;
+        const name = packNameOf(last);
+        if (name !== undefined) yield { name, size: step.value.size };
+      }
+    } finally {
+      await listing.return?.();
+    }
+  }
+
+  /** Ends all retries: operations under way reject. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async #get(
+    name: string,
+    range?: { readonly offset: number; readonly length: number },
+  ): Promise<Uint8Array | PackFault> {
+    const key = packKey(name);
+    const signal = this.#closing.signal;
+    const options = range === undefined ? { signal } : { signal, range };
+    try {
+      return await this.#call(
+        `get "${key}"`,
+        () => this.#store.get(key, options),
+      );
+    } catch (error) {
+      const code = blobErrorCode(error);
+      if (code === "NotFound") return new PackFault("the pack is missing");
+      if (code === "RangeNotSatisfiable") {
+        return new PackFault("the pack ends before");
+      }
+      if (code === "Corrupt") {
+        return new PackFault(`the store says: ${(error as Error).message}`);
+      }
+      throw error;
+    }
+  }
+
+  #call<T>(action: string, operation: () => Promise<T>): Promise<T> {
+    return retrying(
+      `${action} in ${this.#store.display}`,
+      () => this.#limiter.run(operation),
+      this.#retry,
+    );
+  }
+
+  #listAfter(startAfter: string): AsyncIterator<BlobDescription> {
+    const signal = this.#closing.signal;
+    const options = startAfter === "" ? { signal } : { signal, startAfter };
+    return this.#store.list(PREFIX, options)[Symbol.asyncIterator]();
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Reads blocks by score: index, ranged gets, decompression, verification.
+ *
+ * Invariants: nothing unverified is delivered; every block of a request is
+ * delivered exactly once; what is wrong with one block concerns no other. A
+ * block that does not verify becomes suspect in the index, so that a writer
+ * stores it again, and is read from the new place as soon as there is one.
+ *
+ * @module
+ */
+
+import { type BlockReceiver, SCORE_LENGTH } from "../block_store.ts";
+import {
+  type BlockLocation,
+  emptyLocation,
+  type ScoreIndex,
+} from "../index/score_index.ts";
+import type { BlockVerifier } from "./block_verifier.ts";
+import { PackFault, type PackFiles } from "./pack_files.ts";
+import {
+  type PlannedRange,
+  planRanges,
+  rangeOfOne,
+  type WantedBlock,
+} from "./read_plan.ts";
+
+/** What a reader works with. */
+export interface PackReaderOptions {
+  /** The pack files. */
+  readonly files: PackFiles;
+  /** Where blocks lie. */
+  readonly index: ScoreIndex;
+  /** Decodes and verifies. */
+  readonly verifier: BlockVerifier;
+}
+
+/** The scores of a request, all of one kind, and who takes their blocks. */
+interface Request {
+  readonly kind: number;
+  readonly scores: Uint8Array;
+  readonly receive: BlockReceiver;
+}
+
+/** A block that could not be delivered from where it was thought to be. */
+interface FailedBlock {
+  readonly block: WantedBlock;
+  readonly reason: string;
+}
+
+/** Reads blocks from packs. */
+export class PackReader {
+  readonly #files: PackFiles;
+  readonly #index: ScoreIndex;
+  readonly #verifier: BlockVerifier;
+
+  /** Makes a reader. */
+  constructor(options: PackReaderOptions) {
+    this.#files = options.files;
+    this.#index = options.index;
+    this.#verifier = options.verifier;
+  }
+
+  /**
+   * As `BlockStore.read`, but rejects with `IndexDamagedError` where the index
+   * is damaged; some blocks may have been delivered by then.
+   */
+  async read(
+    kind: number,
+    scores: Uint8Array,
+    receive: BlockReceiver,
+  ): Promise<void> {
+    const request = { kind, scores, receive };
+    let wanted = this.#locate(request);
+    while (wanted.length > 0) {
+      const failed = await this.#readAll(request, wanted);
+      wanted = [];
+      for (const failure of failed) {
+        const moved = this.#giveUp(request, failure);
+        if (moved !== undefined) wanted.push(moved);
+      }
+    }
+  }
+
+  /** Looks all scores up; those that no pack holds are delivered as damage. */
+  #locate(request: Request): WantedBlock[] {
+    const wanted: WantedBlock[] = [];
+    const count = request.scores.length / SCORE_LENGTH;
+    for (let index = 0; index < count; index++) {
+      const location = this.#find(request, index);
+      if (location !== undefined) wanted.push({ index, location });
+      else {
+        request.receive(index, undefined, {
+          reason: "no pack is known to hold it",
+        });
+      }
+    }
+    return wanted;
+  }
+
+  /**
+   * Where the failed block lies by now, if that is another place; otherwise
+   * marks it and delivers the damage.
+   */
+  #giveUp(request: Request, failed: FailedBlock): WantedBlock | undefined {
+    const { index, location } = failed.block;
+    const present = this.#find(request, index);
+    if (
+      present !== undefined &&
+      (present.pack !== location.pack || present.offset !== location.offset)
+    ) return { index, location: present };
+    this.#index.suspect(request.scores, index * SCORE_LENGTH);
+    request.receive(index, undefined, {
+      pack: this.#index.packName(location.pack),
+      reason: failed.reason,
+    });
+    return undefined;
+  }
+
+  #find(request: Request, index: number): BlockLocation | undefined {
+    const location = emptyLocation();
+    const at = index * SCORE_LENGTH;
+    return this.#index.get(request.scores, at, location) ? location : undefined;
+  }
+
+  async #readAll(
+    request: Request,
+    wanted: readonly WantedBlock[],
+  ): Promise<FailedBlock[]> {
+    const results = await Promise.all(
+      planRanges(wanted).map((range) => this.#readRange(request, range)),
+    );
+    return results.flat();
+  }
+
+  /** Gets a range, or else each of its blocks alone: a pack may have lost only a part. */
+  async #readRange(
+    request: Request,
+    range: PlannedRange,
+  ): Promise<FailedBlock[]> {
+    const { pack, offset, length, blocks } = range;
+    const name = this.#index.packName(pack);
+    const bytes = await this.#files.read(name, offset, length);
+    if (!(bytes instanceof PackFault)) {
+      return this.#deliver(request, range, bytes);
+    }
+    if (blocks.length === 1) {
+      return [{ block: blocks[0] as WantedBlock, reason: bytes.reason }];
+    }
+    const alone = blocks.map((block) =>
+      this.#readRange(request, rangeOfOne(block))
+    );
+    return (await Promise.all(alone)).flat();
+  }
+
+  #deliver(
+    request: Request,
+    range: PlannedRange,
+    bytes: Uint8Array,
+  ): FailedBlock[] {
+    const { kind, scores, receive } = request;
+    const failed: FailedBlock[] = [];
+    for (const block of range.blocks) {
+      const { offset, length, codec } = block.location;
+      const at = offset - range.offset;
+      const stored = bytes.subarray(at, at + length);
+      const scoreAt = block.index * SCORE_LENGTH;
+      const score = scores.subarray(scoreAt, scoreAt + SCORE_LENGTH);
+      const found = this.#verifier.verify({ kind, codec, stored, score });
+      if (typeof found === "string") failed.push({ block, reason: found });
+      else receive(block.index, found, undefined);
+    }
+    return failed;
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * All blocks of an archive: packs in a blob store, found through an index.
+ *
+ * @module
+ */
+
+import {
+  type BlockReceiver,
+  type BlockStore,
+  type BlockWriter,
+  SCORE_LENGTH,
+} from "../block_store.ts";
+import { ArchiveError } from "../errors.ts";
+import { emptyLocation, IndexDamagedError } from "../index/score_index.ts";
+import { BlockVerifier } from "./block_verifier.ts";
+import { DirectoryLoader } from "./directory_loader.ts";
+import { mapInOrder } from "./map_in_order.ts";
+import type { PackOptions } from "./open_packs.ts";
+import { PackFiles } from "./pack_files.ts";
+import {
+  filterDirectory,
+  PACK_BYTES_MAX,
+  type PackDirectory,
+} from "./pack_format.ts";
+import { PackReader } from "./pack_reader.ts";
+import { PackWriter } from "./pack_writer.ts";
+
+const PACKS_IN_FLIGHT_MAX = 3;
+
+/** A directory that was loaded; undefined where the pack is missing. */
+interface LoadedPack {
+  readonly name: string;
+  readonly directory: PackDirectory | undefined;
+}
+
+/** The `BlockStore` over packs. */
+export class PackStore implements BlockStore {
+  readonly #options: PackOptions;
+  readonly #files: PackFiles;
+  readonly #reader: PackReader;
+  readonly #loader: DirectoryLoader;
+  #rebuilding: Promise<void> | undefined;
+  #indexDamaged = false;
+  #closed = false;
+
+  /** Touches neither store nor index. */
+  constructor(options: PackOptions) {
+    this.#options = options;
+    const { index, hasher, lz4, onEvent } = options;
+    const verifier = new BlockVerifier(hasher, lz4);
+    this.#files = new PackFiles(options);
+    const files = this.#files;
+    this.#reader = new PackReader({ files, index, verifier });
+    this.#loader = new DirectoryLoader({ files, hasher, verifier, onEvent });
+  }
+
+  get empty(): boolean {
+    return this.#options.index.packCount === 0;
+  }
+
+  async read(
+    kind: number,
+    scores: Uint8Array,
+    receive: BlockReceiver,
+  ): Promise<void> {
+    this.#throwIfClosed("read blocks");
+    const count = scores.length / SCORE_LENGTH;
+    if (!Number.isInteger(count)) {
+      throw new RangeError(
+        `Cannot read ${scores.length} bytes of scores: a score has 32`,
+      );
+    }
+    await (this.#indexDamaged ? this.rebuild() : this.#rebuilding);
+    const delivered = new Uint8Array(count);
+    const receiveOnce: BlockReceiver = (index, block, damage) => {
+      if (delivered[index] === 1) return;
+      delivered[index] = 1;
+      receive(index, block, damage);
+    };
+    try {
+      await this.#reader.read(kind, scores, receiveOnce);
+    } catch (error) {
+      if (!(error instanceof IndexDamagedError)) throw error;
+      this.#reportIndexDamage(error);
+      await this.rebuild();
+      await this.#reader.read(kind, scores, receiveOnce);
+    }
+  }
+
+  write(): BlockWriter {
+    this.#throwIfClosed("write blocks");
+    const { index, hasher, lz4 } = this.#options;
+    const inFlight = this.#options.packsInFlightMax ?? PACKS_IN_FLIGHT_MAX;
+    return new PackWriter({
+      files: this.#files,
+      index,
+      hasher,
+      lz4,
+      packBytesMax: this.#options.packBytesMax ?? PACK_BYTES_MAX,
+      packsInFlightMax: Math.min(inFlight, this.#files.concurrencyMax),
+      onIndexDamage: (error) => this.#reportIndexDamage(error),
+    });
+  }
+
+  knowsPack(name: string): boolean {
+    return this.#options.index.knowsPack(name);
+  }
+
+  async addPacks(names: readonly string[]): Promise<void> {
+    this.#throwIfClosed("add packs");
+    const unknown = names.filter((name) => !this.knowsPack(name));
+    const loaded = mapInOrder(
+      unknown,
+      this.#files.concurrencyMax,
+      async (name): Promise<LoadedPack> => ({
+        name,
+        directory: await this.#loader.loadByName(name),
+      }),
+    );
+    for await (const pack of loaded) await this.#addPack(pack);
+    this.#options.index.flush();
+  }
+
+  rebuild(progress?: (packsDone: number) => void): Promise<void> {
+    this.#throwIfClosed("rebuild the index");
+    this.#rebuilding ??= this.#rebuild(progress).finally(() => {
+      this.#rebuilding = undefined;
+    });
+    return this.#rebuilding;
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#files.close();
+      this.#options.index.close();
+    }
+    return Promise.resolve();
+  }
+
+  async #rebuild(progress?: (packsDone: number) => void): Promise<void> {
+    this.#options.index.beginRebuild();
+    const loaded = mapInOrder(
+      this.#files.list(),
+      this.#files.concurrencyMax,
+      async (file): Promise<LoadedPack> => ({
+        name: file.name,
+        directory: await this.#loader.load(file),
+      }),
+    );
+    let packsDone = 0;
+    for await (const pack of loaded) {
+      await this.#addPack(pack);
+      progress?.(++packsDone);
+    }
+    this.#options.index.endRebuild();
+    this.#indexDamaged = false;
+  }
+
+  /**
+   * Enters a loaded pack. Where another pack holds a block already, that one
+   * is read: the new one counts only if the old one is damaged.
+   */
+  async #addPack(pack: LoadedPack): Promise<void> {
+    const { name, directory } = pack;
+    if (directory === undefined || this.knowsPack(name)) return;
+    const held = this.#heldElsewhere(directory);
+    for (const [kind, positions] of held) {
+      const scores = new Uint8Array(positions.length * SCORE_LENGTH);
+      positions.forEach((position, i) =>
+        scores.set(scoreAt(directory, position), i * SCORE_LENGTH)
+      );
+      await this.#reader.read(kind, scores, () => {});
+    }
+    const entries = held.size === 0
+      ? directory
+      : filterDirectory(directory, (i) => !this.#isSound(directory, i));
+    this.#options.index.addPack(name, entries);
+  }
+
+  /** The positions of entries that the index has from other packs, by kind. */
+  #heldElsewhere(directory: PackDirectory): Map<number, number[]> {
+    const held = new Map<number, number[]>();
+    for (let position = 0; position < directory.count; position++) {
+      if (!this.#isSound(directory, position)) continue;
+      const kind = directory.kinds[position] as number;
+      const positions = held.get(kind) ?? [];
+      positions.push(position);
+      held.set(kind, positions);
+    }
+    return held;
+  }
+
+  #isSound(directory: PackDirectory, position: number): boolean {
+    const { index } = this.#options;
+    const location = emptyLocation();
+    return index.get(directory.scores, position * SCORE_LENGTH, location) &&
+      !location.suspect;
+  }
+
+  #reportIndexDamage(error: unknown): void {
+    if (!(error instanceof IndexDamagedError)) throw error;
+    if (this.#indexDamaged) return;
+    this.#indexDamaged = true;
+    this.#options.onEvent({
+      event: "index-damaged",
+      severity: "strange",
+      message: `The index is damaged and is made anew from the packs: ` +
+        error.message,
+      reason: error.message,
+    });
+  }
+
+  #throwIfClosed(action: string): void {
+    if (!this.#closed) return;
+    throw new ArchiveError("Closed", `Cannot ${action}: the archive is closed`);
+  }
+}
+
+function scoreAt(directory: PackDirectory, position: number): Uint8Array {
+  const at = position * SCORE_LENGTH;
+  return directory.scores.subarray(at, at + SCORE_LENGTH);
+}

@@ -1,0 +1,143 @@
+/**
+ * Writes the blocks of one checkpoint into packs.
+ *
+ * Invariants: a block is entered in the index only when the pack that holds it
+ * is durable; a block that the index has, and does not suspect, is not stored
+ * again; no more packs than allowed are in memory.
+ *
+ * @module
+ */
+
+import type { BlockWriter, WrittenPacks } from "../block_store.ts";
+import { BlockCodec } from "../codec/block_codec.ts";
+import type { Lz4 } from "../codec/lz4.ts";
+import { ENTRY_WORDS, EXTENT_WORD, setKey } from "../index/entry.ts";
+import { EntryTable } from "../index/entry_table.ts";
+import { emptyLocation, type ScoreIndex } from "../index/score_index.ts";
+import type { Hasher } from "../score.ts";
+import { PackBuilder, type SealedPack } from "./pack_builder.ts";
+import { PackFault, type PackFiles } from "./pack_files.ts";
+
+/** What a writer works with. */
+export interface PackWriterOptions {
+  /** The pack files. */
+  readonly files: PackFiles;
+  /** Where blocks are. */
+  readonly index: ScoreIndex;
+  /** Names packs. */
+  readonly hasher: Hasher;
+  /** Compresses. */
+  readonly lz4: Lz4;
+  /** Most bytes of a pack. */
+  readonly packBytesMax: number;
+  /** Most packs being put at once. */
+  readonly packsInFlightMax: number;
+  /** Told when a lookup fails because the index is damaged; the block is then stored as new. */
+  readonly onIndexDamage: (error: unknown) => void;
+}
+
+/** A writer of packs: one checkpoint long. */
+export class PackWriter implements BlockWriter {
+  readonly #options: PackWriterOptions;
+  readonly #codec: BlockCodec;
+  /** Keys of the blocks added: the index does not know them yet. */
+  readonly #added = new EntryTable();
+  readonly #entry = new Uint32Array(ENTRY_WORDS);
+  readonly #location = emptyLocation();
+  readonly #idle: PackBuilder[] = [];
+  readonly #inFlight = new Set<Promise<void>>();
+  readonly #names: string[] = [];
+  #open: PackBuilder | undefined;
+  #packCount = 0;
+  #byteCount = 0;
+  #failure: { readonly error: unknown } | undefined;
+
+  /** Makes a writer; memory for packs is taken when they are begun. */
+  constructor(options: PackWriterOptions) {
+    this.#options = options;
+    this.#codec = new BlockCodec(options.lz4);
+  }
+
+  add(
+    kind: number,
+    score: Uint8Array,
+    block: Uint8Array,
+  ): boolean | Promise<boolean> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    setKey(this.#entry, score, 0);
+    if (this.#added.find(this.#entry) >= 0 || this.#isStored(score)) {
+      return false;
+    }
+    this.#entry[EXTENT_WORD] = 1;
+    this.#added.set(this.#entry);
+    this.#open ??= this.#idle.pop() ??
+      new PackBuilder(this.#options.hasher, this.#options.packBytesMax);
+    this.#open.add(kind, score, this.#codec.encode(block));
+    if (!this.#open.full) return true;
+    this.#seal();
+    if (this.#inFlight.size < this.#options.packsInFlightMax) return true;
+    return this.#settleOne().then(() => true);
+  }
+
+  async finish(): Promise<WrittenPacks> {
+    if (this.#open !== undefined) this.#seal();
+    while (this.#inFlight.size > 0) await this.#settleOne();
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return { packs: this.#names, byteCount: this.#byteCount };
+  }
+
+  #isStored(score: Uint8Array): boolean {
+    try {
+      return this.#options.index.get(score, 0, this.#location) &&
+        !this.#location.suspect;
+    } catch (error) {
+      this.#options.onIndexDamage(error);
+      return false;
+    }
+  }
+
+  /** Waits until a pack in flight has settled; rejects when one failed. */
+  async #settleOne(): Promise<void> {
+    await Promise.race(this.#inFlight);
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #seal(): void {
+    const builder = this.#open as PackBuilder;
+    this.#open = undefined;
+    const position = this.#packCount++;
+    const putting = this.#put(builder, position).catch((error: unknown) => {
+      this.#failure ??= { error };
+    }).finally(() => {
+      this.#inFlight.delete(putting);
+      builder.reset();
+      this.#idle.push(builder);
+    });
+    this.#inFlight.add(putting);
+  }
+
+  async #put(builder: PackBuilder, position: number): Promise<void> {
+    const { files, index } = this.#options;
+    for (let variant = 0;; variant++) {
+      const pack = builder.seal(variant);
+      const stored = await files.put(pack.name, pack.bytes) ||
+        await this.#isIntact(pack);
+      if (!stored) continue;
+      index.addPack(pack.name, builder.directory());
+      this.#names[position] = pack.name;
+      this.#byteCount += pack.bytes.length;
+      return;
+    }
+  }
+
+  /**
+   * True if the blob that has the pack's name already is that pack: an attempt
+   * that succeeded unnoticed, or the same blocks stored before. A damaged one
+   * is never overwritten; the pack gets another name.
+   */
+  async #isIntact(pack: SealedPack): Promise<boolean> {
+    const bytes = await this.#options.files.readAll(pack.name);
+    if (bytes instanceof PackFault) return false;
+    return this.#options.hasher.hash(bytes).toHex() === pack.name;
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Which ranges of which packs to get for a set of blocks: neighbours come with
+ * one operation, also across a small gap.
+ *
+ * @module
+ */
+
+import type { BlockLocation } from "../index/score_index.ts";
+
+/** Unwanted bytes worth reading to save an operation. */
+const GAP_BYTES_MAX = 32 * 1024;
+/** Most bytes of one range. */
+const RANGE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** A block to read. */
+export interface WantedBlock {
+  /** Its place in the request. */
+  readonly index: number;
+  /** Where it lies. */
+  readonly location: Readonly<BlockLocation>;
+}
+
+/** Bytes to get with one operation. */
+export interface PlannedRange {
+  /** Number of the pack. */
+  readonly pack: number;
+  /** First byte. */
+  readonly offset: number;
+  /** How many bytes. */
+  readonly length: number;
+  /** The blocks that lie within. */
+  readonly blocks: readonly WantedBlock[];
+}
+
+/** Plans the ranges for `wanted`, in the order of packs and offsets. */
+export function planRanges(wanted: readonly WantedBlock[]): PlannedRange[] {
+  const sorted = [...wanted].sort((left, right) =>
+    left.location.pack - right.location.pack ||
+    left.location.offset - right.location.offset
+  );
+  const ranges: PlannedRange[] = [];
+  let blocks: WantedBlock[] = [];
+  let start = 0;
+  let end = 0;
+  for (const block of sorted) {
+    const { pack, offset, length } = block.location;
+    const joins = blocks[0]?.location.pack === pack &&
+      offset - end <= GAP_BYTES_MAX &&
+      offset + length - start <= RANGE_BYTES_MAX;
+    if (!joins) {
+      if (blocks.length > 0) ranges.push(rangeOf(blocks, start, end));
+      blocks = [];
+      start = offset;
+      end = offset;
+    }
+    blocks.push(block);
+    end = Math.max(end, offset + length);
+  }
+  if (blocks.length > 0) ranges.push(rangeOf(blocks, start, end));
+  return ranges;
+}
+
+/** The range of one block alone. */
+export function rangeOfOne(block: WantedBlock): PlannedRange {
+  const { offset, length } = block.location;
+  return rangeOf([block], offset, offset + length);
+}
+
+function rangeOf(
+  blocks: readonly WantedBlock[],
+  offset: number,
+  end: number,
+): PlannedRange {
+  const pack = (blocks[0] as WantedBlock).location.pack;
+  return { pack, offset, length: end - offset, blocks };
+}

@@ -1,0 +1,54 @@
+/**
+ * The two operations of the engine on small blobs, each retried: read one, and
+ * create one exactly once.
+ *
+ * @module
+ */
+
+import { blobErrorCode } from "../../blobstores/blob_store.ts";
+import { equalBytes } from "./bytes.ts";
+import type { EngineContext } from "./context.ts";
+
+/** Reads a whole blob; undefined where there is none. */
+export async function readBlob(
+  context: EngineContext,
+  key: string,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const { store, retry } = context;
+  try {
+    return await retry.run(
+      `read "${key}" from ${store.display}`,
+      () => store.get(key),
+    );
+  } catch (error) {
+    if (blobErrorCode(error) === "NotFound") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Creates a blob. Gives undefined when it is there now with these bytes (also
+ * when an earlier attempt, whose answer was lost, had put them), and the bytes of
+ * the other blob when the key was taken.
+ */
+export async function createBlob(
+  context: EngineContext,
+  key: string,
+  body: Uint8Array,
+): Promise<Uint8Array | undefined> {
+  const { store, retry } = context;
+  for (;;) {
+    try {
+      await retry.run(
+        `write "${key}" to ${store.display}`,
+        () => store.put(key, body, { ifAbsent: true }),
+      );
+      return undefined;
+    } catch (error) {
+      if (blobErrorCode(error) !== "AlreadyExists") throw error;
+      const existing = await readBlob(context, key);
+      if (existing === undefined) continue;
+      return equalBytes(existing, body) ? undefined : existing;
+    }
+  }
+}

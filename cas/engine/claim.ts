@@ -1,0 +1,223 @@
+/**
+ * The writer's claim: at most one server writes an archive (docs/format.md,
+ * "Epochs").
+ *
+ * Two fences. The store's hold, where it has one, tells a living server from a
+ * dead one. The epoch, a number that only grows, made by create-if-absent,
+ * fences a server that was cut off and comes back: it looks for a newer epoch
+ * before and after it publishes roots, and a newer writer recognises and steps
+ * over what it published in between.
+ *
+ * @module
+ */
+
+import type { StoreHold } from "../../blobstores/blob_store.ts";
+import { ArchiveError } from "../errors.ts";
+import { createBlob, readBlob } from "./blobs.ts";
+import { toHex } from "./bytes.ts";
+import type { EngineContext } from "./context.ts";
+import { EPOCH_PREFIX, epochKey, parseEpochKey } from "./names.ts";
+import {
+  countField,
+  decodeSealedText,
+  encodeSealedText,
+  type SealedFields,
+} from "./sealed_text.ts";
+
+const EPOCH_TYPE = "deepshelf epoch";
+const NONCE_LENGTH = 16;
+
+/** Who claims: any JSON fields that help a person or program to find the server. */
+export type ClaimHolder = Readonly<Record<string, string | number>>;
+
+/** What to claim. */
+export interface ClaimRequest {
+  /** Whose archive. */
+  readonly archiveId: string;
+  /** The claimer's state directory, 32 hexadecimal digits. */
+  readonly stateId: string;
+  /** The claimer, for whoever is refused. */
+  readonly holder: ClaimHolder;
+  /** The newest epoch known, from local state; a wrong one does no harm. */
+  readonly epochHint?: number;
+}
+
+/** A claim that was made, as found in the store. */
+export interface ClaimDescription {
+  /** Its number. */
+  readonly epoch: number;
+  /** When, milliseconds since 1970; absent when its blob is damaged. */
+  readonly timeMs?: number;
+  /** Who; absent when its blob is damaged. */
+  readonly holder?: ClaimHolder;
+}
+
+/** The claim of this server. */
+export class Claim {
+  /** Its number. */
+  readonly epoch: number;
+  /** Resolves with the reason when the claim is known to be lost. */
+  readonly lost: Promise<Error>;
+  readonly #context: EngineContext;
+  readonly #hold: StoreHold | undefined;
+  readonly #resolveLost: (reason: Error) => void;
+
+  /** Made by `takeClaim`. */
+  constructor(context: EngineContext, epoch: number, hold?: StoreHold) {
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.epoch = epoch;
+    this.lost = promise;
+    this.#context = context;
+    this.#hold = hold;
+    this.#resolveLost = resolve;
+  }
+
+  /** Rejects with `LostClaim` when another server has claimed the archive. */
+  async check(): Promise<void> {
+    const { store, retry } = this.#context;
+    const key = epochKey(this.epoch + 1);
+    const newer = await retry.run(
+      `look for "${key}" in ${store.display}`,
+      () => store.head(key),
+    );
+    if (newer !== null) throw await this.lose(this.epoch + 1);
+  }
+
+  /** Notes that the claim is lost to a newer epoch; the error to throw. */
+  async lose(newerEpoch: number): Promise<ArchiveError> {
+    const by = await describeClaim(this.#context, newerEpoch);
+    const error = new ArchiveError(
+      "LostClaim",
+      `This server no longer writes the archive in ${this.#context.store.display}: it was taken over by ${by}`,
+    );
+    this.#resolveLost(error);
+    return error;
+  }
+
+  /** Lets go of the store's hold. */
+  async release(): Promise<void> {
+    await this.#hold?.release();
+  }
+}
+
+/** Claims the archive. Rejects with `Held` when another server has it. */
+export async function takeClaim(
+  context: EngineContext,
+  request: ClaimRequest,
+): Promise<Claim> {
+  const { store, retry, clock, random, hasher } = context;
+  let hold: StoreHold | undefined;
+  if (store.capabilities.hold && store.hold !== undefined) {
+    const taken = await retry.run(`hold ${store.display}`, () => store.hold!());
+    if (taken === null) throw await heldError(context, request.epochHint);
+    hold = taken;
+  }
+  try {
+    const epoch = await newestEpoch(context, request.epochHint) + 1;
+    const body = encodeSealedText({
+      type: EPOCH_TYPE,
+      epoch,
+      archiveId: request.archiveId,
+      stateId: request.stateId,
+      timeMs: clock.nowMs(),
+      nonce: toHex(random(NONCE_LENGTH)),
+      holder: request.holder,
+    }, hasher);
+    const other = await createBlob(context, epochKey(epoch), body);
+    if (other !== undefined) throw await heldError(context, epoch);
+    return new Claim(context, epoch, hold);
+  } catch (error) {
+    await hold?.release();
+    throw error;
+  }
+}
+
+/** The newest claim in the store; undefined when there never was one. */
+export async function readNewestClaim(
+  context: EngineContext,
+  epochHint?: number,
+): Promise<ClaimDescription | undefined> {
+  const epoch = await newestEpoch(context, epochHint);
+  return epoch === 0 ? undefined : await readClaim(context, epoch);
+}
+
+async function readClaim(
+  context: EngineContext,
+  epoch: number,
+): Promise<ClaimDescription> {
+  const bytes = await readBlob(context, epochKey(epoch));
+  const fields = bytes && decodeSealedText(bytes, context.hasher);
+  if (fields === undefined || fields.type !== EPOCH_TYPE) return { epoch };
+  const timeMs = countField(fields, "timeMs");
+  return {
+    epoch,
+    ...(timeMs === undefined ? {} : { timeMs }),
+    holder: holderField(fields),
+  };
+}
+
+function holderField(fields: SealedFields): ClaimHolder {
+  const { holder } = fields;
+  if (typeof holder !== "object" || holder === null) return {};
+  return Object.fromEntries(
+    Object.entries(holder).filter(([, value]) =>
+      typeof value === "string" || typeof value === "number"
+    ),
+  );
+}
+
+async function heldError(
+  context: EngineContext,
+  epochHint: number | undefined,
+): Promise<ArchiveError> {
+  const epoch = await newestEpoch(context, epochHint);
+  const by = await describeClaim(context, epoch);
+  return new ArchiveError(
+    "Held",
+    `Cannot open the archive in ${context.store.display}: it is held by ${by}; stop that server first`,
+  );
+}
+
+/** "the server with host …, pid …, since …", as far as it can be told. */
+async function describeClaim(
+  context: EngineContext,
+  epoch: number,
+): Promise<string> {
+  const claim = epoch === 0 ? undefined : await readClaim(context, epoch);
+  const parts = Object.entries(claim?.holder ?? {}).map(([name, value]) =>
+    `${name} ${value}`
+  );
+  if (claim?.timeMs !== undefined) {
+    parts.push(`since ${new Date(claim.timeMs).toISOString()}`);
+  }
+  const who = parts.length === 0 ? "" : ` (${parts.join(", ")})`;
+  return `another server${who}, epoch ${epoch}`;
+}
+
+/** The number of the newest claim; 0 when there is none. */
+async function newestEpoch(
+  context: EngineContext,
+  hint: number | undefined,
+): Promise<number> {
+  if (hint !== undefined && hint > 0) {
+    const listed = await listEpochs(context, epochKey(hint - 1));
+    if (listed[0] === hint) return listed.at(-1)!;
+  }
+  return (await listEpochs(context)).at(-1) ?? 0;
+}
+
+function listEpochs(
+  context: EngineContext,
+  startAfter?: string,
+): Promise<number[]> {
+  const { store, retry } = context;
+  return retry.run(`list "${EPOCH_PREFIX}" in ${store.display}`, async () => {
+    const epochs: number[] = [];
+    const options = startAfter === undefined ? {} : { startAfter };
+    for await (const { key } of store.list(EPOCH_PREFIX, options)) {
+      const epoch = parseEpochKey(key);
+      if (epoch !== undefined) epochs.push(epoch);
+    }
+    return epochs;
+  });
+}

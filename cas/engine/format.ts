@@ -1,0 +1,80 @@
+/**
+ * The `format` blob: what makes a blob store an archive (docs/format.md,
+ * "Format blob").
+ *
+ * @module
+ */
+
+import { BLOCK_SIZE } from "../block_pool.ts";
+import { ArchiveError } from "../errors.ts";
+import { createBlob, readBlob } from "./blobs.ts";
+import { toHex } from "./bytes.ts";
+import type { EngineContext } from "./context.ts";
+import { FORMAT_KEY } from "./names.ts";
+import {
+  countField,
+  decodeSealedText,
+  encodeSealedText,
+  ID_PATTERN,
+  textField,
+} from "./sealed_text.ts";
+
+/** Version of the archive's format as a whole. */
+export const FORMAT_VERSION = 1;
+
+const FORMAT_TYPE = "deepshelf archive";
+const ID_LENGTH = 16;
+
+/** The archive's id, or undefined when the store holds no archive. Rejects with `Damaged` or `Unsupported`. */
+export async function readFormat(
+  context: EngineContext,
+): Promise<string | undefined> {
+  const bytes = await readBlob(context, FORMAT_KEY);
+  return bytes === undefined ? undefined : decodeFormat(bytes, context);
+}
+
+/** Makes the archive, unless it was made meanwhile; its id. */
+export async function createFormat(context: EngineContext): Promise<string> {
+  const archiveId = toHex(context.random(ID_LENGTH));
+  const body = encodeSealedText({
+    type: FORMAT_TYPE,
+    version: FORMAT_VERSION,
+    archiveId,
+    blockSize: BLOCK_SIZE,
+    hash: "blake3",
+    timeMs: context.clock.nowMs(),
+  }, context.hasher);
+  const existing = await createBlob(context, FORMAT_KEY, body);
+  return existing === undefined ? archiveId : decodeFormat(existing, context);
+}
+
+/** The error for a store without an archive; it names the fix. */
+export function noArchiveError(display: string): ArchiveError {
+  return new ArchiveError(
+    "NoArchive",
+    `There is no archive in ${display}: check the store's URL, or add --create to make a new archive there`,
+  );
+}
+
+function decodeFormat(bytes: Uint8Array, context: EngineContext): string {
+  const where = `blob "${FORMAT_KEY}" in ${context.store.display}`;
+  const fields = decodeSealedText(bytes, context.hasher);
+  const archiveId = fields && textField(fields, "archiveId", ID_PATTERN);
+  if (
+    fields === undefined || archiveId === undefined ||
+    fields.type !== FORMAT_TYPE
+  ) {
+    throw new ArchiveError(
+      "Damaged",
+      `Cannot open the archive: ${where} is damaged; restore it from a copy of the store`,
+    );
+  }
+  const version = countField(fields, "version");
+  if (version !== FORMAT_VERSION || fields.blockSize !== BLOCK_SIZE) {
+    throw new ArchiveError(
+      "Unsupported",
+      `Cannot open the archive: ${where} has version ${version} and block size ${fields.blockSize}, and this program reads version ${FORMAT_VERSION} and block size ${BLOCK_SIZE}; use a newer program`,
+    );
+  }
+  return archiveId;
+}

@@ -1,0 +1,129 @@
+/**
+ * Publishing of roots: the commit point of a checkpoint.
+ *
+ * Order: the root block into the checkpoint's last pack, packs durable, no newer
+ * claim, then the root blobs by create-if-absent, then no newer claim still.
+ *
+ * @module
+ */
+
+import type { BlockWriter, WrittenPacks } from "../block_store.ts";
+import { BlockKind } from "../block_store.ts";
+import { createBlob } from "./blobs.ts";
+import { toHex } from "./bytes.ts";
+import type { Claim } from "./claim.ts";
+import type { EngineContext } from "./context.ts";
+import { rootKey } from "./names.ts";
+import { encodeRoot, hashRoot, type RootRecord } from "./root.ts";
+import {
+  decodeRootBlob,
+  encodeRootBlob,
+  type PublishedRoot,
+} from "./root_blob.ts";
+
+/** What publishing works with. */
+export interface PublishOptions {
+  /** The engine's surroundings. */
+  readonly context: EngineContext;
+  /** The claim that must still stand. */
+  readonly claim: Claim;
+  /** Begins to write another pack, if a root must be made anew. */
+  readonly beginWrite: () => BlockWriter;
+}
+
+/** Roots that were published, and all packs this took. */
+export interface PublishResult extends WrittenPacks {
+  /** One for each record, in their order. */
+  readonly roots: readonly PublishedRoot[];
+}
+
+/**
+ * Finishes `writer`, which has all blocks below these roots, and publishes the
+ * roots. Rejects with `LostClaim` when another server writes the archive.
+ */
+export async function publishRoots(
+  records: readonly RootRecord[],
+  writer: BlockWriter,
+  options: PublishOptions,
+): Promise<PublishResult> {
+  const { claim, context } = options;
+  for (const record of records) await addRoot(record, writer, context);
+  let written = await writer.finish();
+  await claim.check();
+  const roots: PublishedRoot[] = [];
+  for (const record of records) {
+    const published = await publishRoot(record, written, options);
+    roots.push(published.root);
+    written = published.written;
+  }
+  await claim.check();
+  return { roots, ...written };
+}
+
+async function addRoot(
+  record: RootRecord,
+  writer: BlockWriter,
+  context: EngineContext,
+): Promise<void> {
+  const bytes = encodeRoot(record);
+  await writer.add(BlockKind.Root, hashRoot(bytes, context.hasher), bytes);
+}
+
+/** Puts one root, stepping over those of servers that lost their claim. */
+async function publishRoot(
+  wanted: RootRecord,
+  before: WrittenPacks,
+  options: PublishOptions,
+): Promise<{ root: PublishedRoot; written: WrittenPacks }> {
+  const { context, claim, beginWrite } = options;
+  let record = wanted;
+  let written = before;
+  for (;;) {
+    const bytes = encodeRoot(record);
+    const { packs } = written;
+    const blob = encodeRootBlob(bytes, packs, context.hasher);
+    const key = rootKey(record.volumeId, record.sequence);
+    const other = await createBlob(context, key, blob);
+    if (other === undefined) {
+      const hash = toHex(hashRoot(bytes, context.hasher));
+      return { root: { record, hash, packs }, written };
+    }
+    await stepOver(key, other, { context, claim });
+    record = { ...record, sequence: record.sequence + 1 };
+    const writer = beginWrite();
+    await addRoot(record, writer, context);
+    const more = await writer.finish();
+    written = {
+      packs: [...written.packs, ...more.packs],
+      byteCount: written.byteCount + more.byteCount,
+    };
+  }
+}
+
+/** Decides about a root in our place: an older writer's is left aside, a newer one's ends our claim. */
+async function stepOver(
+  key: string,
+  blob: Uint8Array,
+  options: { context: EngineContext; claim: Claim },
+): Promise<void> {
+  const { context, claim } = options;
+  let epoch: number | undefined;
+  try {
+    epoch = decodeRootBlob(blob, context.hasher).record.epoch;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  if (epoch !== undefined && epoch >= claim.epoch) {
+    throw await claim.lose(epoch);
+  }
+  await claim.check();
+  const whose = epoch === undefined ? "is damaged" : `is of epoch ${epoch}`;
+  context.onEvent({
+    event: "root-stepped-over",
+    severity: "strange",
+    message:
+      `The root "${key}" in ${context.store.display} ${whose}, from a server that no longer writes the archive: it is left aside`,
+    key,
+    ...(epoch === undefined ? {} : { epoch }),
+  });
+}

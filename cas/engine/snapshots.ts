@@ -1,0 +1,143 @@
+/**
+ * Snapshots: names for roots (docs/format.md, "Snapshots").
+ *
+ * @module
+ */
+
+import type { SnapshotDescription } from "../archive_port.ts";
+import { ArchiveError } from "../errors.ts";
+import { createBlob, readBlob } from "./blobs.ts";
+import type { EngineContext } from "./context.ts";
+import { checkName, nameKey, NAMES_PREFIX, namesPrefix } from "./names.ts";
+import type { PublishedRoot } from "./root_blob.ts";
+import {
+  countField,
+  decodeSealedText,
+  encodeSealedText,
+  HASH_PATTERN,
+  ID_PATTERN,
+  type SealedFields,
+  textField,
+} from "./sealed_text.ts";
+
+const SNAPSHOT_TYPE = "deepshelf snapshot";
+
+/** A snapshot as stored. */
+export interface StoredSnapshot extends SnapshotDescription {
+  /** The volume's id, 32 hexadecimal digits. */
+  readonly volumeId: string;
+}
+
+/** Names a root. Rejects with `BadName` or `NameTaken`. */
+export async function putSnapshot(
+  context: EngineContext,
+  name: string,
+  root: Pick<PublishedRoot, "record" | "hash">,
+): Promise<SnapshotDescription> {
+  checkName("snapshot", name);
+  const { record, hash } = root;
+  const snapshot: SnapshotDescription = {
+    volume: record.name,
+    name,
+    timeMs: context.clock.nowMs(),
+    rootHash: hash,
+    sequence: record.sequence,
+    blockCount: record.blockCount,
+  };
+  const body = encodeSealedText({
+    type: SNAPSHOT_TYPE,
+    ...snapshot,
+    volumeId: record.volumeId,
+  }, context.hasher);
+  const key = nameKey(record.volumeId, name);
+  const other = await createBlob(context, key, body);
+  if (other === undefined) return snapshot;
+  throw new ArchiveError(
+    "NameTaken",
+    `Cannot create snapshot "${name}" of volume "${record.name}": there is one of that name; choose another name`,
+  );
+}
+
+/** Reads a snapshot. Rejects with `NoSnapshot` or `Damaged`. */
+export async function readSnapshot(
+  context: EngineContext,
+  volume: { readonly id: string; readonly name: string },
+  name: string,
+): Promise<StoredSnapshot> {
+  checkName("snapshot", name);
+  const key = nameKey(volume.id, name);
+  const bytes = await readBlob(context, key);
+  if (bytes === undefined) {
+    throw new ArchiveError(
+      "NoSnapshot",
+      `Volume "${volume.name}" has no snapshot "${name}": list them with "snapshot list ${volume.name}"`,
+    );
+  }
+  const snapshot = decodeSnapshot(bytes, key, context);
+  if (snapshot !== undefined) return snapshot;
+  throw new ArchiveError(
+    "Damaged",
+    `Snapshot "${name}" of volume "${volume.name}" is damaged: restore blob "${key}" in ${context.store.display} from a copy of the store, or serve the state by its root hash`,
+  );
+}
+
+/** All snapshots, or those of one volume, oldest first; damaged ones are reported and left out. */
+export async function listSnapshots(
+  context: EngineContext,
+  volumeId?: string,
+): Promise<StoredSnapshot[]> {
+  const { store, retry, onEvent } = context;
+  const prefix = volumeId === undefined ? NAMES_PREFIX : namesPrefix(volumeId);
+  const keys = await retry.run(
+    `list "${prefix}" in ${store.display}`,
+    async () =>
+      (await Array.fromAsync(store.list(prefix))).map(({ key }) => key),
+  );
+  const snapshots: StoredSnapshot[] = [];
+  for (const key of keys) {
+    const bytes = await readBlob(context, key);
+    const snapshot = bytes && decodeSnapshot(bytes, key, context);
+    if (snapshot !== undefined) snapshots.push(snapshot);
+    else {
+      onEvent({
+        event: "snapshot-damaged",
+        severity: "corrupt",
+        message:
+          `The snapshot in blob "${key}" in ${store.display} is damaged: restore it from a copy of the store`,
+        key,
+      });
+    }
+  }
+  return snapshots.sort((left, right) =>
+    left.timeMs - right.timeMs || (left.name < right.name ? -1 : 1)
+  );
+}
+
+function decodeSnapshot(
+  bytes: Uint8Array,
+  key: string,
+  context: EngineContext,
+): StoredSnapshot | undefined {
+  const fields = decodeSealedText(bytes, context.hasher);
+  if (fields === undefined || fields.type !== SNAPSHOT_TYPE) return undefined;
+  const snapshot = snapshotFields(fields);
+  const fits = snapshot !== undefined &&
+    nameKey(snapshot.volumeId, snapshot.name) === key;
+  return fits ? snapshot : undefined;
+}
+
+function snapshotFields(fields: SealedFields): StoredSnapshot | undefined {
+  const volumeId = textField(fields, "volumeId", ID_PATTERN);
+  const volume = textField(fields, "volume", /^.+$/);
+  const name = textField(fields, "name", /^.+$/);
+  const rootHash = textField(fields, "rootHash", HASH_PATTERN);
+  const timeMs = countField(fields, "timeMs");
+  const sequence = countField(fields, "sequence");
+  const blockCount = countField(fields, "blockCount");
+  if (
+    volumeId === undefined || volume === undefined || name === undefined ||
+    rootHash === undefined || timeMs === undefined || sequence === undefined ||
+    blockCount === undefined
+  ) return undefined;
+  return { volumeId, volume, name, rootHash, timeMs, sequence, blockCount };
+}

@@ -81,6 +81,9 @@ export interface BlockDevice {
   /** The newest ticket handed out: once it has settled, all writes before now have. 0 when none is unsettled. */
   readonly lastTicket: number;
 
-  /** Registers the one listener for settled tickets. It must not throw. */
+  /**
+   * Registers the one listener for settled tickets. It must not throw. It is
+   * never called from within `write`, whose caller does not know the ticket yet.
+   */
   onSettled(listener: SettleListener): void;
 }

@@ -1,0 +1,236 @@
+/**
+ * The 512 bytes that answer IDENTIFY DEVICE (ATA/ATAPI Command Set, ACS-2,
+ * section 7.12): 256 words of 16 bits, each little-endian, strings with the
+ * two characters of a word swapped.
+ *
+ * What is claimed is what the target does: 28-bit and 48-bit addresses, both
+ * flushes, no write cache (a write is answered when it is durable), 8 logical
+ * sectors in a physical one.
+ *
+ * @module
+ */
+
+import {
+  type BlockDevice,
+  type DeviceIdentity,
+  SECTOR_SIZE,
+} from "./block_device.ts";
+
+/** Sectors that 28-bit commands can address. */
+export const LBA28_SECTOR_COUNT_MAX: number = 2 ** 28 - 1;
+
+/** Numbers of the words that are filled. */
+export const IdentifyWord = {
+  /** General configuration. */
+  General: 0,
+  /** Cylinders of the default geometry. */
+  Cylinders: 1,
+  /** Heads of the default geometry. */
+  Heads: 3,
+  /** Sectors per track of the default geometry. */
+  SectorsPerTrack: 6,
+  /** Serial number, 10 words. */
+  Serial: 10,
+  /** Firmware revision, 4 words. */
+  Firmware: 23,
+  /** Model number, 20 words. */
+  Model: 27,
+  /** READ/WRITE MULTIPLE. */
+  Multiple: 47,
+  /** Capabilities. */
+  Capabilities: 49,
+  /** More capabilities. */
+  CapabilitiesMore: 50,
+  /** Which later words hold something. */
+  Validity: 53,
+  /** Current cylinders, heads, sectors per track, then capacity in 2 words. */
+  CurrentGeometry: 54,
+  /** Sectors for 28-bit commands, 2 words. */
+  Lba28SectorCount: 60,
+  /** ATA versions. */
+  MajorVersion: 80,
+  /** Commands supported, 3 words. */
+  Supported: 82,
+  /** Commands enabled, 3 words. */
+  Enabled: 85,
+  /** Sectors for 48-bit commands, 4 words. */
+  Lba48SectorCount: 100,
+  /** Logical sectors per physical sector. */
+  PhysicalSector: 106,
+  /** Where logical sector 0 lies in its physical sector. */
+  Alignment: 209,
+  /** Signature and checksum. */
+  Integrity: 255,
+} as const;
+
+/** Bits of word 83 and, where the command is enabled, word 86. */
+export const IdentifyFeature = {
+  /** 48-bit addresses. */
+  Lba48: 0x0400,
+  /** FLUSH CACHE. */
+  FlushCache: 0x1000,
+  /** FLUSH CACHE EXT. */
+  FlushCacheExt: 0x2000,
+} as const;
+
+/** What an initiator wants of the answer. */
+export interface IdentifyDescription extends DeviceIdentity {
+  /** Sectors, by the 48-bit words where 48-bit commands are supported. */
+  readonly sectorCount: number;
+  /** Whether 48-bit commands are supported. */
+  readonly lba48: boolean;
+  /** Logical sectors in a physical one. */
+  readonly sectorsPerPhysicalSector: number;
+}
+
+const SERIAL_LENGTH = 20;
+const FIRMWARE_LENGTH = 8;
+const MODEL_LENGTH = 40;
+
+const GENERAL_FIXED_DEVICE = 0x0040;
+const HEADS = 16;
+const SECTORS_PER_TRACK = 63;
+const CYLINDERS_MAX = 16383;
+const MULTIPLE_NONE = 0x8000;
+const CAPABILITY_LBA = 1 << 9;
+const GEOMETRY_VALID = 1 << 0;
+/** ATA/ATAPI-4 to ATA8-ACS. */
+const MAJOR_VERSIONS = 0x01f0;
+/** Bit 14 set and 15 clear: the word is filled in, not left at 0 or 0xffff. */
+const WORD_VALID = 0x4000;
+const PHYSICAL_SECTOR_MULTIPLE = 1 << 13;
+const SECTORS_PER_PHYSICAL_SECTOR_LOG2 = 3;
+const INTEGRITY_SIGNATURE = 0xa5;
+
+/** Overwrites the 512 bytes of `bytes` at `offset` with what is true of `device` now. */
+export function encodeIdentify(
+  bytes: Uint8Array,
+  offset: number,
+  device: Pick<BlockDevice, "sectorCount" | "identity">,
+): void {
+  const { sectorCount, identity } = device;
+  const block = bytes.subarray(offset, offset + SECTOR_SIZE);
+  block.fill(0);
+  const features = IdentifyFeature.Lba48 | IdentifyFeature.FlushCache |
+    IdentifyFeature.FlushCacheExt;
+  const lba28SectorCount = Math.min(sectorCount, LBA28_SECTOR_COUNT_MAX);
+  putWord(block, IdentifyWord.General, GENERAL_FIXED_DEVICE);
+  putGeometry(block, sectorCount);
+  putText(block, IdentifyWord.Serial, SERIAL_LENGTH, identity.serial);
+  putText(block, IdentifyWord.Firmware, FIRMWARE_LENGTH, identity.firmware);
+  putText(block, IdentifyWord.Model, MODEL_LENGTH, identity.model);
+  putWord(block, IdentifyWord.Multiple, MULTIPLE_NONE);
+  putWord(block, IdentifyWord.Capabilities, CAPABILITY_LBA);
+  putWord(block, IdentifyWord.CapabilitiesMore, WORD_VALID);
+  putNumber(block, IdentifyWord.Lba28SectorCount, 2, lba28SectorCount);
+  putWord(block, IdentifyWord.MajorVersion, MAJOR_VERSIONS);
+  putWord(block, IdentifyWord.Supported + 1, WORD_VALID | features);
+  putWord(block, IdentifyWord.Supported + 2, WORD_VALID);
+  // Word 85 stays 0: its bit 5 would say that a write cache is enabled.
+  putWord(block, IdentifyWord.Enabled + 1, features);
+  putWord(block, IdentifyWord.Enabled + 2, WORD_VALID);
+  putNumber(block, IdentifyWord.Lba48SectorCount, 4, sectorCount);
+  putWord(
+    block,
+    IdentifyWord.PhysicalSector,
+    WORD_VALID | PHYSICAL_SECTOR_MULTIPLE | SECTORS_PER_PHYSICAL_SECTOR_LOG2,
+  );
+  putWord(block, IdentifyWord.Alignment, WORD_VALID);
+  putIntegrity(block);
+}
+
+/** Decodes the 512 bytes at `offset`. */
+export function decodeIdentify(
+  bytes: Uint8Array,
+  offset: number = 0,
+): IdentifyDescription {
+  const block = bytes.subarray(offset, offset + SECTOR_SIZE);
+  if (block.length < SECTOR_SIZE) {
+    throw new RangeError(
+      `Cannot decode IDENTIFY: ${block.length} bytes, needs ${SECTOR_SIZE}`,
+    );
+  }
+  const supported = getNumber(block, IdentifyWord.Supported + 1, 1);
+  const lba48 = (supported & IdentifyFeature.Lba48) !== 0;
+  const physical = getNumber(block, IdentifyWord.PhysicalSector, 1);
+  const multiple = (physical & PHYSICAL_SECTOR_MULTIPLE) !== 0;
+  return {
+    serial: getText(block, IdentifyWord.Serial, SERIAL_LENGTH),
+    firmware: getText(block, IdentifyWord.Firmware, FIRMWARE_LENGTH),
+    model: getText(block, IdentifyWord.Model, MODEL_LENGTH),
+    lba48,
+    sectorCount: lba48
+      ? getNumber(block, IdentifyWord.Lba48SectorCount, 4)
+      : getNumber(block, IdentifyWord.Lba28SectorCount, 2),
+    sectorsPerPhysicalSector: multiple ? 1 << (physical & 0x0f) : 1,
+  };
+}
+
+function putGeometry(block: Uint8Array, sectorCount: number): void {
+  const cylinders = Math.min(
+    CYLINDERS_MAX,
+    Math.floor(sectorCount / (HEADS * SECTORS_PER_TRACK)),
+  );
+  putWord(block, IdentifyWord.Cylinders, cylinders);
+  putWord(block, IdentifyWord.Heads, HEADS);
+  putWord(block, IdentifyWord.SectorsPerTrack, SECTORS_PER_TRACK);
+  putWord(block, IdentifyWord.Validity, GEOMETRY_VALID);
+  const current = IdentifyWord.CurrentGeometry;
+  putWord(block, current, cylinders);
+  putWord(block, current + 1, HEADS);
+  putWord(block, current + 2, SECTORS_PER_TRACK);
+  putNumber(block, current + 3, 2, cylinders * HEADS * SECTORS_PER_TRACK);
+}
+
+function putWord(block: Uint8Array, word: number, value: number): void {
+  block[2 * word] = value;
+  block[2 * word + 1] = value >>> 8;
+}
+
+function putNumber(
+  block: Uint8Array,
+  word: number,
+  wordCount: number,
+  value: number,
+): void {
+  for (let i = 0; i < wordCount; i++) {
+    putWord(block, word + i, Math.floor(value / 2 ** (16 * i)) % 2 ** 16);
+  }
+}
+
+/** ATA strings are padded with spaces and hold printable ASCII only. */
+function putText(
+  block: Uint8Array,
+  word: number,
+  length: number,
+  text: string,
+): void {
+  const printable = text.replace(/[^\x20-\x7e]/g, "?").slice(0, length)
+    .padEnd(length);
+  for (let i = 0; i < length; i++) {
+    block[2 * word + (i ^ 1)] = printable.charCodeAt(i);
+  }
+}
+
+/** The checksum makes all 512 bytes add up to 0. */
+function putIntegrity(block: Uint8Array): void {
+  putWord(block, IdentifyWord.Integrity, INTEGRITY_SIGNATURE);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block[2 * IdentifyWord.Integrity + 1] = -sum;
+}
+
+function getNumber(block: Uint8Array, word: number, wordCount: number): number {
+  let value = 0;
+  for (let i = 2 * wordCount - 1; i >= 0; i--) {
+    value = value * 256 + block[2 * word + i]!;
+  }
+  return value;
+}
+
+function getText(block: Uint8Array, word: number, length: number): string {
+  let text = "";
+  for (let i = 0; i < length; i++) {
+    text += String.fromCharCode(block[2 * word + (i ^ 1)]!);
+  }
+  return text.trim();
+}

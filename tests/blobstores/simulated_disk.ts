@@ -216,7 +216,13 @@ export class SimulatedDisk implements FileSystem {
     }
     if (this.#locks.has(path)) return null;
     this.#locks.add(path);
-    return { release: () => void this.#locks.delete(path) };
+    let held = true;
+    return {
+      release: (): void => {
+        if (held) this.#locks.delete(path);
+        held = false;
+      },
+    };
   }
 
   /** Counts an operation that changes the disk, and cuts where it is due. */

@@ -6,7 +6,7 @@
  */
 
 import type { EventSink } from "../events.ts";
-import { type Hasher, isBlockKind } from "../score.ts";
+import type { Hasher } from "../score.ts";
 import type { BlockVerifier } from "./block_verifier.ts";
 import {
   decodeDirectory,
@@ -108,17 +108,16 @@ export class DirectoryLoader {
 /**
  * What can be saved of the directory of a damaged pack file. Entries are
  * sought backwards from where the directory should end, and, when none is
- * there, from every other end: a file may have been cut off.
+ * there, from every place near the end: the file may have been cut off.
  */
 export function salvageDirectory(
   file: Uint8Array,
   verifier: BlockVerifier,
 ): PackDirectory {
-  for (let cut = 0; cut < ENTRY_LENGTH; cut++) {
-    const entries = salvageBackwards(file, {
-      end: file.length - TRAILER_LENGTH - cut,
-      verifier,
-    });
+  const ends = [file.length - TRAILER_LENGTH];
+  for (let cut = 0; cut < ENTRY_LENGTH; cut++) ends.push(file.length - cut);
+  for (const end of ends) {
+    const entries = salvageBackwards(file, { end, verifier });
     if (entries.length > 0) return directoryOf(entries);
   }
   return directoryOf([]);
@@ -136,7 +135,7 @@ function salvageBackwards(
     at -= ENTRY_LENGTH
   ) {
     const entry = decodeEntry(file, at);
-    if (!isBlockKind(entry.kind) || !isPlausible(entry, at)) continue;
+    if (!isPlausible(entry, at)) continue;
     const { kind, codec, score, offset, length } = entry;
     const stored = file.subarray(offset, offset + length);
     const found = from.verifier.verify({ kind, codec, stored, score });

@@ -18,7 +18,7 @@
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { SCORE_LENGTH } from "../block_store.ts";
 import type { IndexEntries } from "../index/score_index.ts";
-import type { PlainHash } from "../score.ts";
+import { isBlockKind, type PlainHash } from "../score.ts";
 
 /** Bytes before the first block. */
 export const HEADER_LENGTH: number = 8 + 4 + 4;
@@ -164,16 +164,18 @@ export function decodeDirectory(
   for (let at = 0; at < end; at += ENTRY_LENGTH) {
     const entry = decodeEntry(bytes, at);
     if (!isPlausible(entry, trailer.directoryOffset)) {
-      return `its directory tells of ${entry.length} bytes at ${entry.offset}`;
+      return `its directory tells of a block of kind ${entry.kind}, ` +
+        `${entry.length} bytes at ${entry.offset}`;
     }
     entries.push(entry);
   }
   return directoryOf(entries);
 }
 
-/** True if an entry's bytes can lie among blocks that end at `blocksEnd`. */
+/** True if an entry is of a known kind and its bytes can lie among blocks that end at `blocksEnd`. */
 export function isPlausible(entry: PackEntry, blocksEnd: number): boolean {
-  return entry.length >= 1 && entry.length <= BLOCK_SIZE &&
+  return isBlockKind(entry.kind) && entry.length >= 1 &&
+    entry.length <= BLOCK_SIZE &&
     entry.offset >= HEADER_LENGTH && entry.offset + entry.length <= blocksEnd;
 }
 

@@ -1,0 +1,388 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { blake3 } from "@noble/hashes/blake3.js";
+import { BlobError } from "../../blobstores/blob_store.ts";
+import { BlockKind } from "../../cas/block_store.ts";
+import {
+  assertReads,
+  noise,
+  onlyPack,
+  openRig,
+  PliableStore,
+  readBlocks,
+  scoreOf,
+  type TestBlock,
+  writeBlocks,
+} from "./packs_rig.ts";
+
+const { Data, Root } = BlockKind;
+
+/** Blocks of one kind that differ, some of which compress. */
+function sampleBlocks(count: number, seed = 0): TestBlock[] {
+  return Array.from({ length: count }, (_, i) => {
+    const bytes = noise(seed * 1000 + i);
+    if (i % 2 === 1) bytes.fill(i, 512);
+    return { kind: Data, bytes };
+  });
+}
+
+const mixedBlocks = fc.array(
+  fc.record({
+    kind: fc.constantFrom(0, 1, 2, 7, 128),
+    seed: fc.nat(30),
+    zerosFrom: fc.nat(4096),
+    length: fc.nat(4095),
+  }),
+  { maxLength: 60 },
+).map((specs) =>
+  specs.map(({ kind, seed, zerosFrom, length }): TestBlock => {
+    const bytes = noise(seed, kind === Root ? length + 1 : 4096);
+    return { kind, bytes: bytes.fill(0, zerosFrom) };
+  })
+);
+
+Deno.test("blocks of all kinds come back from packs, stored once each", async () => {
+  await fc.assert(
+    fc.asyncProperty(mixedBlocks, async (blocks) => {
+      const { packs, store } = openRig({ packBytesMax: 20_000 });
+      const keys = new Set(blocks.map((block) => scoreOf(block).toHex()));
+      const { newCount, names, byteCount } = await writeBlocks(packs, blocks);
+      assert.equal(newCount, keys.size);
+      assert.equal(packs.empty, keys.size === 0);
+      let stored = 0;
+      for (const [key, body] of store.space.blobs) {
+        assert.ok(body.length <= 20_000);
+        stored += body.length;
+        const name = blake3(body).toHex();
+        assert.equal(key, `packs/${name.slice(0, 2)}/${name}`);
+        assert.ok(names.includes(name) && packs.knowsPack(name));
+      }
+      assert.equal(stored, byteCount);
+      await assertReads(packs, blocks);
+      await packs.close();
+    }),
+    { numRuns: 40 },
+  );
+});
+
+Deno.test("the same blocks make the same packs", async () => {
+  const digests = [1, 2].map(async () => {
+    const { packs, store } = openRig({ packBytesMax: 50_000 });
+    await writeBlocks(packs, sampleBlocks(40));
+    const digest = createHash("sha256");
+    for (const key of [...store.space.blobs.keys()].sort()) {
+      digest.update(key).update(store.space.blobs.get(key) as Uint8Array);
+    }
+    return digest.digest("hex");
+  });
+  assert.equal(await digests[0], await digests[1]);
+});
+
+Deno.test("a block is stored once, whichever writer adds it", async () => {
+  const { packs, store } = openRig();
+  const blocks = sampleBlocks(10);
+  const first = await writeBlocks(packs, [...blocks, ...blocks]);
+  assert.equal(first.newCount, 10);
+  const again = await writeBlocks(packs, blocks);
+  assert.deepEqual(again, { newCount: 0, names: [], byteCount: 0 });
+  assert.equal(store.space.blobs.size, 1);
+});
+
+Deno.test("a block of one kind is not found as one of another", async () => {
+  const { packs } = openRig();
+  const block = { kind: Data, bytes: noise(1) };
+  await writeBlocks(packs, [block]);
+  await assertReads(packs, [{ kind: 1, bytes: block.bytes }], [0]);
+});
+
+Deno.test("a block can be read only when its pack is durable", async () => {
+  const { packs, store } = openRig();
+  const gate = Promise.withResolvers<void>();
+  store.before = (operation) => operation === "put" ? gate.promise : undefined;
+  const blocks = sampleBlocks(3);
+  const writing = writeBlocks(packs, blocks);
+  await assertReads(packs, blocks, [0, 1, 2]);
+  assert.equal(packs.empty, true);
+  gate.resolve();
+  await writing;
+  await assertReads(packs, blocks);
+});
+
+Deno.test("add() holds a fast client back while packs are being put", async () => {
+  const { packs, store } = openRig({
+    packBytesMax: 20_000,
+    packsInFlightMax: 2,
+  });
+  let under = 0;
+  let underMax = 0;
+  const gates: (() => void)[] = [];
+  store.before = async (operation) => {
+    if (operation !== "put") return;
+    underMax = Math.max(underMax, ++under);
+    await new Promise<void>((resolve) => gates.push(resolve));
+    under--;
+  };
+  const writer = packs.write();
+  let waited = 0;
+  for (const block of sampleBlocks(60)) {
+    const added = writer.add(Data, scoreOf(block), block.bytes);
+    if (added === true) continue;
+    waited++;
+    await Promise.resolve();
+    while (gates.length < 2) await new Promise((go) => setTimeout(go, 0));
+    gates.shift()?.();
+    assert.equal(await added, true);
+  }
+  const finished = writer.finish();
+  while (under > 0 || gates.length > 0) {
+    gates.shift()?.();
+    await new Promise((go) => setTimeout(go, 0));
+  }
+  await finished;
+  assert.ok(waited > 3);
+  assert.equal(underMax, 2);
+  await assertReads(packs, sampleBlocks(60));
+});
+
+Deno.test("neighbours are read with one operation", async () => {
+  const { packs, store } = openRig();
+  const blocks = sampleBlocks(100);
+  await writeBlocks(packs, blocks);
+  await assertReads(packs, blocks.toReversed());
+  assert.equal(store.getCount, 1);
+});
+
+Deno.test("a flipped byte anywhere in a pack costs at most the block it is in", async () => {
+  const rig = openRig();
+  const blocks = sampleBlocks(6);
+  await writeBlocks(rig.packs, blocks);
+  const pack = onlyPack(rig.store);
+  const directory = pack.length - 48 - 6 * 40;
+  const positions = [0, 8, 15, 16, directory - 1, directory];
+  for (let at = 16; at < directory; at += 997) positions.push(at);
+  for (let at = directory; at < pack.length; at += 3) positions.push(at);
+  const view = new DataView(pack.buffer);
+  for (const at of positions) {
+    const extents = blocks.map((_, i) => {
+      const offset = view.getUint32(directory + i * 40 + 32, true);
+      return [offset, offset + view.getUint16(directory + i * 40 + 36, true)];
+    }) as [number, number][];
+    pack[at] = (pack[at] as number) ^ 0x40;
+    const hit = extents.findIndex(([from, to]) => at >= from && at < to);
+    const damaged = hit < 0 ? [] : [hit];
+    await assertReads(rig.packs, blocks, damaged);
+    // With a new index a flipped entry is lost too, and nothing else.
+    const entry = Math.floor((at - directory) / 40);
+    const lost = at >= directory && entry < 6 ? [entry] : damaged;
+    const fresh = openRig({ store: new PliableStore(rig.store.space) });
+    await fresh.packs.rebuild();
+    await assertReads(fresh.packs, blocks, lost);
+    const salvaged = fresh.events.some((e) => e.event === "pack-salvaged");
+    assert.equal(salvaged, at >= directory, `byte ${at}`);
+    pack[at] = (pack[at] as number) ^ 0x40;
+  }
+});
+
+Deno.test("damage names the pack and what was found", async () => {
+  const { packs, store } = openRig();
+  const blocks = [{ kind: Data, bytes: noise(1) }];
+  const { names } = await writeBlocks(packs, blocks);
+  const pack = onlyPack(store);
+  pack[20] = (pack[20] as number) ^ 1;
+  const found = noise(1);
+  found[4] = (found[4] as number) ^ 1;
+  const score = scoreOf({ kind: Data, bytes: found }).toHex();
+  assert.deepEqual(await readBlocks(packs, blocks), [
+    { pack: names[0], reason: `its score is ${score}` },
+  ]);
+  assert.deepEqual(await readBlocks(packs, sampleBlocks(1)), [
+    { reason: "no pack is known to hold it" },
+  ]);
+});
+
+Deno.test("a damaged block is healed by the next write of the same content", async () => {
+  const { packs, store } = openRig();
+  const blocks = sampleBlocks(5);
+  await writeBlocks(packs, blocks);
+  const pack = onlyPack(store);
+  pack[20] = (pack[20] as number) ^ 1;
+  await assertReads(packs, blocks, [0]);
+  const { newCount } = await writeBlocks(packs, blocks);
+  assert.equal(newCount, 1);
+  await assertReads(packs, blocks);
+  // Also in the eyes of a new index, whichever pack it meets first.
+  const fresh = openRig({ store });
+  await fresh.packs.rebuild();
+  await assertReads(fresh.packs, blocks);
+});
+
+Deno.test("healing never overwrites the damaged pack, though it would have the same name", async () => {
+  const { packs, store } = openRig();
+  const blocks = sampleBlocks(1);
+  await writeBlocks(packs, blocks);
+  const damaged = onlyPack(store);
+  damaged[20] = (damaged[20] as number) ^ 1;
+  const before = damaged.slice();
+  await assertReads(packs, blocks, [0]);
+  await writeBlocks(packs, blocks);
+  assert.equal(store.space.blobs.size, 2);
+  assert.deepEqual(damaged, before);
+  await assertReads(packs, blocks);
+});
+
+Deno.test("a missing pack is damage while it is missing", async () => {
+  const { packs, store } = openRig();
+  const blocks = sampleBlocks(3);
+  await writeBlocks(packs, blocks);
+  const [key, body] = [...store.space.blobs][0] as [
+    string,
+    Uint8Array<ArrayBuffer>,
+  ];
+  store.space.blobs.delete(key);
+  const results = await readBlocks(packs, blocks);
+  for (const result of results) {
+    assert.match((result as { reason: string }).reason, /missing/);
+  }
+  store.space.blobs.set(key, body);
+  await assertReads(packs, blocks);
+});
+
+Deno.test("a pack cut off serves the blocks that are left", async () => {
+  const { packs, store } = openRig();
+  const blocks = sampleBlocks(6);
+  await writeBlocks(packs, blocks);
+  const [key, body] = [...store.space.blobs][0] as [
+    string,
+    Uint8Array<ArrayBuffer>,
+  ];
+  store.space.blobs.set(key, body.slice(0, 10_000));
+  await assertReads(packs, blocks, [4, 5]);
+  // Without its end the directory is sought from every place it may lie at.
+  for (const cut of [1, 7, 60]) {
+    store.space.blobs.set(key, body.slice(0, body.length - cut));
+    const fresh = openRig({ store });
+    await fresh.packs.rebuild();
+    await assertReads(fresh.packs, blocks, cut === 60 ? [5] : []);
+  }
+});
+
+Deno.test("what a store returns is served only if it has the length asked for", async () => {
+  const { packs, store } = openRig();
+  const blocks = sampleBlocks(3);
+  await writeBlocks(packs, blocks);
+  store.onGet = (bytes) => bytes.slice(0, -1);
+  await assertReads(packs, blocks, [0, 1, 2]);
+  store.onGet = (bytes) => new Uint8Array([...bytes, 0]);
+  await assertReads(packs, blocks, [0, 1, 2]);
+  store.onGet = (bytes) => bytes;
+  await assertReads(packs, blocks);
+});
+
+Deno.test("a store that does not answer is asked again for ever, and each time is reported", async () => {
+  const { packs, store, events, slept } = openRig();
+  const blocks = sampleBlocks(3);
+  let failures = 0;
+  store.before = (operation) => {
+    if (++failures % 13 === 0) return;
+    if (operation === "put") {
+      throw new BlobError("no room", { code: "NoSpace" });
+    }
+    throw failures % 2 === 0
+      ? new Error("something broke")
+      : new BlobError("slow down", { code: "RateLimited", retryAfterMs: 777 });
+  };
+  await writeBlocks(packs, blocks);
+  assert.equal(slept.length, 12);
+  assert.equal(slept[0], 100);
+  assert.equal(Math.max(...slept), 30_000);
+  assert.equal(events.length, 12);
+  assert.ok(events.every((event) => event.event === "store-retry"));
+  assert.equal(events[0]?.severity, "admin");
+  assert.match(events[0]?.message as string, /put "packs\/.*no room/);
+  await assertReads(packs, blocks);
+  assert.ok(slept.includes(777));
+  const fresh = openRig({ store });
+  await fresh.packs.rebuild();
+  await assertReads(fresh.packs, blocks);
+});
+
+Deno.test("a put that succeeded without an answer is not put twice", async () => {
+  for (const createExclusive of [true, false]) {
+    const store = new PliableStore(undefined, { createExclusive });
+    const { packs } = openRig({ store });
+    let puts = 0;
+    store.afterPut = () => {
+      if (puts++ === 0) {
+        throw new BlobError("reset", { code: "Timeout", retryable: true });
+      }
+    };
+    const blocks = sampleBlocks(3);
+    await writeBlocks(packs, blocks);
+    assert.equal(store.space.blobs.size, 1);
+    await assertReads(packs, blocks);
+  }
+});
+
+Deno.test("an index rebuilt from the packs finds what the first one found", async () => {
+  const store = new PliableStore();
+  const { packs } = openRig({ store, packBytesMax: 30_000 });
+  const blocks = sampleBlocks(50);
+  await writeBlocks(packs, blocks.slice(0, 30));
+  await writeBlocks(packs, blocks.slice(30));
+  await store.put("packs/00/stray", new Uint8Array(3));
+  const fresh = openRig({ store });
+  assert.equal(fresh.packs.empty, true);
+  const progress: number[] = [];
+  await fresh.packs.rebuild((packsDone) => progress.push(packsDone));
+  assert.equal(progress.at(-1), store.space.blobs.size - 1);
+  assert.equal((await writeBlocks(fresh.packs, blocks)).newCount, 0);
+  await assertReads(fresh.packs, blocks);
+  assert.deepEqual(fresh.events, []);
+});
+
+Deno.test("addPacks() makes the blocks of packs findable and reports missing ones", async () => {
+  const store = new PliableStore();
+  const first = openRig({ store, packBytesMax: 30_000 });
+  const blocks = sampleBlocks(20);
+  const { names } = await writeBlocks(first.packs, blocks);
+  const { packs, events } = openRig({ store });
+  const missing = "ab".repeat(32);
+  await packs.addPacks([...names, missing, ...names]);
+  assert.ok(names.every((name) => packs.knowsPack(name)));
+  assert.equal(packs.knowsPack(missing), false);
+  assert.equal(events.length, 1);
+  assert.equal(events[0]?.event, "pack-missing");
+  assert.equal(events[0]?.pack, missing);
+  await assertReads(packs, blocks);
+});
+
+Deno.test("a directory larger than the first read is loaded whole", async () => {
+  const store = new PliableStore();
+  const { packs } = openRig({ store });
+  const blocks = Array.from({ length: 8000 }, (_, i) => {
+    const bytes = new Uint8Array(4096);
+    new DataView(bytes.buffer).setUint32(100, i);
+    return { kind: Data, bytes };
+  });
+  await writeBlocks(packs, blocks);
+  assert.ok(8000 * 40 > 256 * 1024);
+  const fresh = openRig({ store });
+  await fresh.packs.rebuild();
+  assert.deepEqual(fresh.events, []);
+  await assertReads(fresh.packs, blocks.slice(0, 10));
+});
+
+Deno.test("closing ends the retries", async () => {
+  const { packs, store } = openRig({
+    sleep: () => new Promise((resolve) => setTimeout(resolve, 0)),
+  });
+  store.before = () => {
+    throw new BlobError("away", { code: "Unavailable", retryable: true });
+  };
+  const writing = writeBlocks(packs, sampleBlocks(1));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await packs.close();
+  await assert.rejects(writing);
+  assert.throws(() => packs.write(), { code: "Closed" });
+});

@@ -37,6 +37,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: "qemu-system-x86", anyOf: ["qemu-system-x86_64"] },
   { debianPackage: "busybox-static", anyOf: ["busybox"] },
   { debianPackage: "kmod", anyOf: ["depmod"] },
+  { debianPackage: "xz-utils", anyOf: ["xz"] },
   { debianPackage: "e2fsprogs", anyOf: ["mkfs.ext4"] },
   { debianPackage: "xfsprogs", anyOf: ["mkfs.xfs"] },
   { debianPackage: "btrfs-progs", anyOf: ["mkfs.btrfs"] },

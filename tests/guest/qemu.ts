@@ -28,7 +28,7 @@ export function qemuCommand(
 ): [string, ...string[]] {
   return [
     "qemu-system-x86_64",
-    ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"],
+    ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1"],
     ...["-m", `${MEMORY_MIB}`],
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
     ...["-kernel", options.vmlinuz, "-initrd", options.initramfs],

@@ -1,0 +1,46 @@
+/**
+ * `deno task test`: brings what the tests need onto this machine, then runs
+ * them. Arguments go to `deno test`, after its flags.
+ *
+ * The task's command is `deno run -A setup/test.ts`. What cannot be installed
+ * is named together with the way to get it, and the tests that need it are
+ * skipped; in CI (`CI=true`) it ends the run instead.
+ */
+
+import { ensureKernel } from "./kernel.ts";
+import { ensurePackages, type Missing } from "./packages.ts";
+import { SERVER_REQUIREMENTS, TEST_REQUIREMENTS } from "./requirements.ts";
+import { say } from "./say.ts";
+
+const ROOT: string = new URL("..", import.meta.url).pathname;
+
+/** Returns the exit status: that of the tests, or 1 if CI misses something. */
+async function main(args: readonly string[]): Promise<number> {
+  const missing = await prepare();
+  for (const { what, reason, remedy } of missing) {
+    say(`Missing: ${what} (${reason}). To get it, ${remedy}`);
+  }
+  if (missing.length > 0 && Deno.env.get("CI") === "true") {
+    say("CI runs every test, so nothing may be missing.");
+    return 1;
+  }
+  const tests = new Deno.Command(Deno.execPath(), {
+    args: ["test", "--allow-all", ...args],
+    cwd: ROOT,
+  }).spawn();
+  const { code } = await tests.status;
+  if (missing.length > 0) say("Tests that need what is missing were skipped.");
+  return code;
+}
+
+async function prepare(): Promise<Missing[]> {
+  const missing = await ensurePackages(
+    [...SERVER_REQUIREMENTS, ...TEST_REQUIREMENTS],
+    { why: "the tests run a Linux guest in QEMU against the server" },
+  );
+  const kernel = await ensureKernel();
+  if ("remedy" in kernel) missing.push(kernel);
+  return missing;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

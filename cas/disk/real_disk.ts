@@ -1,0 +1,192 @@
+/**
+ * A directory of the operating system as a `Disk`, over `node:fs`, whose calls
+ * with a position are pread and pwrite (Deno's own file has none).
+ *
+ * @module
+ */
+
+import {
+  close,
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  fsync,
+  mkdirSync,
+  open,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { type Disk, DiskError, type DiskFile } from "./disk.ts";
+
+/** Opens a directory, making it if need be. */
+export function openRealDisk(path: string): Disk {
+  attempt(`Cannot make the directory ${path}`, function make(): void {
+    mkdirSync(path, { recursive: true });
+  });
+  return new RealDisk(path);
+}
+
+class RealDisk implements Disk {
+  readonly location: string;
+
+  constructor(path: string) {
+    this.location = path;
+  }
+
+  list(): string[] {
+    return attempt(`Cannot list ${this.location}`, () => {
+      return readdirSync(this.location, { withFileTypes: true })
+        .filter((entry) => entry.isFile()).map((entry) => entry.name);
+    });
+  }
+
+  create(name: string): DiskFile {
+    return this.#open(name, "wx+");
+  }
+
+  open(name: string): DiskFile {
+    return this.#open(name, "r+");
+  }
+
+  remove(name: string): void {
+    const path = this.#path(name);
+    attempt(`Cannot remove ${path}`, () => unlinkSync(path));
+  }
+
+  rename(from: string, to: string): void {
+    const path = this.#path(from);
+    attempt(
+      `Cannot rename ${path} to ${to}`,
+      () => renameSync(path, this.#path(to)),
+    );
+  }
+
+  syncDirectory(): Promise<void> {
+    const { location } = this;
+    return new Promise(function run(resolve, reject): void {
+      function fail(error: unknown): void {
+        reject(toDiskError(error, `Cannot sync the directory ${location}`));
+      }
+      open(location, "r", function opened(error, descriptor): void {
+        if (error) return fail(error);
+        fsync(descriptor, function synced(syncError): void {
+          close(descriptor, function closed(closeError): void {
+            if (syncError ?? closeError) fail(syncError ?? closeError);
+            else resolve();
+          });
+        });
+      });
+    });
+  }
+
+  #open(name: string, flags: string): DiskFile {
+    const path = this.#path(name);
+    return attempt(
+      `Cannot open ${path}`,
+      // Only this server's user reads what its clients wrote.
+      () => new RealFile(path, openSync(path, flags, 0o600)),
+    );
+  }
+
+  #path(name: string): string {
+    return `${this.location}/${name}`;
+  }
+}
+
+class RealFile implements DiskFile {
+  readonly #path: string;
+  readonly #descriptor: number;
+
+  constructor(path: string, descriptor: number) {
+    this.#path = path;
+    this.#descriptor = descriptor;
+  }
+
+  get size(): number {
+    return attempt(
+      `Cannot stat ${this.#path}`,
+      () => fstatSync(this.#descriptor).size,
+    );
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    try {
+      let done = 0;
+      while (done < bytes.length) {
+        done += writeSync(
+          this.#descriptor,
+          bytes,
+          done,
+          bytes.length - done,
+          position + done,
+        );
+      }
+    } catch (error) {
+      throw toDiskError(
+        error,
+        `Cannot write ${bytes.length} bytes at ${position} to ${this.#path}`,
+      );
+    }
+  }
+
+  read(into: Uint8Array, position: number): number {
+    return attempt(`Cannot read ${this.#path} at ${position}`, () => {
+      let done = 0;
+      while (done < into.length) {
+        const count = readSync(
+          this.#descriptor,
+          into,
+          done,
+          into.length - done,
+          position + done,
+        );
+        if (count === 0) break;
+        done += count;
+      }
+      return done;
+    });
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fdatasync(this.#descriptor, (error) => {
+        if (error) reject(toDiskError(error, `Cannot sync ${this.#path}`));
+        else resolve();
+      });
+    });
+  }
+
+  syncNow(): void {
+    try {
+      fdatasyncSync(this.#descriptor);
+    } catch (error) {
+      throw toDiskError(error, `Cannot sync ${this.#path}`);
+    }
+  }
+
+  close(): void {
+    attempt(`Cannot close ${this.#path}`, () => closeSync(this.#descriptor));
+  }
+}
+
+function attempt<T>(tried: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw toDiskError(error, tried);
+  }
+}
+
+function toDiskError(error: unknown, tried: string): DiskError {
+  const code = (error as { code?: unknown } | null)?.code;
+  return new DiskError(
+    typeof code === "string" ? code : String(error),
+    tried,
+    error,
+  );
+}

@@ -1,0 +1,357 @@
+/**
+ * The frame thread's half of the archive: opens the journal over an
+ * `ArchivePort`, replays it, and hands out disks.
+ *
+ * Invariants:
+ * - a ticket settles with `ok` only when its write is in a synced batch;
+ * - a write leaves the overlay only when its root is published, and the journal
+ *   only after that;
+ * - at any time the journal's segments, replayed in order over the newest root,
+ *   give every acknowledged write.
+ *
+ * @module
+ */
+
+import type {
+  SnapshotDescription,
+  ViewDescription,
+  ViewRequest,
+} from "../archive_port.ts";
+import { backPressureMs } from "./back_pressure.ts";
+import { BlockCache } from "./block_cache.ts";
+import { BlockView } from "./block_view.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
+import { FetchBudget, Fetcher } from "./fetcher.ts";
+import { checkStandsOn, Head } from "./head.ts";
+import type { ArchiveFrontOptions } from "./front_options.ts";
+import { Journal } from "./journal.ts";
+import { loadChecksum } from "./journal_checksum.ts";
+import type { OpenVolumeRecord } from "./journal_records.ts";
+import {
+  JournalRecovery,
+  type JournalRecoveryOptions,
+} from "./journal_recovery.ts";
+import { SegmentStore } from "./journal_segments.ts";
+import { Overlay, OverlayBudget } from "./overlay.ts";
+import { replay } from "./replay.ts";
+import {
+  blockSpan,
+  type SectorRange,
+  Volume,
+  writeToOverlay,
+} from "./volume.ts";
+
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+/** One in so many slots is for reads alone, and at least so many slots. */
+const READ_SHARE = 8;
+const READ_SLOTS_MIN = 16;
+const MODEL = "Deepshelf";
+const FIRMWARE = "0.1";
+const SERIAL_LENGTH = 20;
+
+/** An archive as a set of disks. */
+export class ArchiveFront {
+  readonly #options: ArchiveFrontOptions;
+  readonly #cache: BlockCache;
+  readonly #budget: OverlayBudget;
+  readonly #fetchBudget: FetchBudget;
+  readonly #checkpointer: Checkpointer;
+  readonly #heads: Map<number, Head> = new Map();
+  #journal: Journal | undefined;
+  #lastTicket = 0;
+  #state: "open" | "closing" | "lost" = "open";
+  #roomWaiters: (() => void)[] = [];
+
+  private constructor(options: ArchiveFrontOptions, clock: Clock) {
+    this.#options = options;
+    this.#cache = new BlockCache(options.pool);
+    const { slotCount } = options.pool;
+    const readSlots = Math.max(
+      READ_SLOTS_MIN,
+      Math.floor(slotCount / READ_SHARE),
+    );
+    if (slotCount < 2 * READ_SLOTS_MIN) {
+      throw new RangeError(
+        `A block pool of ${slotCount} slots is too small: ${
+          2 * READ_SLOTS_MIN
+        } is the least`,
+      );
+    }
+    this.#budget = new OverlayBudget(this.#cache, slotCount - readSlots);
+    this.#fetchBudget = new FetchBudget(this.#cache, readSlots);
+    this.#checkpointer = this.#makeCheckpointer(clock);
+  }
+
+  /**
+   * Recovers the journal and opens the front. Volumes with writes in the
+   * journal are opened even if nothing serves them. Rejects with a
+   * `JournalError` when the journal must not be replayed as it is.
+   */
+  static async open(options: ArchiveFrontOptions): Promise<ArchiveFront> {
+    const clock = options.clock ?? SYSTEM_CLOCK;
+    const front = new ArchiveFront(options, clock);
+    try {
+      await front.#recover({
+        disk: options.disk,
+        clock,
+        checksum: await loadChecksum(),
+        identity: {
+          archiveId: options.port.archiveId,
+          epoch: options.port.epoch,
+          stateId: options.stateId,
+        },
+      });
+    } catch (error) {
+      front.#checkpointer.stop();
+      throw error;
+    }
+    options.port.lost.then((reason) => front.#lose(reason));
+    return front;
+  }
+
+  /** Opens a disk. Every call gives a disk of its own, with its own listener. */
+  async openVolume(request: ViewRequest): Promise<Volume> {
+    const description = await this.#options.port.openView(request);
+    const { volumeId, rootHash, readOnly, volume: name } = description;
+    const serialOf = readOnly ? rootHash : volumeId;
+    const identity = {
+      model: MODEL,
+      serial: serialOf.slice(0, SERIAL_LENGTH).toUpperCase(),
+      firmware: FIRMWARE,
+    };
+    if (readOnly) {
+      const view = new BlockView(description, this.#cache, undefined);
+      const fetcher = this.#fetcherOf(view, name);
+      return new Volume({ name, identity, view, fetcher });
+    }
+    const head = this.#headOf(description);
+    const disk = new Volume({
+      name,
+      identity,
+      view: head.view,
+      fetcher: head.fetcher,
+      writes: {
+        write: (range, from, offset) => this.#write(head, range, from, offset),
+        writable: () =>
+          new Promise((resolve) => this.#roomWaiters.push(resolve)),
+      },
+    });
+    head.disks.push(disk);
+    return disk;
+  }
+
+  /**
+   * Makes a snapshot: the volume's state at this call, with every write whose
+   * ticket was handed out before. Rejects with an `ArchiveError`.
+   */
+  async snapshot(volume: string, name: string): Promise<SnapshotDescription> {
+    // Not a turn may pass before the freeze if the volume is open.
+    const head = this.#headNamed(volume) ??
+      this.#headOf(await this.#options.port.openView({ volume }));
+    return await this.#checkpointer.snapshot(head, name);
+  }
+
+  /** Takes every write of before this call into the archive. */
+  checkpoint(): Promise<void> {
+    return this.#checkpointer.checkpoint();
+  }
+
+  /** Slots and bytes in use, for a status page. */
+  get usage(): {
+    readonly overlaySlots: number;
+    readonly cachedSlots: number;
+    readonly journalBytes: number;
+  } {
+    return {
+      overlaySlots: this.#budget.slotsUsed,
+      cachedSlots: this.#cache.cachedCount,
+      journalBytes: this.#journal?.byteCount ?? 0,
+    };
+  }
+
+  /**
+   * Refuses further writes, settles those taken, archives everything and
+   * removes the journal. If the archive cannot be written the journal stays,
+   * and nothing is lost either.
+   */
+  async close(): Promise<void> {
+    if (this.#state === "open") this.#state = "closing";
+    await this.#journal?.drained();
+    const archived = await this.#checkpointer.finish();
+    this.#checkpointer.stop();
+    await this.#journal?.close(archived);
+  }
+
+  /** Leaves at once: what was acknowledged is in the journal. */
+  async abandon(): Promise<void> {
+    if (this.#state === "open") this.#state = "closing";
+    this.#checkpointer.stop();
+    await this.#journal?.close(false);
+  }
+
+  #write(
+    head: Head,
+    range: SectorRange,
+    from: Uint8Array,
+    offset: number,
+  ): number {
+    const { overlay } = head.view;
+    const journal = this.#journal;
+    if (this.#state !== "open") return 0;
+    if (overlay === undefined || journal === undefined) return 0;
+    const { firstBlock, lastBlock } = blockSpan(range);
+    const ticket = this.#lastTicket + 1;
+    const needed = overlay.slotsNeeded(firstBlock, lastBlock);
+    const full = !this.#budget.hasRoom(needed) || journal.isFullFor(range);
+    const taken = !full && journal.append(head, range, from, offset, ticket);
+    if (taken) {
+      this.#lastTicket = ticket;
+      writeToOverlay(head.view, this.#cache.pool.bytes, range, from, offset);
+    }
+    this.#checkpointer.noteWrite(full);
+    return taken ? ticket : 0;
+  }
+
+  async #recover(options: JournalRecoveryOptions): Promise<void> {
+    const { disk, report } = this.#options;
+    const recovery = await JournalRecovery.open(options);
+    try {
+      const count = await replay(recovery, {
+        open: (record) => this.#openReplayed(record),
+        checkpoint: () => this.#checkpointer.checkpoint(),
+        budget: this.#budget,
+        cache: this.#cache,
+        location: disk.location,
+      });
+      if (count.batches > 0) {
+        report({
+          event: "journal-replayed",
+          severity: "info",
+          message:
+            `Replayed ${count.writes} writes in ${count.batches} batches from ${disk.location}`,
+          ...count,
+        });
+      }
+    } finally {
+      recovery.close();
+    }
+    await this.#startJournal(recovery, options);
+    if (this.#budget.slotsUsed > 0) this.#checkpointer.noteWrite(false);
+  }
+
+  async #startJournal(
+    recovery: JournalRecovery,
+    options: JournalRecoveryOptions,
+  ): Promise<void> {
+    const { budget, report, fillRandom } = this.#options;
+    const segments = new SegmentStore({
+      ...options,
+      fillRandom: fillRandom ?? ((bytes) => crypto.getRandomValues(bytes)),
+      found: recovery.found,
+    });
+    await segments.prepare();
+    this.#journal = new Journal({
+      segments,
+      checksum: options.checksum,
+      clock: options.clock,
+      report,
+      journalBytesMax: budget.journalBytesMax,
+      batchBytesMax: budget.batchBytesMax ?? BATCH_BYTES_MAX,
+      last: recovery.last,
+      settled: (through, ok) => this.#settled(through, ok),
+      roomMade: () => this.#roomMade(),
+      delayMs: () => backPressureMs(this.#fill()),
+    });
+    this.#journal.rotate();
+  }
+
+  async #openReplayed(record: OpenVolumeRecord): Promise<Head> {
+    const { disk, port, stateId } = this.#options;
+    let head = this.#headNamed(record.name);
+    head ??= this.#headOf(await port.openView({ volume: record.name }));
+    checkStandsOn(record, head.opened, stateId, disk.location);
+    return head;
+  }
+
+  #headNamed(volume: string): Head | undefined {
+    for (const head of this.#heads.values()) {
+      if (head.name === volume) return head;
+    }
+    return undefined;
+  }
+
+  #headOf(description: ViewDescription): Head {
+    const known = this.#heads.get(description.view);
+    if (known !== undefined) return known;
+    const overlay = new Overlay(this.#budget);
+    const view = new BlockView(description, this.#cache, overlay);
+    const fetcher = this.#fetcherOf(view, description.volume);
+    const head = new Head(this.#heads.size, description, view, fetcher);
+    this.#heads.set(description.view, head);
+    return head;
+  }
+
+  #fetcherOf(view: BlockView, volume: string): Fetcher {
+    return new Fetcher(this.#options.port, view, this.#fetchBudget, volume);
+  }
+
+  #makeCheckpointer(clock: Clock): Checkpointer {
+    const { port, report, budget } = this.#options;
+    return new Checkpointer({
+      port,
+      clock,
+      report,
+      budget: this.#budget,
+      journal: {
+        appendedBytes: () => this.#journal?.appendedBytes ?? 0,
+        // While it is replayed all of the journal stays.
+        rotate: () => this.#journal?.rotate() ?? 0,
+        retireBelow: async (number) => {
+          await this.#journal?.retireBelow(number);
+        },
+      },
+      heads: () => this.#heads.values(),
+      moved: (head) => {
+        head.baseSequence = head.view.sequence;
+        head.baseWriterId = this.#options.stateId;
+      },
+      roomMade: () => this.#roomMade(),
+      checkpointBytes: budget.checkpointBytes,
+      checkpointAgeMs: budget.checkpointAgeMs,
+    });
+  }
+
+  #fill(): number {
+    const { journalBytesMax } = this.#options.budget;
+    return Math.max(
+      this.#budget.slotsUsed / this.#budget.slotsMax,
+      (this.#journal?.byteCount ?? 0) / journalBytesMax,
+    );
+  }
+
+  #settled(throughTicket: number, ok: boolean): void {
+    // Another server may be serving these disks by now: not a word more.
+    if (this.#state === "lost") return;
+    for (const head of this.#heads.values()) {
+      for (const disk of head.disks) disk.settled(throughTicket, ok);
+    }
+  }
+
+  #roomMade(): void {
+    if (this.#state === "lost") return;
+    const waiters = this.#roomWaiters;
+    this.#roomWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  #lose(reason: Error): void {
+    this.#state = "lost";
+    this.#options.report({
+      event: "archive-lost",
+      severity: "admin",
+      message:
+        `This server no longer writes the archive and acknowledges nothing more: ${reason.message}`,
+    });
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * Decides when a generation is frozen, and takes it into the archive.
+ *
+ * Work is a queue of one: a checkpoint, or a checkpoint and the naming of the
+ * root it made. A generation that could not be archived stays frozen and is
+ * tried again; meanwhile writes go on into the next one until there is no room.
+ *
+ * @module
+ */
+
+import type {
+  ArchivePort,
+  CheckpointResult,
+  SnapshotDescription,
+} from "../archive_port.ts";
+import { archiveErrorCode } from "../errors.ts";
+import type { EventSink } from "../events.ts";
+import type { Clock } from "./clock.ts";
+import { type FrozenPart, installRoot, listFrozen } from "./frozen.ts";
+import type { Head } from "./head.ts";
+import type { OverlayBudget } from "./overlay.ts";
+
+/** How long until a checkpoint that failed is tried again. */
+const RETRY_MS = 5000;
+
+/** The journal, as far as checkpoints need it. */
+export interface CheckpointJournal {
+  /** Bytes of all writes ever appended. */
+  appendedBytes(): number;
+  /** Starts a new segment if it can; nothing newer lies below the number. */
+  rotate(): number;
+  /** Lets go of the segments below a number. */
+  retireBelow(number: number): Promise<void>;
+}
+
+/** Options of `Checkpointer`. */
+export interface CheckpointerOptions {
+  readonly port: ArchivePort;
+  readonly clock: Clock;
+  readonly report: EventSink;
+  readonly budget: OverlayBudget;
+  readonly journal: CheckpointJournal;
+  /** All volumes that take writes. */
+  readonly heads: () => Iterable<Head>;
+  /** Called when a volume stands on a new root that this server wrote. */
+  readonly moved: (head: Head) => void;
+  /** Called when slots became free. */
+  readonly roomMade: () => void;
+  /** Written bytes, or bytes of written blocks, after which to freeze. */
+  readonly checkpointBytes: number;
+  /** How long a write stays in the journal alone. */
+  readonly checkpointAgeMs: number;
+}
+
+interface FrozenState {
+  readonly parts: readonly FrozenPart[];
+  readonly trimBelow: number;
+}
+
+/** Runs checkpoints. */
+export class Checkpointer {
+  readonly #options: CheckpointerOptions;
+  readonly #stop: AbortController = new AbortController();
+  /** Ends the pause before a retry. */
+  readonly #hurry: AbortController = new AbortController();
+  #ageTimer: AbortController | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #queuedCount = 0;
+  #frozen: FrozenState | undefined;
+  #bytesAtFreeze = 0;
+  #requested = false;
+  #finishing = false;
+
+  /** Nothing runs yet. */
+  constructor(options: CheckpointerOptions) {
+    this.#options = options;
+  }
+
+  /** Considers a checkpoint after a write; `full` when one was refused. */
+  noteWrite(full: boolean): void {
+    if (this.#requested || this.#finishing || this.#stop.signal.aborted) return;
+    const { budget, journal, checkpointBytes } = this.#options;
+    const blockBytes = (budget.slotsUsed - budget.slotsFrozen) * 4096;
+    const writtenBytes = journal.appendedBytes() - this.#bytesAtFreeze;
+    if (full || Math.max(blockBytes, writtenBytes) >= checkpointBytes) {
+      this.#request();
+    } else if (this.#ageTimer === undefined) {
+      this.#startAgeTimer();
+    }
+  }
+
+  /** Takes all writes of before this call into the archive. */
+  checkpoint(): Promise<void> {
+    return this.#enqueue(() => this.#foldAll());
+  }
+
+  /**
+   * Names the state of a volume at this call (or, while another checkpoint is
+   * under way, at a moment before it resolves).
+   */
+  snapshot(head: Head, name: string): Promise<SnapshotDescription> {
+    const early = this.#queuedCount === 0 && this.#frozen === undefined;
+    if (early) this.#freeze();
+    return this.#enqueue(async () => {
+      if (early) await this.#foldFrozen();
+      else await this.#foldAll();
+      return await this.#options.port.createSnapshot(head.view.view, name);
+    });
+  }
+
+  /**
+   * Archives what is left, trying once. True if nothing is left in the overlay.
+   * No writes may come any more.
+   */
+  async finish(): Promise<boolean> {
+    this.#finishing = true;
+    this.#hurry.abort();
+    this.#ageTimer?.abort();
+    try {
+      await this.checkpoint();
+    } catch (error) {
+      this.#report(
+        "cannot be archived now; the journal keeps the writes",
+        error,
+      );
+    }
+    return this.#options.budget.slotsUsed === 0;
+  }
+
+  /** Starts nothing any more, and leaves what is under way alone. */
+  stop(): void {
+    this.#stop.abort();
+    this.#hurry.abort();
+    this.#ageTimer?.abort();
+  }
+
+  #request(): void {
+    this.#requested = true;
+    this.checkpoint().catch((error: unknown) => {
+      if (this.#stop.signal.aborted) return;
+      this.#report("ended; the journal keeps the writes", error);
+    });
+  }
+
+  async #startAgeTimer(): Promise<void> {
+    const timer = new AbortController();
+    this.#ageTimer = timer;
+    const { clock, checkpointAgeMs } = this.#options;
+    await clock.sleep(checkpointAgeMs, timer.signal);
+    if (timer.signal.aborted || this.#requested) return;
+    this.#request();
+  }
+
+  #enqueue<T>(run: () => Promise<T>): Promise<T> {
+    this.#queuedCount++;
+    const result = this.#queue.then(run).finally(() => {
+      this.#queuedCount--;
+    });
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  async #foldAll(): Promise<void> {
+    await this.#foldFrozen();
+    this.#freeze();
+    await this.#foldFrozen();
+  }
+
+  /** At one instant: the journal's segment ends, and the overlays swap. */
+  #freeze(): void {
+    if (this.#frozen !== undefined || this.#stop.signal.aborted) return;
+    this.#requested = false;
+    this.#ageTimer?.abort();
+    this.#ageTimer = undefined;
+    const parts: FrozenPart[] = [];
+    for (const head of this.#options.heads()) {
+      const { overlay } = head.view;
+      if (overlay === undefined || overlay.activeCount === 0) continue;
+      parts.push({ head, generation: overlay.freeze() });
+    }
+    if (parts.length === 0) return;
+    const { journal } = this.#options;
+    this.#bytesAtFreeze = journal.appendedBytes();
+    this.#frozen = { parts, trimBelow: journal.rotate() };
+  }
+
+  async #foldFrozen(): Promise<void> {
+    const frozen = this.#frozen;
+    if (frozen === undefined) return;
+    const { budget, clock, journal } = this.#options;
+    const volumes = [];
+    for (const part of frozen.parts) {
+      volumes.push(await listFrozen(part, budget.masks, clock));
+    }
+    const startMs = clock.nowMs();
+    const result = await this.#archive({ volumes });
+    for (let index = 0; index < frozen.parts.length; index++) {
+      const part = frozen.parts[index] as FrozenPart;
+      const volume = volumes[index] as (typeof volumes)[number];
+      const root = result.roots.find((one) => one.view === volume.view);
+      await installRoot(part, volume, root, budget, clock);
+      if (root !== undefined) this.#options.moved(part.head);
+      this.#options.roomMade();
+    }
+    this.#frozen = undefined;
+    this.#reportDone(result, clock.nowMs() - startMs);
+    try {
+      await journal.retireBelow(frozen.trimBelow);
+    } catch (error) {
+      // They are removed with those of the next checkpoint.
+      this.#report("is archived, but its journal files stay", error);
+    }
+  }
+
+  async #archive(
+    generation: Parameters<ArchivePort["checkpoint"]>[0],
+  ): Promise<CheckpointResult> {
+    const { port, clock } = this.#options;
+    for (;;) {
+      try {
+        const result = await port.checkpoint(generation);
+        if (this.#stop.signal.aborted) throw new Error("the server is leaving");
+        return result;
+      } catch (error) {
+        const code = archiveErrorCode(error);
+        const final = this.#finishing || this.#stop.signal.aborted ||
+          code === "LostClaim" || code === "Closed" || code === "ThreadEnded";
+        if (final) throw error;
+        this.#report("failed and will be tried again", error);
+        await clock.sleep(RETRY_MS, this.#hurry.signal);
+      }
+    }
+  }
+
+  #reportDone(result: CheckpointResult, durationMs: number): void {
+    const { blocksNew, blocksDuplicate, blocksZero, packBytes } = result;
+    this.#options.report({
+      event: "checkpoint",
+      severity: "info",
+      message: `Checkpoint: ${blocksNew} blocks new, ${blocksDuplicate} ` +
+        `known, ${blocksZero} zero; ${packBytes} bytes of packs`,
+      blocksNew,
+      blocksDuplicate,
+      blocksZero,
+      packBytes,
+      durationMs,
+    });
+  }
+
+  #report(what: string, error: unknown): void {
+    const cause = error instanceof Error ? error.message : String(error);
+    this.#options.report({
+      event: "checkpoint-failed",
+      severity: "admin",
+      message: `A checkpoint ${what}: ${cause}`,
+    });
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Brings blocks from the archive into the cache, each once however many wait
+ * for it.
+ *
+ * A result older than the root installed meanwhile is fetched again: the
+ * overlay that hid the difference may be gone.
+ *
+ * @module
+ */
+
+import { type ArchivePort, FetchState } from "../archive_port.ts";
+import type { BlockCache } from "./block_cache.ts";
+import type { BlockView } from "./block_view.ts";
+
+/** Called once, at the instant the block is in the cache, or with an error. */
+export type BlockWaiter = (error: Error | undefined) => void;
+
+/** What a read of a damaged block rejects with. */
+export class DamagedBlockError extends Error {
+  /** The block. */
+  readonly block: number;
+
+  /** Makes an error; the engine has reported what is wrong. */
+  constructor(volume: string, block: number) {
+    super(
+      `Cannot read block ${block} of volume ${volume}: it is damaged or missing in the archive`,
+    );
+    this.name = "DamagedBlockError";
+    this.block = block;
+  }
+}
+
+/** Limits the slots in fetches, of all views together. */
+export class FetchBudget {
+  /** Where slots come from. */
+  readonly cache: BlockCache;
+  readonly #slotsMax: number;
+  readonly #hungry: Set<() => void> = new Set();
+  #slotsUsed = 0;
+
+  /** At most `slotsMax` slots: those that overlays can never claim. */
+  constructor(cache: BlockCache, slotsMax: number) {
+    this.cache = cache;
+    this.#slotsMax = slotsMax;
+  }
+
+  /** A slot for a fetch, or -1. */
+  take(): number {
+    if (this.#slotsUsed >= this.#slotsMax) return -1;
+    const slot = this.cache.take();
+    if (slot >= 0) this.#slotsUsed++;
+    return slot;
+  }
+
+  /** A fetch no longer needs a slot; it is cached or given back. */
+  done(): void {
+    this.#slotsUsed--;
+  }
+
+  /** Calls back, once, after slots became free. */
+  whenFree(retry: () => void): void {
+    this.#hungry.add(retry);
+  }
+
+  /** Lets those who wait for slots try again. */
+  wake(): void {
+    const waiting = [...this.#hungry];
+    this.#hungry.clear();
+    for (const retry of waiting) retry();
+  }
+}
+
+/** Fetches the blocks of one view. */
+export class Fetcher {
+  readonly #port: ArchivePort;
+  readonly #view: BlockView;
+  readonly #budget: FetchBudget;
+  readonly #volume: string;
+  readonly #waiters: Map<number, BlockWaiter[]> = new Map();
+  readonly #flush: () => void = () => this.flush();
+  #queue: number[] = [];
+
+  /** A fetcher of `view`, which belongs to the volume of that name. */
+  constructor(
+    port: ArchivePort,
+    view: BlockView,
+    budget: FetchBudget,
+    volume: string,
+  ) {
+    this.#port = port;
+    this.#view = view;
+    this.#budget = budget;
+    this.#volume = volume;
+  }
+
+  /** Asks for a block that is not cached; `flush` sends what was asked. */
+  want(block: number, waiter: BlockWaiter): void {
+    const waiters = this.#waiters.get(block);
+    if (waiters !== undefined) {
+      waiters.push(waiter);
+      return;
+    }
+    this.#waiters.set(block, [waiter]);
+    this.#queue.push(block);
+  }
+
+  /** Asks for a block that may be wanted soon. */
+  hint(block: number): void {
+    if (this.#waiters.has(block)) return;
+    this.#waiters.set(block, []);
+    this.#queue.push(block);
+  }
+
+  /** Sends everything asked for, as far as there are slots. */
+  flush(): void {
+    const blocks: number[] = [];
+    const slots: number[] = [];
+    const left: number[] = [];
+    for (const block of this.#queue) {
+      const slot = left.length === 0 ? this.#budget.take() : -1;
+      if (slot >= 0) {
+        blocks.push(block);
+        slots.push(slot);
+      } else if (this.#waiters.get(block)?.length === 0) {
+        // Only a hint: not worth waiting for a slot.
+        this.#waiters.delete(block);
+      } else {
+        left.push(block);
+      }
+    }
+    this.#queue = left;
+    if (left.length > 0) this.#budget.whenFree(this.#flush);
+    if (blocks.length > 0) this.#fetch(blocks, slots);
+  }
+
+  async #fetch(blocks: number[], slots: number[]): Promise<void> {
+    const view = this.#view;
+    const request = {
+      view: view.view,
+      blocks: Float64Array.from(blocks),
+      slots: Uint32Array.from(slots),
+    };
+    let states: Uint8Array | undefined;
+    let failure: Error | undefined;
+    try {
+      for (;;) {
+        const result = await this.#port.fetch(request);
+        states = result.states;
+        if (result.sequence >= view.sequence) break;
+      }
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+    }
+    for (let index = 0; index < blocks.length; index++) {
+      const state = failure === undefined ? states?.[index] : undefined;
+      this.#deliver(
+        blocks[index] as number,
+        slots[index] as number,
+        state,
+        failure,
+      );
+    }
+    this.#budget.wake();
+  }
+
+  #deliver(
+    block: number,
+    slot: number,
+    state: number | undefined,
+    failure: Error | undefined,
+  ): void {
+    const { cached } = this.#view;
+    this.#budget.done();
+    let error = failure;
+    if (state === FetchState.Filled) {
+      cached.put(block, slot);
+    } else {
+      this.#budget.cache.give(slot);
+      if (state === FetchState.Zero) cached.putZero(block);
+      else error ??= new DamagedBlockError(this.#volume, block);
+    }
+    const waiters = this.#waiters.get(block) ?? [];
+    this.#waiters.delete(block);
+    for (const waiter of waiters) waiter(error);
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What an archive front is given.
+ *
+ * @module
+ */
+
+import type { ArchivePort } from "../archive_port.ts";
+import type { BlockPool } from "../block_pool.ts";
+import type { Disk } from "../disk/disk.ts";
+import type { EventSink } from "../events.ts";
+import type { Clock } from "./clock.ts";
+
+/** Limits; all of them together bound memory and local disk. */
+export interface FrontBudget {
+  /** Bytes of the journal beyond which writes wait. */
+  readonly journalBytesMax: number;
+  /** Written bytes after which a checkpoint begins. */
+  readonly checkpointBytes: number;
+  /** Milliseconds that a write stays in the journal alone. */
+  readonly checkpointAgeMs: number;
+  /** Bytes of one batch of the journal, a multiple of 4096; there are two buffers. */
+  readonly batchBytesMax?: number;
+}
+
+/** Options of `ArchiveFront.open`. */
+export interface ArchiveFrontOptions {
+  /** The engine. It stays its owner's to close, after the front. */
+  readonly port: ArchivePort;
+  /** The memory shared with the engine; the front allocates all of it. */
+  readonly pool: BlockPool;
+  /** The directory of the journal; nothing else lies in it. */
+  readonly disk: Disk;
+  /** Id of the state directory, 32 hexadecimal digits. */
+  readonly stateId: string;
+  /** Limits. */
+  readonly budget: FrontBudget;
+  /** Takes events. */
+  readonly report: EventSink;
+  /** Time; the process's own by default. */
+  readonly clock?: Clock;
+  /** Randomness; the process's own by default. */
+  readonly fillRandom?: (bytes: Uint8Array) => void;
+}

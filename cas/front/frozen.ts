@@ -1,0 +1,118 @@
+/**
+ * A frozen generation on its way to the engine and back. A generation may have
+ * hundreds of thousands of blocks, so everything here works in slices and lets
+ * the frame loop run between them.
+ *
+ * @module
+ */
+
+import type { FrozenVolume, NewRoot } from "../archive_port.ts";
+import { FULL_MASK } from "../block_pool.ts";
+import type { Clock } from "./clock.ts";
+import type { Head } from "./head.ts";
+import type { Generation, OverlayBudget } from "./overlay.ts";
+
+/** Blocks handled in one turn: below 1 ms. */
+const SLICE_BLOCKS = 2048;
+
+/** One volume's part of a generation that was just frozen. */
+export interface FrozenPart {
+  /** Whose. */
+  readonly head: Head;
+  /** Its blocks. */
+  readonly generation: Generation;
+}
+
+/** Lists a part's blocks in ascending order. */
+export async function listFrozen(
+  part: FrozenPart,
+  masks: Uint8Array,
+  clock: Clock,
+): Promise<FrozenVolume> {
+  const blocks = new Float64Array(part.generation.size);
+  let count = 0;
+  for (const block of part.generation.keys()) {
+    blocks[count++] = block;
+    if (count % SLICE_BLOCKS === 0) await clock.yieldTurn();
+  }
+  const sorted = await sortAscending(blocks, clock);
+  const slots = new Uint32Array(count);
+  const partMasks = new Uint8Array(count);
+  for (let index = 0; index < count; index++) {
+    const slot = part.generation.get(sorted[index] as number) as number;
+    slots[index] = slot;
+    partMasks[index] = masks[slot] as number;
+    if (index % SLICE_BLOCKS === SLICE_BLOCKS - 1) await clock.yieldTurn();
+  }
+  return { view: part.head.view.view, blocks: sorted, slots, masks: partMasks };
+}
+
+/**
+ * Puts a new root under a volume and lets go of the generation that it holds:
+ * whole blocks move into the cache as they are, the others are fetched anew.
+ *
+ * The sequence changes first: from then on no block of the older root enters
+ * the cache. Until its turn comes a block is still covered by the generation.
+ */
+export async function installRoot(
+  part: FrozenPart,
+  frozen: FrozenVolume,
+  root: NewRoot | undefined,
+  budget: OverlayBudget,
+  clock: Clock,
+): Promise<void> {
+  const { view } = part.head;
+  const { overlay, cached } = view;
+  if (overlay === undefined) throw new TypeError("The view is read-only");
+  if (root !== undefined) view.sequence = root.sequence;
+  for (let index = 0; index < frozen.blocks.length; index++) {
+    const block = frozen.blocks[index] as number;
+    const slot = overlay.takeFrozen(block);
+    if (frozen.masks[index] === FULL_MASK) {
+      cached.put(block, slot);
+    } else {
+      cached.drop(block);
+      budget.cache.give(slot);
+    }
+    if (index % SLICE_BLOCKS === SLICE_BLOCKS - 1) await clock.yieldTurn();
+  }
+  overlay.thaw();
+}
+
+/** Merge sort in slices: one sort of a large array would hold up frames. */
+async function sortAscending(
+  numbers: Float64Array,
+  clock: Clock,
+): Promise<Float64Array> {
+  let source: Float64Array = numbers;
+  for (let start = 0; start < source.length; start += SLICE_BLOCKS) {
+    source.subarray(start, start + SLICE_BLOCKS).sort();
+    await clock.yieldTurn();
+  }
+  let target: Float64Array = new Float64Array(source.length);
+  for (let run = SLICE_BLOCKS; run < source.length; run *= 2) {
+    for (let start = 0; start < source.length; start += 2 * run) {
+      await mergeRuns(source, target, { start, run }, clock);
+    }
+    [source, target] = [target, source];
+  }
+  return source;
+}
+
+async function mergeRuns(
+  source: Float64Array,
+  target: Float64Array,
+  place: { readonly start: number; readonly run: number },
+  clock: Clock,
+): Promise<void> {
+  const middle = Math.min(place.start + place.run, source.length);
+  const end = Math.min(middle + place.run, source.length);
+  let left = place.start;
+  let right = middle;
+  for (let at = place.start; at < end; at++) {
+    const takeLeft = left < middle &&
+      (right >= end || (source[left] as number) <= (source[right] as number));
+    target[at] = source[takeLeft ? left++ : right++] as number;
+    if (at % SLICE_BLOCKS === SLICE_BLOCKS - 1) await clock.yieldTurn();
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * The journal: acknowledged writes on stable storage, until the archive has
+ * them.
+ *
+ * Group commit without timers: a batch gathers until the present turn of the
+ * event loop ends, so that frames drained together go together; while one batch
+ * is written and synced the next one gathers. At most one batch is unsynced, so
+ * after a crash at most the last batch is torn.
+ *
+ * A file whose write or sync failed is never tried again (the system may have
+ * dropped the bytes and report success): the batch goes to a new segment. If
+ * that fails too its tickets settle with `ok` false, and the next batch tries
+ * another new segment.
+ *
+ * @module
+ */
+
+import type { EventSink } from "../events.ts";
+import type { Clock } from "./clock.ts";
+import {
+  JournalBatch,
+  type JournalVolume,
+  type JournalWrite,
+} from "./journal_batch.ts";
+import { type Checksum, CHECKSUM_LENGTH } from "./journal_format.ts";
+import type { Segment, SegmentStore } from "./journal_segments.ts";
+import { SyncPolicy } from "./sync_policy.ts";
+
+const SECTOR_SIZE = 512;
+
+/** Options of `Journal`. */
+export interface JournalOptions {
+  readonly segments: SegmentStore;
+  readonly checksum: Checksum;
+  readonly clock: Clock;
+  readonly report: EventSink;
+  /** Bytes of all segments together beyond which writes are refused. */
+  readonly journalBytesMax: number;
+  /** Bytes of one batch; a multiple of 4096. */
+  readonly batchBytesMax: number;
+  /** The newest batch of before: the next one follows it. */
+  readonly last: { readonly sequence: number; readonly checksum: Uint8Array };
+  /** Called when all tickets through this one are settled. */
+  readonly settled: (throughTicket: number, ok: boolean) => void;
+  /** Called when a refused `append` may be tried again. */
+  readonly roomMade: () => void;
+  /** How long to hold back the next settling: back-pressure. */
+  readonly delayMs: () => number;
+}
+
+/** Takes writes and makes them durable. */
+export class Journal {
+  /** Bytes of all writes ever appended to this object. */
+  appendedBytes = 0;
+  readonly #options: JournalOptions;
+  readonly #policy: SyncPolicy = new SyncPolicy();
+  readonly #stop: AbortController = new AbortController();
+  #gathering: JournalBatch;
+  #other: JournalBatch;
+  #segment: Segment | undefined;
+  #sequence: number;
+  #lastChecksum: Uint8Array;
+  #busy = false;
+  #scheduled = false;
+  #idleWaiters: (() => void)[] = [];
+
+  /** A journal that goes on after `last`. */
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#gathering = new JournalBatch(options.batchBytesMax);
+    this.#other = new JournalBatch(options.batchBytesMax);
+    this.#sequence = options.last.sequence;
+    this.#lastChecksum = options.last.checksum;
+  }
+
+  /** Bytes in use, on disk and on the way there. */
+  get byteCount(): number {
+    return this.#options.segments.byteCount + this.#gathering.byteCount;
+  }
+
+  /** True if the journal cannot take so much before a checkpoint. */
+  isFullFor(write: JournalWrite): boolean {
+    const length = write.sectorCount * SECTOR_SIZE;
+    return this.byteCount + length > this.#options.journalBytesMax;
+  }
+
+  /**
+   * Copies a write into the gathering batch; false, taking nothing, when the
+   * batch or the journal is full. Settles later, in the order of tickets.
+   */
+  append(
+    volume: JournalVolume,
+    write: JournalWrite,
+    from: Uint8Array,
+    offset: number,
+    ticket: number,
+  ): boolean {
+    if (this.#stop.signal.aborted) return false;
+    if (this.isFullFor(write)) return false;
+    if (!this.#gathering.append(volume, write, from, offset, ticket)) {
+      return false;
+    }
+    this.appendedBytes += write.sectorCount * SECTOR_SIZE;
+    if (!this.#busy) this.#schedule();
+    return true;
+  }
+
+  /**
+   * Starts a new segment if one is ready. Returns a number below which no
+   * segment holds, or will hold, a write that was appended after this call.
+   */
+  rotate(): number {
+    const { segments } = this.#options;
+    const next = segments.takeNow();
+    if (next !== undefined) {
+      this.#segment = next;
+      this.#prepareNext();
+    }
+    return segments.newestTaken;
+  }
+
+  /** Lets go of segments whose writes the archive has. */
+  async retireBelow(number: number): Promise<void> {
+    await this.#options.segments.retireBelow(number);
+    this.#options.roomMade();
+  }
+
+  /** Resolves when every append of before is settled. */
+  drained(): Promise<void> {
+    if (!this.#busy && this.#gathering.empty) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /**
+   * Ends the journal: what is not yet settled never will be. With `remove`, for
+   * a journal whose every write is archived, its files go too.
+   */
+  async close(remove: boolean): Promise<void> {
+    this.#stop.abort();
+    while (this.#busy) {
+      await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    }
+    await this.#options.segments.close(remove);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#commit();
+    });
+  }
+
+  #commit(): void {
+    if (this.#busy || this.#gathering.empty) return;
+    if (this.#stop.signal.aborted) return;
+    this.#busy = true;
+    const batch = this.#gathering;
+    this.#gathering = this.#other;
+    this.#other = batch;
+    const segment = this.#segment;
+    if (segment === undefined) {
+      this.#commitElsewhere(batch);
+      return;
+    }
+    try {
+      const sealed = this.#write(batch, segment);
+      if (this.#policy.shouldBlock(batch.byteCount)) {
+        const startMs = this.#options.clock.nowMs();
+        segment.file.syncNow();
+        this.#policy.took(this.#options.clock.nowMs() - startMs);
+        this.#succeed(batch, sealed);
+      } else {
+        this.#syncInBackground(batch, segment, sealed);
+      }
+    } catch (error) {
+      this.#fail(segment, error);
+      this.#commitElsewhere(batch);
+    }
+    this.#options.roomMade();
+  }
+
+  /** Writes a batch at the tail of a segment; returns its checksum. */
+  #write(batch: JournalBatch, segment: Segment): Uint8Array {
+    const { bytes, checksum } = batch.seal({
+      segment,
+      sequence: this.#sequence + 1,
+      previousChecksum: this.#lastChecksum,
+    }, this.#options.checksum);
+    segment.file.write(bytes, segment.tail);
+    segment.tail += bytes.length;
+    return checksum;
+  }
+
+  #syncInBackground(
+    batch: JournalBatch,
+    segment: Segment,
+    sealed: Uint8Array,
+  ): void {
+    const startMs = this.#options.clock.nowMs();
+    const syncing = segment.file.sync();
+    segment.idle = syncing.catch(() => {});
+    syncing.then(() => {
+      this.#policy.took(this.#options.clock.nowMs() - startMs);
+      this.#succeed(batch, sealed);
+    }, (error: unknown) => {
+      this.#fail(segment, error);
+      this.#commitElsewhere(batch);
+    });
+  }
+
+  /** Writes a batch to a segment that has never failed. */
+  async #commitElsewhere(batch: JournalBatch): Promise<void> {
+    const { segments } = this.#options;
+    let segment: Segment | undefined;
+    try {
+      await segments.prepare();
+      // A rotation may just have taken the one that was made.
+      segment = segments.takeNow() ?? this.#segment;
+      if (segment === undefined) throw new Error("no segment was made");
+      this.#segment = segment;
+      const sealed = this.#write(batch, segment);
+      const syncing = segment.file.sync();
+      segment.idle = syncing.catch(() => {});
+      await syncing;
+      this.#prepareNext();
+      this.#succeed(batch, sealed);
+    } catch (error) {
+      this.#fail(segment, error);
+      this.#settle(batch, false);
+    }
+  }
+
+  #prepareNext(): void {
+    this.#options.segments.prepare().catch((error: unknown) => {
+      this.#report("strange", "cannot make the next segment ahead", error);
+    });
+  }
+
+  #fail(segment: Segment | undefined, error: unknown): void {
+    if (this.#segment === segment) this.#segment = undefined;
+    const where = segment === undefined ? "" : ` in segment ${segment.number}`;
+    this.#report("admin", `a batch of writes failed${where}`, error);
+  }
+
+  #report(severity: "strange" | "admin", what: string, error: unknown): void {
+    const cause = error instanceof Error ? error.message : String(error);
+    this.#options.report({
+      event: "journal-failure",
+      severity,
+      message: `Journal: ${what}: ${cause}`,
+    });
+  }
+
+  #succeed(batch: JournalBatch, checksum: Uint8Array): void {
+    this.#sequence++;
+    this.#lastChecksum = checksum;
+    const delayMs = this.#options.delayMs();
+    if (delayMs === 0) {
+      this.#settle(batch, true);
+      return;
+    }
+    this.#options.clock.sleep(delayMs, this.#stop.signal).then(() => {
+      this.#settle(batch, true);
+    });
+  }
+
+  #settle(batch: JournalBatch, ok: boolean): void {
+    const through = batch.lastTicket;
+    batch.clear();
+    this.#busy = false;
+    this.#options.settled(through, ok);
+    if (!this.#gathering.empty && !this.#stop.signal.aborted) {
+      this.#schedule();
+      return;
+    }
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+}
+
+/** The checksum before the first batch of all. */
+export const NO_CHECKSUM: Uint8Array = new Uint8Array(CHECKSUM_LENGTH);

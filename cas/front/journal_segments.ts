@@ -1,0 +1,227 @@
+/**
+ * The files of the journal: making the next one ahead of need, and letting go
+ * of those whose writes the archive has.
+ *
+ * Invariants:
+ * - a file gets its number only with a durable header of that number, and takes
+ *   batches only when its name is durable: a numbered file without a sound
+ *   header is damage, never a crash;
+ * - files go oldest first, each removal durable before the next: what is left
+ *   is always the newest part of the journal, which can be replayed over any
+ *   later root.
+ *
+ * A file that is let go becomes the next segment where it can: overwriting is
+ * faster than growing (0.19 against 0.25 to 0.34 ms for 128 KiB and a sync,
+ * measured 2026-11 on ext4).
+ *
+ * @module
+ */
+
+import type { Disk, DiskFile } from "../disk/disk.ts";
+import {
+  BATCH_ALIGNMENT,
+  type Checksum,
+  encodeSegmentHeader,
+  parseSegmentName,
+  segmentName,
+} from "./journal_format.ts";
+
+/** What a file is called between two lives. */
+const SPARE_NAME = "spare";
+
+/** Who writes this journal. */
+export interface JournalIdentity {
+  /** The archive, 32 hexadecimal digits. */
+  readonly archiveId: string;
+  /** This state directory, 32 hexadecimal digits. */
+  readonly stateId: string;
+  /** The writer's claim. */
+  readonly epoch: number;
+}
+
+/** A segment that takes batches. */
+export interface Segment {
+  /** Its number. */
+  readonly number: number;
+  /** Its random number. */
+  readonly nonce: Uint8Array;
+  /** The open file. */
+  readonly file: DiskFile;
+  /** Where the next batch goes: all before is in use. */
+  tail: number;
+  /** Settled when no sync of the file is under way. */
+  idle: Promise<void>;
+  /** True once the file is closed. */
+  closed: boolean;
+}
+
+/** A segment found at start. */
+export interface FoundSegment {
+  /** Its number. */
+  readonly number: number;
+  /** Bytes of it that count. */
+  readonly byteCount: number;
+}
+
+/** Options of `SegmentStore`. */
+export interface SegmentStoreOptions {
+  readonly disk: Disk;
+  readonly identity: JournalIdentity;
+  readonly checksum: Checksum;
+  /** Fills an array with random bytes. */
+  readonly fillRandom: (bytes: Uint8Array) => void;
+  /** Segments of before, ascending. */
+  readonly found: readonly FoundSegment[];
+}
+
+/** Makes, hands out and removes segments. */
+export class SegmentStore {
+  readonly #options: SegmentStoreOptions;
+  readonly #old: FoundSegment[];
+  readonly #taken: Segment[] = [];
+  #next: Segment | undefined;
+  #newestNumber: number;
+  /** Directory changes, one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+
+  /** Takes the directory over; the next number is beyond every one in it. */
+  constructor(options: SegmentStoreOptions) {
+    this.#options = options;
+    this.#old = options.found.slice();
+    this.#newestNumber = 0;
+    for (const name of options.disk.list()) {
+      const number = parseSegmentName(name) ?? 0;
+      this.#newestNumber = Math.max(this.#newestNumber, number);
+    }
+  }
+
+  /** Bytes in use in all segments. */
+  get byteCount(): number {
+    let count = 0;
+    for (const one of this.#old) count += one.byteCount;
+    for (const one of this.#taken) count += one.tail;
+    return count;
+  }
+
+  /** The number of the newest segment handed out, or found. */
+  get newestTaken(): number {
+    return this.#taken.at(-1)?.number ?? this.#old.at(-1)?.number ?? 0;
+  }
+
+  /** Makes the next segment if there is none; rejects with a `DiskError`. */
+  prepare(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#next ??= await this.#make();
+    });
+  }
+
+  /** Hands out the next segment if it is ready. */
+  takeNow(): Segment | undefined {
+    const segment = this.#next;
+    if (segment === undefined) return undefined;
+    this.#next = undefined;
+    this.#taken.push(segment);
+    return segment;
+  }
+
+  /** Lets go of all segments with a number below this one. */
+  retireBelow(number: number): Promise<void> {
+    return this.#inTurn(async () => {
+      for (;;) {
+        const oldest = this.#old[0] ?? this.#taken[0];
+        if (oldest === undefined || oldest.number >= number) return;
+        if ("file" in oldest && !oldest.closed) {
+          await oldest.idle;
+          oldest.file.close();
+          oldest.closed = true;
+        }
+        // Only then is it forgotten: were it skipped after a failure, a newer
+        // one would go before it.
+        await this.#letGo(segmentName(oldest.number));
+        if ("file" in oldest) this.#taken.shift();
+        else this.#old.shift();
+      }
+    });
+  }
+
+  /** Closes all files; with `remove`, nothing of the journal is left. */
+  async close(remove: boolean): Promise<void> {
+    if (remove) await this.retireBelow(Infinity);
+    await this.#inTurn(async () => {
+      for (const segment of this.#taken) {
+        await segment.idle;
+        if (!segment.closed) segment.file.close();
+        segment.closed = true;
+      }
+      this.#next?.file.close();
+      if (!remove) return;
+      const { disk } = this.#options;
+      for (const name of disk.list().sort()) {
+        const ours = name === SPARE_NAME ||
+          parseSegmentName(name) !== undefined;
+        if (ours) disk.remove(name);
+      }
+      await disk.syncDirectory();
+    });
+  }
+
+  async #make(): Promise<Segment> {
+    const { disk, identity, checksum, fillRandom } = this.#options;
+    const nonce = fillRandom16(fillRandom);
+    const number = ++this.#newestNumber;
+    const recycled = disk.list().includes(SPARE_NAME);
+    const file = recycled ? disk.open(SPARE_NAME) : disk.create(SPARE_NAME);
+    try {
+      const header = { ...identity, number, nonce };
+      file.write(encodeSegmentHeader(header, checksum), 0);
+      await file.sync();
+      disk.rename(SPARE_NAME, segmentName(number));
+      await disk.syncDirectory();
+    } catch (error) {
+      file.close();
+      this.#discardSpare();
+      throw error;
+    }
+    return {
+      number,
+      nonce,
+      file,
+      tail: BATCH_ALIGNMENT,
+      idle: Promise.resolve(),
+      closed: false,
+    };
+  }
+
+  /** A file whose write or sync failed is not used again. */
+  #discardSpare(): void {
+    const { disk } = this.#options;
+    try {
+      if (disk.list().includes(SPARE_NAME)) disk.remove(SPARE_NAME);
+    } catch {
+      // The failure that led here is the one to report.
+    }
+  }
+
+  async #letGo(name: string): Promise<void> {
+    const { disk } = this.#options;
+    const names = disk.list();
+    if (names.includes(name)) {
+      if (names.includes(SPARE_NAME)) disk.remove(name);
+      else disk.rename(name, SPARE_NAME);
+    }
+    // Also before its header is overwritten: the old name must not come back.
+    await disk.syncDirectory();
+  }
+
+  #inTurn(run: () => Promise<void>): Promise<void> {
+    const result = this.#turn.then(run);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+}
+
+function fillRandom16(fillRandom: (bytes: Uint8Array) => void): Uint8Array {
+  const nonce = new Uint8Array(16);
+  fillRandom(nonce);
+  return nonce;
+}

@@ -1,0 +1,118 @@
+/**
+ * Written sectors of one volume that are not yet archived: block number to
+ * slot, and for each slot which sectors count. Two generations: the active one
+ * takes writes, the frozen one is being archived and does not change.
+ *
+ * @module
+ */
+
+import type { BlockCache } from "./block_cache.ts";
+
+/** What all overlays share. */
+export class OverlayBudget {
+  /** Where slots come from. */
+  readonly cache: BlockCache;
+  /** Most slots of all overlays together. */
+  readonly slotsMax: number;
+  /** For each slot of an overlay: bit `i` set, sector `i` counts. */
+  readonly masks: Uint8Array;
+  /** Slots in overlays now. */
+  slotsUsed = 0;
+  /** Those of them that are in frozen generations. */
+  slotsFrozen = 0;
+
+  /** An empty budget; `slotsMax` below the pool's leaves the rest to reads. */
+  constructor(cache: BlockCache, slotsMax: number) {
+    this.cache = cache;
+    this.slotsMax = slotsMax;
+    this.masks = new Uint8Array(cache.pool.slotCount);
+  }
+
+  /** True if so many more slots can be taken. */
+  hasRoom(count: number): boolean {
+    return this.slotsUsed + count <= this.slotsMax &&
+      this.cache.takeableCount >= count;
+  }
+}
+
+/** One generation of one volume. */
+export type Generation = Map<number, number>;
+
+/** The overlay of one volume. */
+export class Overlay {
+  readonly #budget: OverlayBudget;
+  #active: Generation = new Map();
+  #frozen: Generation | undefined;
+
+  /** Nothing written yet. */
+  constructor(budget: OverlayBudget) {
+    this.#budget = budget;
+  }
+
+  /** Blocks in the active generation. */
+  get activeCount(): number {
+    return this.#active.size;
+  }
+
+  /** The slot of a block in the active generation, or -1. */
+  activeSlot(block: number): number {
+    return this.#active.get(block) ?? -1;
+  }
+
+  /** The slot of a block in the frozen generation, or -1. */
+  frozenSlot(block: number): number {
+    return this.#frozen?.get(block) ?? -1;
+  }
+
+  /** The sectors of a slot that count; none for -1. */
+  maskOf(slot: number): number {
+    return slot < 0 ? 0 : this.#budget.masks[slot] as number;
+  }
+
+  /** How many slots a write to these blocks would take. */
+  slotsNeeded(firstBlock: number, lastBlock: number): number {
+    let count = 0;
+    for (let block = firstBlock; block <= lastBlock; block++) {
+      if (!this.#active.has(block)) count++;
+    }
+    return count;
+  }
+
+  /** The slot to write these sectors of a block into. There is room for it. */
+  slotForWrite(block: number, mask: number): number {
+    const { masks, cache } = this.#budget;
+    let slot = this.#active.get(block);
+    if (slot === undefined) {
+      slot = cache.take();
+      if (slot < 0) throw new Error("the overlay's budget was not kept");
+      this.#budget.slotsUsed++;
+      this.#active.set(block, slot);
+      masks[slot] = 0;
+    }
+    masks[slot] = (masks[slot] as number) | mask;
+    return slot;
+  }
+
+  /** Makes the active generation the frozen one, of which there is none. */
+  freeze(): Generation {
+    const frozen = this.#active;
+    this.#active = new Map();
+    this.#frozen = frozen;
+    this.#budget.slotsFrozen += frozen.size;
+    return frozen;
+  }
+
+  /** Takes one block out of the frozen generation; its slot is the caller's. */
+  takeFrozen(block: number): number {
+    const slot = this.frozenSlot(block);
+    this.#frozen?.delete(block);
+    this.#budget.slotsUsed--;
+    this.#budget.slotsFrozen--;
+    return slot;
+  }
+
+  /** Ends the frozen generation, which is empty. */
+  thaw(): void {
+    this.#frozen = undefined;
+  }
+}

@@ -7,6 +7,7 @@
 
 export * from "./blob_store.ts";
 export * from "./conformance.ts";
+export * from "./faults.ts";
 export * from "./file_store.ts";
 export * from "./file_system.ts";
 export * from "./file_url.ts";

@@ -11,6 +11,7 @@ import { createBlob, readBlob } from "./blobs.ts";
 import { toHex } from "./bytes.ts";
 import type { EngineContext } from "./context.ts";
 import { FORMAT_KEY } from "./names.ts";
+import { listVolumeIds } from "./root_store.ts";
 import {
   countField,
   decodeSealedText,
@@ -33,8 +34,19 @@ export async function readFormat(
   return bytes === undefined ? undefined : decodeFormat(bytes, context);
 }
 
-/** Makes the archive, unless it was made meanwhile; its id. */
+/**
+ * Makes the archive, unless it was made meanwhile; its id. Rejects with
+ * `Damaged` where an archive lost its `format` blob: a new one beside old roots
+ * would hide the loss.
+ */
 export async function createFormat(context: EngineContext): Promise<string> {
+  const { store } = context;
+  if ((await listVolumeIds(context)).length > 0) {
+    throw new ArchiveError(
+      "Damaged",
+      `Cannot make an archive in ${store.display}: it has volumes, but blob "${FORMAT_KEY}" is missing; restore it from a copy of the store`,
+    );
+  }
   const archiveId = toHex(context.random(ID_LENGTH));
   const body = encodeSealedText({
     type: FORMAT_TYPE,

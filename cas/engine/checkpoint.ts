@@ -1,0 +1,147 @@
+/**
+ * A checkpoint: the frozen writes of all volumes into packs, then the new roots.
+ *
+ * @module
+ */
+
+import type {
+  CheckpointResult,
+  DeferredBlocks,
+  FrozenGeneration,
+  FrozenVolume,
+} from "../archive_port.ts";
+import type { BlockPool } from "../block_pool.ts";
+import type { BlockStore, BlockWriter } from "../block_store.ts";
+import type { BlockReader } from "./block_reader.ts";
+import type { Claim } from "./claim.ts";
+import type { EngineContext } from "./context.ts";
+import { DamageReport } from "./damage_report.ts";
+import { type FoldResult, foldVolume } from "./fold.ts";
+import type { Pointers } from "./pointers.ts";
+import type { RootRecord } from "./root.ts";
+import { publishRoots } from "./root_publisher.ts";
+import { treeOf, type Views } from "./views.ts";
+import type { Volume } from "./volumes.ts";
+
+/** What a checkpoint works with. */
+export interface CheckpointOptions {
+  /** The engine's surroundings. */
+  readonly context: EngineContext;
+  /** The claim under which it publishes. */
+  readonly claim: Claim;
+  /** The state directory of this server, 32 hexadecimal digits. */
+  readonly stateId: string;
+  /** Where the written sectors lie. */
+  readonly pool: BlockPool;
+  /** The archive's blocks. */
+  readonly blocks: BlockStore;
+  /** Reads of them. */
+  readonly reader: BlockReader;
+  /** Pointer blocks. */
+  readonly pointers: Pointers;
+  /** The handles that the generation names. */
+  readonly views: Views;
+}
+
+interface Folded extends FoldResult {
+  readonly volume: Volume;
+  readonly view: number;
+}
+
+/** Folds a generation and publishes the new roots; moves the heads. */
+export async function runCheckpoint(
+  generation: FrozenGeneration,
+  options: CheckpointOptions,
+): Promise<CheckpointResult> {
+  const { context, blocks } = options;
+  const writer = blocks.write();
+  const folded: Folded[] = [];
+  for (const frozen of generation.volumes) {
+    if (folded.some(({ view }) => view === frozen.view)) {
+      throw new RangeError(`A generation names view ${frozen.view} twice`);
+    }
+    folded.push(await foldFrozen(frozen, writer, options));
+  }
+  const timeMs = context.clock.nowMs();
+  const records = folded.map((each) => nextRecord(each, timeMs, options));
+  const published = await publishRoots(records, writer, {
+    ...options,
+    beginWrite: () => blocks.write(),
+  });
+  const roots = folded.map(({ view, volume }, index) => {
+    const root = published.roots[index]!;
+    volume.head = root;
+    return { view, sequence: root.record.sequence, rootHash: root.hash };
+  });
+  const deferred = folded.filter((each) => each.deferred.length > 0)
+    .map(({ view, deferred }): DeferredBlocks => ({ view, blocks: deferred }));
+  return {
+    roots,
+    ...(deferred.length === 0 ? {} : { deferred }),
+    blocksNew: sum(folded, (each) => each.blocksNew),
+    blocksDuplicate: sum(folded, (each) => each.blocksDuplicate),
+    blocksZero: sum(folded, (each) => each.blocksZero),
+    packBytes: published.byteCount,
+    packCount: published.packs.length,
+  };
+}
+
+async function foldFrozen(
+  frozen: FrozenVolume,
+  writer: BlockWriter,
+  options: CheckpointOptions,
+): Promise<Folded> {
+  const { context, pool, reader, pointers, views } = options;
+  const { hasher, clock, onEvent } = context;
+  const volume = views.writable(frozen.view);
+  const report = new DamageReport();
+  const result = await foldVolume(treeOf(volume.head.record), frozen, {
+    pool,
+    writer,
+    reader,
+    pointers,
+    hasher,
+    report,
+    yieldNow: () => clock.yieldNow(),
+  });
+  report.emit(onEvent, { name: volume.name });
+  const blockCount = result.deferred.length;
+  if (blockCount > 0) {
+    onEvent({
+      event: "writes-deferred",
+      severity: "corrupt",
+      message:
+        `Writes to ${blockCount} blocks of volume "${volume.name}" cannot be archived, because what they change is damaged: they stay in the journal; restore the damaged packs, or overwrite the damaged sectors as a whole`,
+      volume: volume.name,
+      blockCount,
+    });
+  }
+  return { ...result, volume, view: frozen.view };
+}
+
+function nextRecord(
+  folded: Folded,
+  timeMs: number,
+  options: CheckpointOptions,
+): RootRecord {
+  const { record, hash } = folded.volume.head;
+  return {
+    volumeId: record.volumeId,
+    name: record.name,
+    blockCount: record.blockCount,
+    depth: record.depth,
+    treeRoot: folded.treeRoot,
+    sequence: record.sequence + 1,
+    timeMs,
+    epoch: options.claim.epoch,
+    writerId: options.stateId,
+    previous: { hash, sequence: record.sequence },
+  };
+}
+
+function sum(
+  folded: readonly Folded[],
+  count: (each: Folded) => number,
+): number {
+  return folded.reduce((total, each) => total + count(each), 0);
+}

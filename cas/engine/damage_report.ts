@@ -1,0 +1,105 @@
+/**
+ * One event for each damaged block or pointer block of a request, with all the
+ * sectors of the request's volume that it hides.
+ *
+ * @module
+ */
+
+import { SECTORS_PER_BLOCK } from "../block_pool.ts";
+import type { BlockDamage } from "../block_store.ts";
+import type { EventSink } from "../events.ts";
+import type { PointerDamage } from "./tree_lookup.ts";
+
+/** Sectors of a volume. */
+interface Sectors {
+  readonly lba: number;
+  readonly sectorCount: number;
+}
+
+interface Finding {
+  readonly level: number;
+  readonly score: string;
+  readonly damage: BlockDamage;
+  readonly sectors: Sectors[];
+}
+
+/** Collects the damage met by one request, and reports it once. */
+export class DamageReport {
+  /** By level and score. */
+  readonly #findings = new Map<string, Finding>();
+
+  /** Notes a damaged data block; `score` has 64 hexadecimal digits. */
+  addBlock(block: number, score: string, damage: BlockDamage): void {
+    this.#add({ level: 0, score, damage }, {
+      lba: block * SECTORS_PER_BLOCK,
+      sectorCount: SECTORS_PER_BLOCK,
+    });
+  }
+
+  /** Notes damaged pointer blocks. */
+  addPointers(damages: readonly PointerDamage[]): void {
+    for (const damage of damages) {
+      const { level, score, firstBlock, blockCount } = damage;
+      this.#add({ level, score, damage }, {
+        lba: firstBlock * SECTORS_PER_BLOCK,
+        sectorCount: blockCount * SECTORS_PER_BLOCK,
+      });
+    }
+  }
+
+  /** Emits the events. */
+  emit(onEvent: EventSink, volume: { name: string; snapshot?: string }): void {
+    for (const finding of this.#findings.values()) {
+      const { level, score, damage, sectors } = finding;
+      const what = level === 0 ? "block" : `pointer block of level ${level}`;
+      const where = damage.pack === undefined
+        ? "no known pack"
+        : `pack ${damage.pack}`;
+      const merged = mergeSectors(sectors);
+      const ranges = merged.map(({ lba, sectorCount }) =>
+        `${lba} to ${lba + sectorCount - 1}`
+      ).join(", ");
+      const disk = volume.snapshot === undefined
+        ? volume.name
+        : `${volume.name}@${volume.snapshot}`;
+      onEvent({
+        event: "block-damaged",
+        severity: "corrupt",
+        message:
+          `Cannot read the ${what} with score ${score} in ${where}: ${damage.reason}; sectors ${ranges} of volume "${disk}" are lost until it is restored`,
+        ...(damage.pack === undefined ? {} : { pack: damage.pack }),
+        score,
+        level,
+        reason: damage.reason,
+        volume: volume.name,
+        ...(volume.snapshot === undefined ? {} : { snapshot: volume.snapshot }),
+        sectors: merged,
+      });
+    }
+  }
+
+  #add(what: Omit<Finding, "sectors">, sectors: Sectors): void {
+    const key = `${what.level}:${what.score}`;
+    const known = this.#findings.get(key);
+    if (known === undefined) {
+      this.#findings.set(key, { ...what, sectors: [sectors] });
+      return;
+    }
+    known.sectors.push(sectors);
+  }
+}
+
+/** Ascending, without overlaps. */
+function mergeSectors(sectors: readonly Sectors[]): Sectors[] {
+  const merged: Sectors[] = [];
+  for (const next of sectors.toSorted((left, right) => left.lba - right.lba)) {
+    const last = merged.at(-1);
+    const end = last === undefined ? -1 : last.lba + last.sectorCount;
+    if (last === undefined || next.lba > end) merged.push(next);
+    else {
+      const sectorCount = Math.max(end, next.lba + next.sectorCount) - last.lba;
+      merged[merged.length - 1] = { lba: last.lba, sectorCount };
+    }
+  }
+  return merged;
+}

@@ -1,0 +1,69 @@
+/**
+ * The blocks of an open archive, opened and brought up to date when first
+ * needed.
+ *
+ * @module
+ */
+
+import type { BlockStore } from "../block_store.ts";
+import type { ArchiveOptions } from "./archive_options.ts";
+import { BlockReader } from "./block_reader.ts";
+import type { EngineContext } from "./context.ts";
+import { Pointers } from "./pointers.ts";
+import type { PublishedRoot } from "./root_blob.ts";
+import { startBlocks } from "./start_blocks.ts";
+
+const POINTER_CACHE_BYTES_MAX = 32 * 2 ** 20;
+
+/** Blocks and the ways to read them. */
+export interface ReadyBlocks {
+  /** The blocks. */
+  readonly blocks: BlockStore;
+  /** Reads of any blocks. */
+  readonly reader: BlockReader;
+  /** Reads of pointer blocks. */
+  readonly pointers: Pointers;
+}
+
+/** Opens blocks once. */
+export class OpenBlocks {
+  readonly #context: EngineContext;
+  readonly #options: ArchiveOptions;
+  readonly #heads: () => readonly PublishedRoot[];
+  #opened: Promise<BlockStore> | undefined;
+  #ready: Promise<ReadyBlocks> | undefined;
+
+  /** `heads` gives the roots that must be readable. */
+  constructor(
+    context: EngineContext,
+    options: ArchiveOptions,
+    heads: () => readonly PublishedRoot[],
+  ) {
+    this.#context = context;
+    this.#options = options;
+    this.#heads = heads;
+  }
+
+  /** The blocks, all of them findable. */
+  get(): Promise<ReadyBlocks> {
+    this.#ready ??= this.#open();
+    return this.#ready;
+  }
+
+  /** Closes the blocks if they were opened. */
+  async close(): Promise<void> {
+    const opened = this.#opened?.catch(() => undefined);
+    await (await opened)?.close();
+  }
+
+  async #open(): Promise<ReadyBlocks> {
+    const { store, retry, onEvent } = this.#context;
+    this.#opened = this.#options.openBlocks();
+    const blocks = await this.#opened;
+    await startBlocks(this.#context, blocks, this.#heads());
+    const reader = new BlockReader({ blocks, store, retry, onEvent });
+    const cacheBytesMax = this.#options.pointerCacheBytesMax ??
+      POINTER_CACHE_BYTES_MAX;
+    return { blocks, reader, pointers: new Pointers(reader, cacheBytesMax) };
+  }
+}

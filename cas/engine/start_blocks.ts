@@ -1,0 +1,96 @@
+/**
+ * Makes the blocks of an archive findable when it is opened: the index of the
+ * local state is a cache, which may be behind, or gone.
+ *
+ * @module
+ */
+
+import type { BlockStore } from "../block_store.ts";
+import { ArchiveError } from "../errors.ts";
+import type { EngineContext } from "./context.ts";
+import type { PublishedRoot } from "./root_blob.ts";
+import { readRoot } from "./root_store.ts";
+
+/** Brings the index up to these roots. */
+export async function startBlocks(
+  context: EngineContext,
+  blocks: BlockStore,
+  heads: readonly PublishedRoot[],
+): Promise<void> {
+  if (heads.length === 0) return;
+  if (blocks.empty) await rebuild(context, blocks);
+  for (const head of heads) {
+    for (const packs of await unknownPacks(context, blocks, head)) {
+      await blocks.addPacks(packs);
+    }
+  }
+}
+
+async function rebuild(
+  context: EngineContext,
+  blocks: BlockStore,
+): Promise<void> {
+  const { onEvent, store } = context;
+  const details = { store: store.display };
+  onEvent({
+    event: "index-rebuild",
+    severity: "info",
+    message:
+      `The index is empty: making it anew from the packs in ${store.display}`,
+    ...details,
+  });
+  let packCount = 0;
+  await blocks.rebuild((packsDone) => {
+    packCount = packsDone;
+    onEvent({
+      event: "index-rebuild-progress",
+      severity: "info",
+      message: `Indexed ${packsDone} packs of ${store.display}`,
+      packsDone,
+      ...details,
+    });
+  });
+  onEvent({
+    event: "index-rebuild-done",
+    severity: "info",
+    message: `The index is complete: ${packCount} packs of ${store.display}`,
+    packCount,
+    ...details,
+  });
+}
+
+/**
+ * The packs that the index does not know, one list for each root of the chain,
+ * oldest root first: an index cut off in between must still know all packs
+ * before the newest that it knows. The walk ends at the first root all of whose
+ * packs are known. A root that is damaged ends it too; what lies behind is
+ * found by the search for packs when a block of it is missed.
+ */
+async function unknownPacks(
+  context: EngineContext,
+  blocks: BlockStore,
+  head: PublishedRoot,
+): Promise<string[][]> {
+  const found: string[][] = [];
+  let root = head;
+  for (;;) {
+    const unknown = root.packs.filter((name) => !blocks.knowsPack(name));
+    if (unknown.length > 0) found.push(unknown);
+    else if (root.packs.length > 0) break;
+    const { volumeId, previous } = root.record;
+    if (previous === undefined) break;
+    try {
+      root = await readRoot(context, volumeId, previous.sequence);
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) throw error;
+      context.onEvent({
+        event: "root-damaged",
+        severity: "corrupt",
+        message: error.message,
+        volumeId,
+      });
+      break;
+    }
+  }
+  return found.reverse();
+}

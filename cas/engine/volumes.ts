@@ -1,0 +1,138 @@
+/**
+ * The volumes of an archive and their present roots.
+ *
+ * @module
+ */
+
+import { BLOCK_SIZE, SECTORS_PER_BLOCK } from "../block_pool.ts";
+import { ArchiveError } from "../errors.ts";
+import type { EngineContext } from "./context.ts";
+import type { PublishedRoot } from "./root_blob.ts";
+import { listVolumeIds, newestSequence, readRoot } from "./root_store.ts";
+
+/** A volume. */
+export interface Volume {
+  /** Its id, 32 hexadecimal digits. */
+  readonly id: string;
+  /** Its name. */
+  readonly name: string;
+  /** Its present state; moves with every checkpoint. */
+  head: PublishedRoot;
+}
+
+/** Newest sequences by volume id, as local state remembers them. */
+export type HeadHints = Readonly<Record<string, number>>;
+
+/** Volumes by id; those whose newest root is damaged are kept apart. */
+export class Volumes {
+  readonly #display: string;
+  readonly #byId = new Map<string, Volume>();
+  readonly #damaged = new Map<string, ArchiveError>();
+
+  private constructor(display: string) {
+    this.#display = display;
+  }
+
+  /** Finds all volumes in the store, reporting the damaged ones. */
+  static async load(
+    context: EngineContext,
+    hints: HeadHints,
+  ): Promise<Volumes> {
+    const volumes = new Volumes(context.store.display);
+    for (const id of await listVolumeIds(context)) {
+      try {
+        const sequence = await newestSequence(context, id, hints[id]);
+        if (sequence === undefined) continue;
+        volumes.add(await readRoot(context, id, sequence));
+      } catch (error) {
+        if (!(error instanceof ArchiveError) || error.code !== "Damaged") {
+          throw error;
+        }
+        volumes.#damaged.set(id, error);
+        context.onEvent({
+          event: "root-damaged",
+          severity: "corrupt",
+          message: error.message,
+          volumeId: id,
+        });
+      }
+    }
+    return volumes;
+  }
+
+  /** All volumes that can be served. */
+  all(): Volume[] {
+    return [...this.#byId.values()];
+  }
+
+  /** Adds the volume of this root, which is its present state. */
+  add(head: PublishedRoot): Volume {
+    const { volumeId: id, name } = head.record;
+    const volume: Volume = { id, name, head };
+    this.#byId.set(id, volume);
+    return volume;
+  }
+
+  /**
+   * The volume of this name, or undefined. Rejects with `Damaged` when it may
+   * be a volume whose root cannot be read, so that nobody makes a new, empty one
+   * in its place.
+   */
+  find(name: string): Volume | undefined {
+    const found = this.all().filter((volume) => volume.name === name);
+    if (found.length > 1) {
+      const roots = found.map(({ head }) => head.hash).join(" or ");
+      throw new ArchiveError(
+        "Damaged",
+        `The archive in ${this.#display} has ${found.length} volumes of the name "${name}": serve the one you mean by its root hash, ${roots}`,
+      );
+    }
+    for (const error of found.length === 0 ? this.#damaged.values() : []) {
+      throw new ArchiveError(
+        "Damaged",
+        `Cannot tell whether volume "${name}" exists. ${error.message}`,
+        { cause: error },
+      );
+    }
+    return found[0];
+  }
+
+  /** As `find`, but a missing volume is `NoVolume`. */
+  get(name: string): Volume {
+    const volume = this.find(name);
+    if (volume !== undefined) return volume;
+    const names = this.all().map((each) => `"${each.name}"`).sort();
+    const others = names.length === 0
+      ? "it has none"
+      : `it has ${names.join(", ")}`;
+    throw new ArchiveError(
+      "NoVolume",
+      `There is no volume "${name}" in the archive in ${this.#display} (${others}): check the name, or give it a size and add --create to make it`,
+    );
+  }
+
+  /** Newest sequences, to be remembered. */
+  hints(): HeadHints {
+    return Object.fromEntries(
+      this.all().map(({ id, head }) => [id, head.record.sequence]),
+    );
+  }
+}
+
+/** Throws `SizeMismatch` unless the volume has this many blocks. */
+export function checkSize(volume: Volume, blockCount: number): void {
+  const existing = volume.head.record.blockCount;
+  if (existing === blockCount) return;
+  throw new ArchiveError(
+    "SizeMismatch",
+    `Volume "${volume.name}" has ${describeSize(existing)}, not ${
+      describeSize(blockCount)
+    }: leave the size out, or ask for ${existing * BLOCK_SIZE}`,
+  );
+}
+
+function describeSize(blockCount: number): string {
+  return `${blockCount * BLOCK_SIZE} bytes (${
+    blockCount * SECTORS_PER_BLOCK
+  } sectors)`;
+}

@@ -1,0 +1,406 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { BLOCK_SIZE } from "../../cas/block_pool.ts";
+import type { ArchivePort } from "../../cas/archive_port.ts";
+import { ArchiveError } from "../../cas/errors.ts";
+import {
+  assertHolds,
+  Bench,
+  copySpace,
+  Model,
+  whole,
+  type Write,
+} from "./engine_bench.ts";
+
+const GIB = 2 ** 30 / BLOCK_SIZE;
+
+function refusal(code: string, message: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof ArchiveError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+async function makeDisk(
+  archive: ArchivePort,
+  volume = "disk",
+  createBlockCount = GIB,
+): Promise<number> {
+  return (await archive.openView({ volume, createBlockCount })).view;
+}
+
+Deno.test("a missing archive is refused with the way to make it, and left missing", async () => {
+  const bench = new Bench();
+  await assert.rejects(
+    bench.open({ create: false }),
+    refusal("NoArchive", /memory:.*--create/),
+  );
+  assert.equal(bench.space.blobs.size, 0);
+  assert.equal(bench.space.hold, null);
+});
+
+Deno.test("a damaged or newer format blob is refused", async () => {
+  const bench = new Bench();
+  await (await bench.open()).close();
+  const good = bench.space.blobs.get("format")!;
+  for (let index = 0; index < good.length; index++) {
+    const bad = good.slice();
+    bad[index]! ^= 1;
+    bench.space.blobs.set("format", bad);
+    const other = new Bench(bench.space);
+    await assert.rejects(other.open(), refusal("Damaged", /"format"/));
+  }
+  bench.space.blobs.delete("format");
+  await (await new Bench(bench.space).open()).close();
+});
+
+Deno.test("an archive that lost its format blob is not made anew over its volumes", async () => {
+  const bench = new Bench();
+  const archive = await bench.open();
+  await makeDisk(archive);
+  await archive.close();
+  bench.space.blobs.delete("format");
+  await assert.rejects(
+    new Bench(bench.space).open(),
+    refusal("Damaged", /"format" is missing/),
+  );
+});
+
+Deno.test("a volume is made once, and found again with its size", async () => {
+  const bench = new Bench();
+  const archive = await bench.open();
+  await assert.rejects(
+    archive.openView({ volume: "disk" }),
+    refusal("NoVolume", /"disk".*it has none.*--create/),
+  );
+  const [first, second] = await Promise.all([
+    archive.openView({ volume: "disk", createBlockCount: 100 }),
+    archive.openView({ volume: "disk", createBlockCount: 100 }),
+  ]);
+  assert.equal(first.view, second.view);
+  assert.equal(first.sequence, 0);
+  await assert.rejects(
+    archive.openView({ volume: "disk", createBlockCount: 101 }),
+    refusal("SizeMismatch", /409600 bytes/),
+  );
+  await assert.rejects(
+    archive.openView({ volume: "dusk" }),
+    refusal("NoVolume", /"disk"/),
+  );
+  for (const bad of ["", "Disk", "-a", "a/b", "a".repeat(64), "ä"]) {
+    await assert.rejects(
+      archive.openView({ volume: bad, createBlockCount: 1 }),
+      refusal("BadName", /a-z/),
+    );
+  }
+  await archive.close();
+  const again = await new Bench(bench.space).open({ create: false });
+  const found = await again.openView({ volume: "disk" });
+  assert.equal(found.blockCount, 100);
+  assert.equal(found.rootHash, first.rootHash);
+  assert.equal(found.volumeId, first.volumeId);
+  assert.equal(found.writerId, "5".repeat(32));
+  await again.close();
+});
+
+const BLOCKS = [0, 1, 2, 127, 128, 300, 16_383, 16_384, GIB - 1];
+
+const write: fc.Arbitrary<Write> = fc.record({
+  block: fc.constantFrom(...BLOCKS),
+  mask: fc.oneof(fc.constant(0xff), fc.integer({ min: 1, max: 255 })),
+  value: fc.integer({ min: 0, max: 3 }),
+});
+
+const generation = fc.uniqueArray(write, {
+  minLength: 1,
+  maxLength: BLOCKS.length,
+  selector: ({ block }) => block,
+});
+
+Deno.test("checkpoints and reopenings give what a model says, partial blocks too", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ writes: generation, reopen: fc.boolean() }), {
+        minLength: 1,
+        maxLength: 6,
+      }),
+      async (steps) => {
+        let bench = new Bench();
+        let archive = await bench.open({ pointerCacheBytesMax: 10_000 });
+        let view = await makeDisk(archive);
+        const model = new Model();
+        for (const [index, { writes, reopen }] of steps.entries()) {
+          model.write(writes);
+          const { roots } = await bench.write(archive, view, writes);
+          assert.deepEqual(roots.map((root) => root.sequence), [index + 1]);
+          if (reopen) {
+            await archive.close();
+            bench = new Bench(bench.space);
+            archive = await bench.open({ create: false });
+            const opened = await archive.openView({ volume: "disk" });
+            assert.equal(opened.sequence, index + 1);
+            assert.equal(opened.rootHash, roots[0]!.rootHash);
+            view = opened.view;
+          }
+          const blocks = [...BLOCKS].reverse();
+          await assertHolds(bench, archive, { view, model, blocks });
+        }
+        await archive.close();
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+Deno.test("volumes of equal content share blocks and have equal tree roots", async () => {
+  const bench = new Bench();
+  const archive = await bench.open();
+  const one = await makeDisk(archive, "one");
+  const two = await makeDisk(archive, "two");
+  const writes = Array.from(
+    { length: 200 },
+    (_, index) => whole(index * 3, 1 + index % 250),
+  );
+  const first = await bench.write(archive, one, writes);
+  assert.equal(first.blocksNew, 200);
+  const second = await bench.write(archive, two, writes);
+  assert.equal(second.blocksNew, 0);
+  assert.equal(second.blocksDuplicate, 200);
+  assert.ok(second.packBytes < first.packBytes / 100);
+  const roots = [...bench.space.blobs].filter(([key]) =>
+    key.startsWith("roots/") && key.endsWith("1")
+  )
+    .map(([, blob]) => blob.slice(96, 128).join());
+  assert.equal(roots.length, 2);
+  assert.equal(roots[0], roots[1]);
+  await archive.close();
+});
+
+Deno.test("zeros take no block, and overwriting with zeros gives the null tree again", async () => {
+  const bench = new Bench();
+  const archive = await bench.open();
+  const view = await makeDisk(archive);
+  await bench.write(archive, view, [whole(5, 9), whole(700, 8)]);
+  const result = await bench.write(archive, view, [
+    whole(5, 0),
+    { block: 6, mask: 3, value: 0 },
+    whole(700, 0),
+  ]);
+  assert.equal(result.blocksZero, 3);
+  assert.equal(result.blocksNew, 0);
+  const newest =
+    [...bench.space.blobs].find(([key]) =>
+      key.startsWith("roots/") && key.endsWith("2")
+    )![1];
+  assert.deepEqual(newest.slice(96, 128), new Uint8Array(32));
+  await archive.close();
+});
+
+Deno.test("one checkpoint moves several volumes", async () => {
+  const bench = new Bench();
+  const archive = await bench.open();
+  const one = await makeDisk(archive, "one");
+  const two = await makeDisk(archive, "two", 10);
+  const result = await archive.checkpoint({
+    volumes: [
+      bench.freeze(one, [whole(1, 1)]),
+      bench.freeze(two, [whole(2, 2)], 100),
+    ],
+  });
+  assert.deepEqual(result.roots.map(({ view }) => view), [one, two]);
+  await assert.rejects(
+    archive.checkpoint({
+      volumes: [
+        bench.freeze(one, [whole(1, 1)]),
+        bench.freeze(one, [whole(2, 2)], 100),
+      ],
+    }),
+    RangeError,
+  );
+  const found = await bench.read(archive, one, [1]);
+  assert.equal(found[0]![0], 1);
+  assert.equal((await bench.read(archive, two, [2]))[0]![0], 2);
+  await archive.close();
+});
+
+Deno.test("a snapshot stays while its volume moves, across reopening, and is read-only", async () => {
+  const bench = new Bench();
+  let archive = await bench.open();
+  const view = await makeDisk(archive);
+  const model = new Model();
+  const first = [whole(1, 1), whole(2, 2), { block: 3, mask: 5, value: 3 }];
+  model.write(first);
+  const { roots } = await bench.write(archive, view, first);
+  const made = await archive.createSnapshot(view, "before");
+  assert.equal(made.rootHash, roots[0]!.rootHash);
+  await bench.write(archive, view, [whole(1, 7), whole(2, 0), whole(3, 7)]);
+  const later = await archive.createSnapshot(view, "after");
+  for (let round = 0; round < 2; round++) {
+    const opened = await archive.openView({
+      volume: "disk",
+      snapshot: "before",
+    });
+    assert.equal(opened.readOnly, true);
+    assert.equal(opened.snapshot, "before");
+    const blocks = [0, 1, 2, 3];
+    await assertHolds(bench, archive, { view: opened.view, model, blocks });
+    await assert.rejects(
+      bench.write(archive, opened.view, [whole(1, 1)]),
+      refusal("ReadOnly", /past state/),
+    );
+    assert.deepEqual(await archive.listSnapshots(), [made, later]);
+    assert.deepEqual(await archive.listSnapshots("disk"), [made, later]);
+    await archive.close();
+    archive = await new Bench(bench.space).open();
+    await archive.close();
+    const fresh = new Bench(bench.space);
+    archive = await fresh.open();
+    bench.pool.bytes.fill(0);
+    Object.assign(bench, { pool: fresh.pool });
+  }
+  await assert.rejects(
+    archive.createSnapshot(await makeDisk(archive), "before"),
+    refusal("NameTaken", /"before"/),
+  );
+  await assert.rejects(
+    archive.createSnapshot(await makeDisk(archive), "no/way"),
+    refusal("BadName", /snapshot/),
+  );
+  await assert.rejects(
+    archive.openView({ volume: "disk", snapshot: "none" }),
+    refusal("NoSnapshot", /snapshot list/),
+  );
+  await archive.close();
+});
+
+Deno.test("a root hash and a copy of the blobs alone serve the state", async () => {
+  const bench = new Bench();
+  const archive = await bench.open();
+  const created = await archive.openView({
+    volume: "disk",
+    createBlockCount: GIB,
+  });
+  const { view } = created;
+  const model = new Model();
+  const writes = BLOCKS.map((block, index) => whole(block, index + 1));
+  model.write(writes);
+  const { roots } = await bench.write(archive, view, writes);
+  await bench.write(archive, view, [whole(0, 99), whole(300, 98)]);
+  await archive.close();
+  for (const withRoots of [true, false]) {
+    const copy = copySpace(bench.space);
+    if (!withRoots) {
+      for (const key of [...copy.blobs.keys()]) {
+        if (key.startsWith("roots/") && !key.includes("0000000000000002")) {
+          copy.blobs.delete(key);
+        }
+      }
+    }
+    const elsewhere = new Bench(copy);
+    const other = await elsewhere.open({ access: "read", create: false });
+    const opened = await other.openView({ root: roots[0]!.rootHash });
+    assert.equal(opened.volume, "disk");
+    assert.equal(opened.readOnly, true);
+    assert.equal(opened.blockCount, GIB);
+    await assertHolds(elsewhere, other, {
+      view: opened.view,
+      model,
+      blocks: BLOCKS,
+    });
+    const empty = await other.openView({ root: created.rootHash });
+    assert.equal(empty.sequence, 0);
+    await assert.rejects(
+      other.openView({ root: "0".repeat(64) }),
+      refusal("NoRoot", /snapshot list/),
+    );
+    await other.close();
+    assert.deepEqual(
+      [...copy.blobs.keys()].filter((key) => !bench.space.blobs.has(key)),
+      [],
+    );
+  }
+});
+
+Deno.test("a fetch stands on the root that was the head when it began", async () => {
+  const bench = new Bench();
+  const archive = await bench.open({ pointerCacheBytesMax: 0 });
+  const view = await makeDisk(archive);
+  const blocks = Array.from({ length: 300 }, (_, index) => index);
+  await bench.write(archive, view, blocks.map((block) => whole(block, 1)));
+  let running = true;
+  const fetches = (async (): Promise<number> => {
+    let count = 0;
+    for (; running; count++) {
+      const slots = Uint32Array.from(blocks, (block) => 600 + block);
+      const { sequence, states } = await archive.fetch({
+        view,
+        blocks: Float64Array.from(blocks),
+        slots,
+      });
+      assert.ok(states.every((state) => state === 1));
+      for (const slot of slots) {
+        assert.equal(bench.pool.slot(slot)[77], sequence);
+      }
+      await bench.clock.yieldNow();
+    }
+    return count;
+  })();
+  for (let value = 2; value < 8; value++) {
+    await bench.write(
+      archive,
+      view,
+      blocks.map((block) => whole(block, value)),
+    );
+  }
+  running = false;
+  assert.ok(await fetches > 6);
+  await archive.close();
+});
+
+Deno.test("reading needs no claim and writes nothing", async () => {
+  const bench = new Bench();
+  const server = await bench.open();
+  const view = await makeDisk(server);
+  await server.createSnapshot(view, "one");
+  const keys = [...bench.space.blobs.keys()];
+  const reader = await new Bench(bench.space).open({ access: "read" });
+  assert.equal((await reader.listSnapshots("disk")).length, 1);
+  const { view: head } = await reader.openView({ volume: "disk" });
+  await assert.rejects(
+    reader.createSnapshot(head, "two"),
+    refusal("ReadOnly", /reading only/),
+  );
+  await assert.rejects(
+    reader.openView({ volume: "new", createBlockCount: 1 }),
+    refusal("ReadOnly", /reading only/),
+  );
+  await reader.close();
+  assert.deepEqual([...bench.space.blobs.keys()], keys);
+  await server.close();
+});
+
+Deno.test("a snapshot made offline needs the claim but no blocks", async () => {
+  const bench = new Bench();
+  const server = await bench.open();
+  await makeDisk(server);
+  await server.close();
+  const offline = await new Bench(bench.space).open({
+    access: "write",
+    openBlocks: () => Promise.reject(new Error("not needed")),
+  });
+  const { view } = await offline.openView({ volume: "disk" });
+  await offline.createSnapshot(view, "offline");
+  assert.equal((await offline.listSnapshots()).length, 1);
+  await offline.close();
+});
+
+Deno.test("a closed archive refuses and has let everything go", async () => {
+  const bench = new Bench();
+  const archive = await bench.open();
+  await Promise.all([archive.close(), archive.close()]);
+  assert.equal(bench.space.hold, null);
+  assert.equal(bench.blocks.closed, true);
+  await assert.rejects(archive.listSnapshots(), refusal("Closed", /closed/));
+});

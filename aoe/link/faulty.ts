@@ -162,7 +162,7 @@ class FaultLane {
   }
 
   #ripe(): DelayedFrame[] {
-    if (this.#delayed.length === 0) return this.#delayed;
+    if (this.#delayed.length === 0) return [];
     for (const delayed of this.#delayed) delayed.remainingFrames--;
     const ripe = this.#delayed.filter((it) => it.remainingFrames === 0);
     this.#delayed = this.#delayed.filter((it) => it.remainingFrames > 0);

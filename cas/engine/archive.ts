@@ -253,14 +253,17 @@ export class Archive implements ArchivePort {
       writerId: options.stateId,
     };
     const beginWrite = (): ReturnType<typeof blocks.write> => blocks.write();
-    const { roots } = await publishRoots([record], beginWrite(), {
+    let volume: Volume | undefined;
+    await publishRoots([record], beginWrite(), {
       context,
       claim,
       beginWrite,
+      onPublished: (root) => {
+        volume = volumes.add(root);
+      },
     });
-    const volume = volumes.add(roots[0]!);
     await this.saveHints();
-    return volume;
+    return volume!;
   }
 
   async #snapshotRoot(volume: Volume, name: string): Promise<ViewRoot> {

@@ -64,14 +64,15 @@ export async function runCheckpoint(
   }
   const timeMs = context.clock.nowMs();
   const records = folded.map((each) => nextRecord(each, timeMs, options));
-  const published = await publishRoots(records, writer, {
+  const written = await publishRoots(records, writer, {
     ...options,
     beginWrite: () => blocks.write(),
+    onPublished: (root, index) => {
+      folded[index]!.volume.head = root;
+    },
   });
-  const roots = folded.map(({ view, volume }, index) => {
-    const root = published.roots[index]!;
-    volume.head = root;
-    return { view, sequence: root.record.sequence, rootHash: root.hash };
+  const roots = folded.map(({ view, volume: { head } }) => {
+    return { view, sequence: head.record.sequence, rootHash: head.hash };
   });
   const deferred = folded.filter((each) => each.deferred.length > 0)
     .map(({ view, deferred }): DeferredBlocks => ({ view, blocks: deferred }));
@@ -81,8 +82,8 @@ export async function runCheckpoint(
     blocksNew: sum(folded, (each) => each.blocksNew),
     blocksDuplicate: sum(folded, (each) => each.blocksDuplicate),
     blocksZero: sum(folded, (each) => each.blocksZero),
-    packBytes: published.byteCount,
-    packCount: published.packs.length,
+    packBytes: written.byteCount,
+    packCount: written.packs.length,
   };
 }
 

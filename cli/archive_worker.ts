@@ -1,0 +1,1 @@
+export { openArchiveHere as openArchiveOnThread } from "./archive_opening.ts";

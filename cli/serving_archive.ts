@@ -1,0 +1,183 @@
+/**
+ * An archive opened for serving: the engine on its thread, the front on this
+ * one, and the state folder that both use.
+ *
+ * @module
+ */
+
+import type { ArchivePort } from "../cas/archive_port.ts";
+import { BlockPool } from "../cas/block_pool.ts";
+import type { Disk } from "../cas/disk/disk.ts";
+import { openRealDisk } from "../cas/disk/real_disk.ts";
+import { SimulatedDisk } from "../cas/disk/simulated_disk.ts";
+import { noArchiveError } from "../cas/engine/format.ts";
+import { FORMAT_KEY } from "../cas/engine/names.ts";
+import { ArchiveError } from "../cas/errors.ts";
+import type { EventSink } from "../cas/events.ts";
+import { ArchiveFront } from "../cas/front/archive_front.ts";
+import type { FrontBudget } from "../cas/front/front_options.ts";
+import { parseFileUrl } from "../blobstores/file_url.ts";
+import { openStore } from "../plugins/registry.ts";
+import type { ArchiveOpening } from "./archive_opening.ts";
+import { controlSocketPath } from "./control.ts";
+import { describeHolder, newestClaim, thisHolder } from "./holder.ts";
+import {
+  openStateFolder,
+  type StateFolder,
+  StateFolderBusyError,
+  stateFolderPath,
+} from "./state_folder.ts";
+
+/** Slots for overlay and cache: 256 MiB. */
+const POOL_SLOT_COUNT: number = 64 * 1024;
+
+const MEBIBYTE: number = 1024 * 1024;
+
+/** A full journal is replayed within seconds; what it holds fits the overlay. */
+const FRONT_BUDGET: FrontBudget = {
+  journalBytesMax: 256 * MEBIBYTE,
+  checkpointBytes: 64 * MEBIBYTE,
+  checkpointAgeMs: 30_000,
+};
+
+/** Which archive to serve. */
+export interface ServingArchiveOptions {
+  /** URL of the blob store. */
+  readonly storeUrl: string;
+  /** `--state`, where given. */
+  readonly state?: string;
+  /** Make the archive if it is missing. */
+  readonly create: boolean;
+  /** Opens the engine: on a thread of its own, or on this one. */
+  readonly openPort: (
+    opening: ArchiveOpening,
+    pool: BlockPool,
+    onEvent: EventSink,
+  ) => Promise<ArchivePort>;
+  /** What the archive is opened for. */
+  readonly access: "serve" | "write";
+  /** Takes events. */
+  readonly onEvent: EventSink;
+}
+
+/** An open archive. */
+export interface ServingArchive {
+  /** The engine. */
+  readonly port: ArchivePort;
+  /** The journal and its disks. */
+  readonly front: ArchiveFront;
+  /** Where the control socket belongs; absent without a state folder. */
+  readonly controlPath?: string;
+  /** Folds everything into the archive and lets go of it. */
+  close(): Promise<void>;
+}
+
+/** Opens an archive with its journal. Nothing stays open on rejection. */
+export async function openServingArchive(
+  options: ServingArchiveOptions,
+): Promise<ServingArchive> {
+  const { storeUrl, create, onEvent } = options;
+  if (!create) await requireArchive(storeUrl);
+  const state = await openState(options);
+  const stateId = state?.stateId ?? crypto.randomUUID().replaceAll("-", "");
+  const controlPath = state && controlSocketPath(state.path, stateId);
+  const pool = BlockPool.allocate(POOL_SLOT_COUNT);
+  let port: ArchivePort | undefined;
+  try {
+    port = await options.openPort(
+      {
+        storeUrl,
+        create,
+        access: options.access,
+        stateId,
+        holder: thisHolder(controlPath),
+        ...(state === undefined
+          ? {}
+          : { indexPath: state.indexPath, headsPath: state.headsPath }),
+      },
+      pool,
+      onEvent,
+    );
+    state?.bind(port.archiveId);
+    const front = await ArchiveFront.open({
+      port,
+      pool,
+      disk: journalDisk(state),
+      stateId,
+      budget: FRONT_BUDGET,
+      report: onEvent,
+    });
+    const opened = port;
+    return {
+      port,
+      front,
+      ...(controlPath === undefined ? {} : { controlPath }),
+      async close(): Promise<void> {
+        await front.close();
+        await opened.close();
+        state?.close();
+      },
+    };
+  } catch (error) {
+    await port?.close();
+    state?.close();
+    throw error;
+  }
+}
+
+/** Refuses a store without an archive before anything is made beside it. */
+async function requireArchive(storeUrl: string): Promise<void> {
+  const store = await openStore(storeUrl);
+  try {
+    if (await store.head(FORMAT_KEY) === null) {
+      throw noArchiveError(store.display);
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+async function openState(
+  options: ServingArchiveOptions,
+): Promise<StateFolder | undefined> {
+  const { storeUrl } = options;
+  const storePath = /^file:/i.test(storeUrl)
+    ? parseFileUrl(storeUrl, () => Deno.cwd())
+    : undefined;
+  const path = stateFolderPath(storePath, storeUrl, options.state);
+  if (path === undefined) return undefined;
+  try {
+    return openStateFolder(
+      path,
+      (length) => crypto.getRandomValues(new Uint8Array(length)),
+    );
+  } catch (error) {
+    if (!(error instanceof StateFolderBusyError)) throw error;
+    throw await heldError(storeUrl, error);
+  }
+}
+
+/** A busy state folder means a running server: say which one, if it is this archive's. */
+async function heldError(
+  storeUrl: string,
+  busy: StateFolderBusyError,
+): Promise<ArchiveError> {
+  const store = await openStore(storeUrl);
+  try {
+    const holder = describeHolder(await newestClaim(store));
+    return new ArchiveError(
+      "Held",
+      `Cannot open the archive in ${store.display}: it is held by ${holder}; stop that server first (${busy.message})`,
+      { cause: busy },
+    );
+  } finally {
+    await store.close();
+  }
+}
+
+/** Without a state folder nothing outlives the process: nor need the journal. */
+function journalDisk(state: StateFolder | undefined): Disk {
+  return state === undefined
+    ? new SimulatedDisk({ random: Math.random })
+    : openRealDisk(state.journalPath);
+}

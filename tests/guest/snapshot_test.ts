@@ -21,7 +21,7 @@ guestTest(
     await using servers = new AsyncDisposableStack();
 
     const first = servers.use(
-      await startServer({ ...options, targets: ["1.0=disk:64MiB"] }),
+      await startServer({ ...options, targets: ["1.0=disk:32MiB"] }),
     );
     const disk = await waitForDisk(guest, "1.0");
     await makeAndMount(guest, ext4, disk);

@@ -65,7 +65,9 @@ export interface StoreHold {
 
 /**
  * A blob store. Keys match `[a-z0-9._/-]{1,200}`, have no empty, `.` or `..`
- * part, and sort by their bytes.
+ * part, and sort by their bytes. A store that keeps blobs in folders may refuse
+ * a key with `InvalidKey` where one key would be a folder of the other, or that
+ * it needs for itself.
  */
 export interface BlobStore {
   /** The store's URL with secrets removed: safe in any message. */
@@ -75,7 +77,9 @@ export interface BlobStore {
 
   /**
    * Stores a whole blob. When it resolves the blob is durable; a reader sees
-   * the whole blob or none. `body` is borrowed until the promise settles.
+   * the whole blob or none. `body` is borrowed until the promise settles. When
+   * it rejects with `AlreadyExists` the blob that exists is durable; after any
+   * other rejection the blob may be there or not.
    */
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<void>;
 
@@ -101,22 +105,26 @@ export interface BlobStore {
   close(): Promise<void>;
 }
 
+/** All classes of failure. */
+export const BLOB_ERROR_CODES = [
+  "NotFound",
+  "AlreadyExists",
+  "RangeNotSatisfiable",
+  "PermissionDenied",
+  "RateLimited",
+  "Timeout",
+  "Unavailable",
+  "NoSpace",
+  "Corrupt",
+  "Unsupported",
+  "InvalidKey",
+  "InvalidConfig",
+  "Cancelled",
+  "Unknown",
+] as const;
+
 /** Why an operation failed, and what the caller can do about it. */
-export type BlobErrorCode =
-  | "NotFound"
-  | "AlreadyExists"
-  | "RangeNotSatisfiable"
-  | "PermissionDenied"
-  | "RateLimited"
-  | "Timeout"
-  | "Unavailable"
-  | "NoSpace"
-  | "Corrupt"
-  | "Unsupported"
-  | "InvalidKey"
-  | "InvalidConfig"
-  | "Cancelled"
-  | "Unknown";
+export type BlobErrorCode = typeof BLOB_ERROR_CODES[number];
 
 /** Details of a `BlobError`. */
 export interface BlobErrorOptions {
@@ -151,11 +159,8 @@ export class BlobError extends Error {
 
 /** The code of a blob store's error, by duck typing; `Unknown` for any other value. */
 export function blobErrorCode(error: unknown): BlobErrorCode {
-  if (typeof error === "object" && error !== null && "code" in error) {
-    const { code } = error as { code: unknown };
-    if (typeof code === "string" && /^[A-Z][A-Za-z]+$/.test(code)) {
-      return code as BlobErrorCode;
-    }
-  }
-  return "Unknown";
+  if (typeof error !== "object" || error === null) return "Unknown";
+  const { code } = error as { code?: unknown };
+  // A system error has a code too, of another kind: "ENOENT".
+  return BLOB_ERROR_CODES.find((known) => known === code) ?? "Unknown";
 }

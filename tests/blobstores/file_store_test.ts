@@ -304,6 +304,26 @@ Deno.test("a name that could not be synced is not taken for durable", async () =
   }
 });
 
+Deno.test("a new holder makes a name durable that its writer could not sync", async () => {
+  for (const links of [true, false]) {
+    const disk = new SimulatedDisk();
+    disk.links = links;
+    const store = await openOn(disk);
+    await store.put("e/0", new Uint8Array(1));
+    disk.before = (operation, path): void => {
+      if (operation !== "syncFolder") return;
+      throw new DiskError("EIO", operation, path);
+    };
+    await failure(store.put("e/1", new Uint8Array(7)));
+    const killed = disk.afterKill();
+    const next = await openOn(killed, "next");
+    await next.hold();
+    assert.notEqual(await next.head("e/1"), null);
+    const later = await openOn(killed.afterPowerLoss(() => 0), "later");
+    assert.notEqual(await later.head("e/1"), null);
+  }
+});
+
 Deno.test("of two creators the loser's refusal is durable too", async () => {
   const disk = new SimulatedDisk();
   const winner = await openOn(disk, "winner");

@@ -56,6 +56,9 @@ export interface Disk {
 
   /** Makes all names as they are now durable. */
   syncDirectory(): Promise<void>;
+
+  /** The same, blocking the thread. */
+  syncDirectoryNow(): void;
 }
 
 /** What the system said: `EIO`, `ENOSPC`, `ENOENT`, …. */

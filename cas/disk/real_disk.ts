@@ -12,6 +12,7 @@ import {
   fdatasyncSync,
   fstatSync,
   fsync,
+  fsyncSync,
   mkdirSync,
   open,
   openSync,
@@ -81,6 +82,18 @@ class RealDisk implements Disk {
           });
         });
       });
+    });
+  }
+
+  syncDirectoryNow(): void {
+    const { location } = this;
+    attempt(`Cannot sync the directory ${location}`, () => {
+      const descriptor = openSync(location, "r");
+      try {
+        fsyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
     });
   }
 

@@ -125,6 +125,15 @@ export class SimulatedDisk implements Disk {
   async syncDirectory(): Promise<void> {
     const covered = this.#nameChanges.slice();
     await this.#options.syncDelay?.();
+    this.#syncNames(covered);
+  }
+
+  /** The same, at once. */
+  syncDirectoryNow(): void {
+    this.#syncNames(this.#nameChanges.slice());
+  }
+
+  #syncNames(covered: readonly NameChange[]): void {
     this.#operate("syncDirectory", "", () => {
       const names = new Map(this.#durableNames);
       for (const change of covered) {

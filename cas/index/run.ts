@@ -1,0 +1,185 @@
+/**
+ * A run that is finished: answers from one page read, after its filter said
+ * that there is something to be found. Fences and filter are loaded when first
+ * needed, so that opening a run reads only its footer.
+ *
+ * @module
+ */
+
+import type { DiskFile } from "../disk/disk.ts";
+import type { PlainHash } from "../score.ts";
+import { compareKeys, ENTRY_WORDS } from "./entry.ts";
+import { FILTER_BLOCK_WORDS, KeyFilter } from "./key_filter.ts";
+import {
+  bytesOf,
+  checkPage,
+  checksumOf,
+  decodeFooter,
+  equals,
+  FOOTER_LENGTH,
+  PAGE_ENTRIES,
+  PAGE_LENGTH,
+  PAGE_WORDS,
+  type RunFooter,
+} from "./run_format.ts";
+import { type RunDescription, runSize } from "./run_writer.ts";
+import { IndexDamagedError } from "./score_index.ts";
+
+/** What a run is opened with. */
+export interface RunOptions {
+  /** Its file; closed with the run. */
+  readonly file: DiskFile;
+  /** For messages. */
+  readonly display: string;
+  /** What the manifest says of it. */
+  readonly description: RunDescription;
+  /** Computes checksums. */
+  readonly hash: PlainHash;
+}
+
+interface Summary {
+  readonly fences: Uint32Array;
+  readonly filter: KeyFilter;
+}
+
+/** A sorted, immutable file of entries. */
+export class Run {
+  /** What the manifest says of it. */
+  readonly description: RunDescription;
+  /** How many pages it has. */
+  readonly pageCount: number;
+  readonly #options: RunOptions;
+  readonly #footer: RunFooter;
+  readonly #page = new Uint32Array(PAGE_WORDS);
+  #summary: Summary | undefined;
+
+  /** Opens a run. Throws `IndexDamagedError` if its file is not what `description` says. */
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.description = options.description;
+    const { run, entryCount, size } = options.description;
+    const { file, hash } = options;
+    const bytes = new Uint8Array(FOOTER_LENGTH);
+    const length = file.read(bytes, Math.max(0, size - FOOTER_LENGTH));
+    const footer = decodeFooter(bytes, hash);
+    if (
+      file.size !== size || length !== FOOTER_LENGTH || footer === undefined ||
+      footer.run !== run || footer.entryCount !== entryCount ||
+      footer.pageCount !== Math.ceil(entryCount / PAGE_ENTRIES) ||
+      runSize(footer) !== size
+    ) throw this.#damaged("its end is not that of the run it should be");
+    this.#footer = footer;
+    this.pageCount = footer.pageCount;
+  }
+
+  /** The words that hold found entries: valid until the next `find`. */
+  get words(): Uint32Array {
+    return this.#page;
+  }
+
+  /** The word of `words` at which the entry with the key of `entry` begins, or -1. Throws `IndexDamagedError`. */
+  find(entry: Uint32Array): number {
+    const { fences, filter } = this.#summary ??= this.#loadSummary();
+    if (!filter.has(entry, 0)) return -1;
+    const first = entry[0] as number;
+    // The last page whose fence is not above the key; one before it, too, while fences are equal.
+    let page = upperBound(fences, first) - 1;
+    for (; page >= 0; page--) {
+      const count = this.readPages(page, this.#page);
+      const found = searchPage(this.#page, count, entry);
+      if (found >= 0) return found;
+      const isBeforePage = compareKeys(entry, 0, this.#page, 0) < 0;
+      if (!isBeforePage || fences[page] !== first) return -1;
+    }
+    return -1;
+  }
+
+  /** Reads pages from `page` on, as many as `target` takes; the entry count of the last of them. Throws `IndexDamagedError`. */
+  readPages(page: number, target: Uint32Array): number {
+    const { hash, description } = this.#options;
+    this.#read(bytesOf(target), page * PAGE_LENGTH);
+    let count = -1;
+    for (let i = 0; i * PAGE_WORDS < target.length; i++) {
+      const words = target.subarray(i * PAGE_WORDS, (i + 1) * PAGE_WORDS);
+      const place = { run: description.run, page: page + i };
+      count = checkPage(words, place, hash);
+      if (count < 0) {
+        throw this.#damaged(`page ${page + i} does not match its checksum`);
+      }
+      const isLast = page + i === this.pageCount - 1;
+      if (!isLast && count !== PAGE_ENTRIES) {
+        throw this.#damaged(`page ${page + i} has ${count} entries`);
+      }
+    }
+    return count;
+  }
+
+  /** Lets go of the file. */
+  close(): void {
+    this.#options.file.close();
+  }
+
+  #loadSummary(): Summary {
+    const { pageCount, filterBlocks, summary } = this.#footer;
+    const words = new Uint32Array(
+      pageCount + filterBlocks * FILTER_BLOCK_WORDS,
+    );
+    this.#read(bytesOf(words), pageCount * PAGE_LENGTH);
+    if (!equals(checksumOf(bytesOf(words), this.#options.hash), summary)) {
+      throw this.#damaged("its filter does not match its checksum");
+    }
+    return {
+      fences: words.subarray(0, pageCount),
+      filter: new KeyFilter(words.subarray(pageCount)),
+    };
+  }
+
+  #read(target: Uint8Array, position: number): void {
+    let length: number;
+    try {
+      length = this.#options.file.read(target, position);
+    } catch (error) {
+      throw this.#damaged((error as Error).message, error);
+    }
+    if (length !== target.length) {
+      throw this.#damaged(
+        `it ends within ${target.length} bytes at ${position}`,
+      );
+    }
+  }
+
+  #damaged(reason: string, cause?: unknown): IndexDamagedError {
+    const message = `Cannot use ${this.#options.display}: ${reason}`;
+    return new IndexDamagedError(message, { cause });
+  }
+}
+
+/** How many fences are not above `key`. */
+function upperBound(fences: Uint32Array, key: number): number {
+  let low = 0;
+  let high = fences.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((fences[middle] as number) <= key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function searchPage(
+  page: Uint32Array,
+  count: number,
+  entry: Uint32Array,
+): number {
+  let low = 0;
+  let high = count - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const at = middle * ENTRY_WORDS;
+    const order = compareKeys(page, at, entry, 0);
+    if (order === 0) return at;
+    if (order < 0) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}

@@ -1,0 +1,152 @@
+/**
+ * The bytes of a run, an immutable file of index entries sorted by key. A run
+ * is a cache on one machine: words are in the machine's order.
+ *
+ *     pages    4096 each: 127 entries (4064) | entry count (4) | page number (4) | run number (4) | zero (4) | checksum (16)
+ *     fences   4 for each page: word 0 of its first key
+ *     filter   64 for each block
+ *     footer   64: magic (8) | run number (4) | entry count (4) | page count (4) | filter blocks (4)
+ *                  | checksum of fences and filter (16) | zero (8) | checksum of the footer so far (16)
+ *
+ * A checksum is the first 16 bytes of a plain BLAKE3. Page and run numbers in a
+ * page tell a page that was never written from the one that should be there.
+ *
+ * @module
+ */
+
+import type { PlainHash } from "../score.ts";
+import { ENTRY_WORDS } from "./entry.ts";
+
+/** Bytes of a page. */
+export const PAGE_LENGTH = 4096;
+/** Words of a page. */
+export const PAGE_WORDS: number = PAGE_LENGTH / 4;
+/** Most entries of a page. */
+export const PAGE_ENTRIES = 127;
+/** Bytes of the footer. */
+export const FOOTER_LENGTH: number = 8 + 4 + 4 + 4 + 4 + 16 + 8 + 16;
+
+const CHECKSUM_LENGTH = 16;
+const PAGE_CHECKSUM_AT = PAGE_LENGTH - CHECKSUM_LENGTH;
+const PageWord = {
+  count: PAGE_ENTRIES * ENTRY_WORDS,
+  page: PAGE_ENTRIES * ENTRY_WORDS + 1,
+  run: PAGE_ENTRIES * ENTRY_WORDS + 2,
+} as const;
+const FooterAt = {
+  magic: 0,
+  run: 8,
+  entries: 12,
+  pages: 16,
+  filterBlocks: 20,
+  summary: 24,
+  checksum: 48,
+} as const;
+const MAGIC = new TextEncoder().encode("DSINDEX1");
+
+/** What a footer says of its run. */
+export interface RunFooter {
+  /** The run's number. */
+  readonly run: number;
+  /** How many entries it has. */
+  readonly entryCount: number;
+  /** How many pages. */
+  readonly pageCount: number;
+  /** How many blocks of its filter. */
+  readonly filterBlocks: number;
+  /** Checksum of fences and filter. */
+  readonly summary: Uint8Array;
+}
+
+/** Where a page belongs. */
+export interface PagePlace {
+  /** Number of its run. */
+  readonly run: number;
+  /** Number of the page in it. */
+  readonly page: number;
+}
+
+/** The first 16 bytes of the hash of `bytes`. */
+export function checksumOf(bytes: Uint8Array, hash: PlainHash): Uint8Array {
+  return hash(bytes).subarray(0, CHECKSUM_LENGTH);
+}
+
+/** Completes a page that holds `count` entries: `words` are its words. */
+export function sealPage(
+  words: Uint32Array,
+  from: PagePlace & { readonly count: number },
+  hash: PlainHash,
+): void {
+  words.fill(0, from.count * ENTRY_WORDS);
+  words[PageWord.count] = from.count;
+  words[PageWord.page] = from.page;
+  words[PageWord.run] = from.run;
+  const bytes = bytesOf(words);
+  bytes.set(
+    checksumOf(bytes.subarray(0, PAGE_CHECKSUM_AT), hash),
+    PAGE_CHECKSUM_AT,
+  );
+}
+
+/** How many entries a page holds; -1 if it is not the page that belongs there, whole. */
+export function checkPage(
+  words: Uint32Array,
+  place: PagePlace,
+  hash: PlainHash,
+): number {
+  const bytes = bytesOf(words);
+  const checksum = checksumOf(bytes.subarray(0, PAGE_CHECKSUM_AT), hash);
+  const sound = equals(bytes.subarray(PAGE_CHECKSUM_AT), checksum) &&
+    words[PageWord.page] === place.page && words[PageWord.run] === place.run;
+  const count = words[PageWord.count] as number;
+  return sound && count >= 1 && count <= PAGE_ENTRIES ? count : -1;
+}
+
+/** The bytes of a footer. */
+export function encodeFooter(footer: RunFooter, hash: PlainHash): Uint8Array {
+  const bytes = new Uint8Array(FOOTER_LENGTH);
+  const view = new DataView(bytes.buffer);
+  bytes.set(MAGIC, FooterAt.magic);
+  view.setUint32(FooterAt.run, footer.run, true);
+  view.setUint32(FooterAt.entries, footer.entryCount, true);
+  view.setUint32(FooterAt.pages, footer.pageCount, true);
+  view.setUint32(FooterAt.filterBlocks, footer.filterBlocks, true);
+  bytes.set(footer.summary, FooterAt.summary);
+  const checksum = checksumOf(bytes.subarray(0, FooterAt.checksum), hash);
+  bytes.set(checksum, FooterAt.checksum);
+  return bytes;
+}
+
+/** Reads a footer; undefined if it does not match its checksum. */
+export function decodeFooter(
+  bytes: Uint8Array,
+  hash: PlainHash,
+): RunFooter | undefined {
+  const checksum = checksumOf(bytes.subarray(0, FooterAt.checksum), hash);
+  if (
+    !equals(bytes.subarray(0, MAGIC.length), MAGIC) ||
+    !equals(bytes.subarray(FooterAt.checksum), checksum)
+  ) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return {
+    run: view.getUint32(FooterAt.run, true),
+    entryCount: view.getUint32(FooterAt.entries, true),
+    pageCount: view.getUint32(FooterAt.pages, true),
+    filterBlocks: view.getUint32(FooterAt.filterBlocks, true),
+    summary: bytes.slice(
+      FooterAt.summary,
+      FooterAt.summary + CHECKSUM_LENGTH,
+    ),
+  };
+}
+
+/** True if both are the same bytes. */
+export function equals(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length &&
+    left.every((byte, i) => byte === right[i]);
+}
+
+/** The bytes of words, the same memory. */
+export function bytesOf(words: Uint32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}

@@ -1,0 +1,273 @@
+import assert from "node:assert/strict";
+import type { Disk } from "../../cas/disk/disk.ts";
+import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
+import type { ArchiveEvent } from "../../cas/events.ts";
+import { DiskIndex } from "../../cas/index/disk_index.ts";
+import {
+  emptyLocation,
+  IndexDamagedError,
+} from "../../cas/index/score_index.ts";
+import {
+  IndexModel,
+  makePack,
+  openIndex,
+  scoreOfNumber,
+  seededRandom,
+  type TestPack,
+} from "./index_rig.ts";
+import {
+  assertReads,
+  hasher,
+  noise,
+  openRig,
+  PliableStore,
+  type TestBlock,
+  writeBlocks,
+} from "./packs_rig.ts";
+
+/** Packs that overlap a little, as those of healed blocks do. */
+function samplePacks(count: number, size = 12): TestPack[] {
+  return Array.from({ length: count }, (_, pack) => {
+    const start = pack * (size - 2);
+    return makePack(pack, Array.from({ length: size }, (_, i) => start + i));
+  });
+}
+
+/** Asserts that `index` knows the first packs with all their entries, and no other; how many. */
+function checkPrefix(index: DiskIndex, packs: readonly TestPack[]): number {
+  const known = packs.filter((pack) => index.knowsPack(pack.name));
+  assert.deepEqual(known, packs.slice(0, index.packCount));
+  const model = new IndexModel();
+  for (const pack of known) model.add(pack);
+  model.check(index, packs.flatMap((pack) => pack.numbers));
+  return known.length;
+}
+
+function sampleBlocks(count: number): TestBlock[] {
+  return Array.from(
+    { length: count },
+    (_, i) => ({ kind: 0, bytes: noise(i) }),
+  );
+}
+
+Deno.test("power lost after any operation leaves an index that knows whole packs, oldest first", () => {
+  const packs = samplePacks(90);
+  const random = seededRandom(7);
+  let before = 0;
+  const disk: SimulatedDisk = new SimulatedDisk({
+    random,
+    onOperation(): void {
+      const { index, events } = openIndex(disk.afterPowerLoss(random));
+      assert.deepEqual(events, []);
+      assert.ok(checkPrefix(index, packs) >= before);
+      index.close();
+    },
+  });
+  const { index } = openIndex(disk);
+  for (const pack of packs) {
+    index.addPack(pack.name, pack.entries);
+    if (packs.indexOf(pack) % 30 === 29) {
+      index.flush();
+      before = index.packCount;
+    }
+  }
+  index.close();
+  const { index: last } = openIndex(disk);
+  assert.equal(checkPrefix(last, packs), packs.length);
+  last.close();
+});
+
+Deno.test("a rebuild cut short leaves an index that knows nothing", () => {
+  const random = seededRandom(3);
+  const disk = new SimulatedDisk({ random });
+  const { index } = openIndex(disk);
+  const packs = samplePacks(40);
+  for (const pack of packs) index.addPack(pack.name, pack.entries);
+  index.flush();
+  index.beginRebuild();
+  for (const pack of packs) index.addPack(pack.name, pack.entries);
+  index.flush();
+  for (let cut = 0; cut < 10; cut++) {
+    const { index: found } = openIndex(disk.afterPowerLoss(random));
+    assert.equal(found.packCount, 0);
+    found.close();
+  }
+  index.close();
+  assert.equal(openIndex(disk).index.packCount, 0);
+});
+
+Deno.test("a rebuild that ends is durable", () => {
+  const random = seededRandom(3);
+  const disk = new SimulatedDisk({ random });
+  const { index } = openIndex(disk);
+  const packs = samplePacks(40);
+  index.beginRebuild();
+  for (const pack of packs) index.addPack(pack.name, pack.entries);
+  index.endRebuild();
+  const { index: found } = openIndex(disk.afterPowerLoss(random));
+  assert.equal(checkPrefix(found, packs), packs.length);
+});
+
+/** A disk with a small index in several runs. */
+function sampleDisk(): { disk: SimulatedDisk; packs: TestPack[] } {
+  const disk = new SimulatedDisk({ random: seededRandom(5) });
+  const { index } = openIndex(disk, { entriesMax: 300 });
+  const packs = samplePacks(70);
+  for (const pack of packs) index.addPack(pack.name, pack.entries);
+  index.close();
+  assert.ok(disk.list().length >= 4);
+  return { disk, packs };
+}
+
+Deno.test("a flipped byte anywhere in an index is never taken for an answer", () => {
+  const { disk, packs } = sampleDisk();
+  const numbers = packs.flatMap((pack) => pack.numbers);
+  const model = new IndexModel();
+  for (const pack of packs) model.add(pack);
+  let found = 0;
+  let tried = 0;
+  for (const name of disk.list()) {
+    const { size } = disk.open(name);
+    for (let at = 0; at < size; at += 1 + Math.floor(size / 37)) {
+      tried++;
+      const copy = disk.afterPowerLoss(seededRandom(1));
+      const byte = new Uint8Array(1);
+      copy.open(name).read(byte, at);
+      copy.open(name).write(Uint8Array.of((byte[0] as number) ^ 4), at);
+      const { index, events } = openIndex(copy);
+      if (events.length > 0) {
+        assert.equal(events[0]?.event, "index-discarded");
+        assert.equal(index.packCount, 0);
+        found++;
+      } else {
+        try {
+          model.check(index, numbers);
+          for (const pack of packs) assert.ok(index.knowsPack(pack.name));
+        } catch (error) {
+          if (!(error instanceof IndexDamagedError)) throw error;
+          assert.throws(
+            () => index.get(scoreOfNumber(0), 0, emptyLocation()),
+            IndexDamagedError,
+          );
+          found++;
+        }
+      }
+      index.close();
+    }
+  }
+  assert.equal(found, tried);
+});
+
+Deno.test("an index that lacks a file is discarded, one without a manifest is new", () => {
+  const { disk } = sampleDisk();
+  for (const name of disk.list()) {
+    const copy = disk.afterPowerLoss(seededRandom(1));
+    copy.remove(name);
+    const { index, events } = openIndex(copy);
+    assert.equal(index.packCount, 0);
+    assert.equal(events.length, name === "manifest" ? 0 : 1);
+    assert.deepEqual(copy.list(), []);
+    index.close();
+  }
+});
+
+Deno.test("the index of another archive is discarded", () => {
+  const { disk } = sampleDisk();
+  const { index, events } = openIndex(disk, { identity: "archive 2" });
+  assert.equal(index.packCount, 0);
+  assert.match(events[0]?.message as string, /archive 1/);
+});
+
+Deno.test("a full disk stops nothing, and the index is saved when there is room", () => {
+  let full = false;
+  const disk = new SimulatedDisk({
+    random: seededRandom(2),
+    fault: (operation) =>
+      full && operation.kind === "write" ? "ENOSPC" : undefined,
+  });
+  const { index, events } = openIndex(disk);
+  const packs = samplePacks(100);
+  for (const [i, pack] of packs.entries()) {
+    full = i > 20 && i < 90;
+    index.addPack(pack.name, pack.entries);
+    if (i % 13 === 0) checkPrefix(index, packs);
+  }
+  assert.ok(events.length > 0);
+  for (const event of events) {
+    assert.equal(event.event, "index-not-saved");
+    assert.match(event.message, /ENOSPC/);
+  }
+  index.close();
+  const { index: reopened } = openIndex(disk);
+  assert.equal(checkPrefix(reopened, packs), packs.length);
+});
+
+/** Packs over a disk index, with the events of both. */
+function openDiskRig(disk: Disk, store: PliableStore): ReturnType<
+  typeof openRig
+> {
+  const events: ArchiveEvent[] = [];
+  const index = DiskIndex.open({
+    disk,
+    identity: "archive 1",
+    hash: hasher.hash,
+    onEvent: (event) => events.push(event),
+    tableEntriesMax: 30,
+  });
+  const onEvent = (event: ArchiveEvent): void => {
+    events.push(event);
+  };
+  const rig = openRig({ store, index, onEvent, packBytesMax: 60_000 });
+  return { ...rig, events };
+}
+
+Deno.test("packs put before a crash and not yet in the index are added again", async () => {
+  const random = seededRandom(4);
+  const disk = new SimulatedDisk({ random });
+  const store = new PliableStore();
+  const blocks = sampleBlocks(100);
+  const first = openDiskRig(disk, store);
+  const { names } = await writeBlocks(first.packs, blocks);
+  const { packs } = openDiskRig(disk.afterPowerLoss(random), store);
+  const unknown = names.filter((name) => !packs.knowsPack(name));
+  assert.ok(unknown.length > 0);
+  await packs.addPacks(unknown);
+  await assertReads(packs, blocks);
+  assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
+});
+
+Deno.test("an index damaged while in use is rebuilt, and the read that found it succeeds", async () => {
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const store = new PliableStore();
+  const blocks = sampleBlocks(100);
+  const { packs, events } = openDiskRig(disk, store);
+  await writeBlocks(packs, blocks);
+  for (const name of disk.list()) {
+    if (name.startsWith("run-")) {
+      disk.open(name).write(new Uint8Array(64).fill(0xff), 100);
+    }
+  }
+  await assertReads(packs, blocks);
+  assert.deepEqual(events.map((event) => event.event), ["index-damaged"]);
+  assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
+  await packs.close();
+  const reopened = openDiskRig(disk, store);
+  await assertReads(reopened.packs, blocks);
+  assert.deepEqual(reopened.events, []);
+});
+
+Deno.test("a writer that meets a damaged index stores blocks again rather than fail", async () => {
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const store = new PliableStore();
+  const blocks = sampleBlocks(100);
+  const { packs, events } = openDiskRig(disk, store);
+  await writeBlocks(packs, blocks);
+  for (const name of disk.list()) {
+    if (name.startsWith("run-")) {
+      disk.open(name).write(new Uint8Array(64).fill(0xff), 100);
+    }
+  }
+  await writeBlocks(packs, blocks);
+  assert.deepEqual(events.map((event) => event.event), ["index-damaged"]);
+  await assertReads(packs, blocks);
+});

@@ -177,7 +177,7 @@ export class ArchiveFront {
    */
   async close(): Promise<void> {
     if (this.#state === "open") this.#state = "closing";
-    await this.#journal?.drained();
+    await this.#journal?.drain();
     const archived = await this.#checkpointer.finish();
     this.#checkpointer.stop();
     await this.#journal?.close(archived);

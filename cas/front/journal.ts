@@ -55,6 +55,8 @@ export class Journal {
   readonly #options: JournalOptions;
   readonly #policy: SyncPolicy = new SyncPolicy();
   readonly #stop: AbortController = new AbortController();
+  /** Ends back-pressure. */
+  readonly #hurry: AbortController = new AbortController();
   #gathering: JournalBatch;
   #other: JournalBatch;
   #segment: Segment | undefined;
@@ -125,8 +127,9 @@ export class Journal {
     this.#options.roomMade();
   }
 
-  /** Resolves when every append of before is settled. */
-  drained(): Promise<void> {
+  /** Settles what was appended, from now on without holding anything back. */
+  drain(): Promise<void> {
+    this.#hurry.abort();
     if (!this.#busy && this.#gathering.empty) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
@@ -137,6 +140,7 @@ export class Journal {
    */
   async close(remove: boolean): Promise<void> {
     this.#stop.abort();
+    this.#hurry.abort();
     while (this.#busy) {
       await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     }
@@ -261,7 +265,7 @@ export class Journal {
       this.#settle(batch, true);
       return;
     }
-    this.#options.clock.sleep(delayMs, this.#stop.signal).then(() => {
+    this.#options.clock.sleep(delayMs, this.#hurry.signal).then(() => {
       this.#settle(batch, true);
     });
   }

@@ -106,7 +106,7 @@ export class ModelPort implements ArchivePort {
       }
       volume = {
         name,
-        volumeId: (volumes.size + 1).toString(16).padStart(32, "0"),
+        volumeId: (volumes.size + 1).toString(16).padEnd(32, "0"),
         blockCount: request.createBlockCount,
         roots: [{
           sequence: 1,
@@ -135,7 +135,7 @@ export class ModelPort implements ArchivePort {
       readOnly: fixed !== undefined,
       blockCount: volume.blockCount,
       sequence: root.sequence,
-      rootHash: root.sequence.toString(16).padStart(64, "0"),
+      rootHash: `e${root.sequence.toString(16)}`.padEnd(64, "0"),
       writerId: root.writerId,
     };
   }

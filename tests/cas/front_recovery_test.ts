@@ -1,0 +1,312 @@
+/**
+ * What a journal may look like at start, and which are refused.
+ */
+
+import assert from "node:assert/strict";
+import {
+  type DiskOperation,
+  SimulatedDisk,
+} from "../../cas/disk/simulated_disk.ts";
+import { JournalError } from "../../cas/front/journal_errors.ts";
+import {
+  openRig,
+  quiet,
+  type Rig,
+  stamped,
+  stampOf,
+  STATE_ID,
+} from "./front/fixtures.ts";
+import type { Volume } from "../../cas/front/volume.ts";
+
+const FIRST_BATCH = 4096;
+const BATCH_LENGTH = 4096;
+const OTHER_STATE = "6".repeat(32);
+
+/** A rig whose journal has these stamps in sectors 0, 1, …, a batch each. */
+async function journalOf(
+  stamps: readonly number[],
+  disk?: SimulatedDisk,
+): Promise<Rig> {
+  const rig = await openRig(disk === undefined ? {} : { disk });
+  const volume = await openDisk(rig);
+  for (const [lba, stamp] of stamps.entries()) {
+    volume.write({ lba, sectorCount: 1 }, stamped(stamp, 1), 0);
+    await quiet();
+  }
+  await rig.front.abandon();
+  return rig;
+}
+
+function openDisk(rig: Rig): Promise<Volume> {
+  return rig.front.openVolume({ volume: "disk", createBlockCount: 16 });
+}
+
+function reopen(rig: Rig, stateId: string = STATE_ID): Promise<Rig> {
+  const { archive, disk } = rig;
+  return openRig({ archive, disk, stateId });
+}
+
+async function stampsOf(rig: Rig, count: number): Promise<number[]> {
+  const volume = await openDisk(rig);
+  const bytes = new Uint8Array(count * 512);
+  await volume.read({ lba: 0, sectorCount: count }, bytes, 0);
+  await rig.front.abandon();
+  return Array.from({ length: count }, (_, sector) => stampOf(bytes, sector));
+}
+
+function flipByte(rig: Rig, name: string, position: number): void {
+  const file = rig.disk.open(name);
+  const byte = new Uint8Array(1);
+  file.read(byte, position);
+  byte[0] = (byte[0] as number) ^ 0x10;
+  file.write(byte, position);
+}
+
+function segmentNames(rig: Rig): string[] {
+  return rig.disk.list().filter((name) => /^\d+$/.test(name)).sort();
+}
+
+async function refused(
+  promise: Promise<unknown>,
+  code: string,
+  text: RegExp,
+): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert.ok(error instanceof JournalError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, text);
+    assert.match(error.message, /mv \S+ \S+\.damaged/);
+    return true;
+  });
+}
+
+Deno.test("a damaged last batch is a torn tail: cut silently", async () => {
+  const rig = await journalOf([11, 22, 33]);
+  const name = segmentNames(rig)[0] as string;
+  flipByte(rig, name, FIRST_BATCH + 2 * BATCH_LENGTH + 700);
+  assert.deepEqual(await stampsOf(await reopen(rig), 3), [11, 22, 0]);
+});
+
+Deno.test("after a torn tail the journal goes on in a new segment", async () => {
+  const rig = await journalOf([11, 22, 33]);
+  const name = segmentNames(rig)[0] as string;
+  flipByte(rig, name, FIRST_BATCH + 2 * BATCH_LENGTH + 700);
+  const second = await reopen(rig);
+  const volume = await openDisk(second);
+  volume.write({ lba: 3, sectorCount: 1 }, stamped(44, 1), 0);
+  await quiet();
+  await second.front.abandon();
+  assert.deepEqual(await stampsOf(await reopen(rig), 4), [11, 22, 0, 44]);
+});
+
+for (const [what, at] of [["payload", 900], ["header", 20], ["magic", 0]]) {
+  Deno.test(`a flipped ${what} byte before the last batch is refused`, async () => {
+    const rig = await journalOf([11, 22, 33]);
+    const name = segmentNames(rig)[0] as string;
+    const position = FIRST_BATCH + BATCH_LENGTH;
+    flipByte(rig, name, position + (at as number));
+    await refused(
+      reopen(rig),
+      "Damaged",
+      new RegExp(`${name}: at byte ${position}`),
+    );
+  });
+}
+
+Deno.test("a damaged first batch is refused when a sound one stands behind it", async () => {
+  const rig = await journalOf([11, 22]);
+  flipByte(rig, segmentNames(rig)[0] as string, FIRST_BATCH + 100);
+  await refused(reopen(rig), "Damaged", /at byte 4096/);
+});
+
+Deno.test("a damaged segment header is refused", async () => {
+  const rig = await journalOf([11]);
+  flipByte(rig, segmentNames(rig)[0] as string, 30);
+  await refused(reopen(rig), "Damaged", /header/);
+});
+
+Deno.test("a damaged tail of an earlier segment is refused", async () => {
+  const rig = await journalOf([11, 22]);
+  const second = await reopen(rig);
+  (await openDisk(second)).write(
+    { lba: 2, sectorCount: 1 },
+    stamped(33, 1),
+    0,
+  );
+  await quiet();
+  await second.front.abandon();
+  const name = segmentNames(rig)[0] as string;
+  flipByte(rig, name, FIRST_BATCH + BATCH_LENGTH + 700);
+  await refused(reopen(rig), "Damaged", /a later segment begins with batch 3/);
+});
+
+Deno.test("a missing segment in the middle is refused", async () => {
+  const rig = await journalOf([11]);
+  for (const lba of [1, 2]) {
+    const next = await reopen(rig);
+    const disk = await openDisk(next);
+    disk.write({ lba, sectorCount: 1 }, stamped(lba, 1), 0);
+    await quiet();
+    await next.front.abandon();
+  }
+  const written = segmentNames(rig).filter((name) =>
+    rig.disk.open(name).size > FIRST_BATCH
+  );
+  assert.equal(written.length, 3);
+  rig.disk.remove(written[1] as string);
+  await refused(
+    reopen(rig),
+    "Damaged",
+    /batch 2 is missing/,
+  );
+});
+
+Deno.test("a copy of an old journal inside a client's disk proves nothing", async () => {
+  const rig = await openRig();
+  const volume = await openDisk(rig);
+  volume.write({ lba: 0, sectorCount: 1 }, stamped(11, 1), 0);
+  await quiet();
+  // The client stores what could be a later batch, aligned, in its own write.
+  const name = segmentNames(rig)[0] as string;
+  const copy = new Uint8Array(3 * BATCH_LENGTH);
+  rig.disk.open(name).read(copy.subarray(BATCH_LENGTH - 120), FIRST_BATCH);
+  for (let at = 0; at + 24 < copy.length; at++) {
+    if (copy[at] === 0x53 && copy[at + 7] === 0x48) copy[at + 16] = 99;
+  }
+  volume.write({ lba: 8, sectorCount: 24 }, copy, 0);
+  await quiet();
+  await rig.front.abandon();
+  flipByte(rig, name, FIRST_BATCH + BATCH_LENGTH + 5000);
+  assert.deepEqual(await stampsOf(await reopen(rig), 1), [11]);
+});
+
+Deno.test("a batch that failed and was written again counts once, also when it is the journal's first", async () => {
+  let failing = false;
+  const disk = new SimulatedDisk({
+    // A failed sync after which all is on the platter nevertheless.
+    random: () => 0.3,
+    fault(operation: DiskOperation): string | undefined {
+      if (!failing || operation.kind !== "sync") return undefined;
+      failing = false;
+      return "EIO";
+    },
+  });
+  const rig = await openRig({ disk });
+  const volume = await openDisk(rig);
+  failing = true;
+  for (const lba of [0, 1]) {
+    volume.write({ lba, sectorCount: 1 }, stamped(11, 1), 0);
+    await quiet();
+  }
+  assert.equal(volume.lastTicket, 0);
+  await rig.front.abandon();
+  const [first] = segmentNames(rig) as [string];
+  assert.equal(disk.open(first).size, FIRST_BATCH + BATCH_LENGTH);
+  assert.deepEqual(await stampsOf(await reopen(rig), 2), [11, 11]);
+});
+
+Deno.test("a recycled segment's earlier life is never replayed", async () => {
+  const rig = await openRig();
+  const volume = await openDisk(rig);
+  for (let round = 0; round < 4; round++) {
+    for (let lba = 0; lba < 6; lba++) {
+      const stamp = 100 * round + lba + 1;
+      volume.write({ lba, sectorCount: 1 }, stamped(stamp, 1), 0);
+      await quiet();
+    }
+    await rig.front.checkpoint();
+    await quiet();
+  }
+  volume.write({ lba: 0, sectorCount: 1 }, stamped(7, 1), 0);
+  await quiet();
+  await rig.front.abandon();
+  const numbered = segmentNames(rig).map(Number);
+  assert.ok(numbered.length <= 2 && Math.min(...numbered) > 3);
+  const again = await reopen(rig);
+  const replayed = again.events.find((one) => one.event === "journal-replayed");
+  assert.equal(replayed?.writes, 1);
+  assert.deepEqual(await stampsOf(again, 2), [7, 302]);
+});
+
+Deno.test("a journal of another state directory is refused", async () => {
+  const rig = await journalOf([11]);
+  await refused(reopen(rig, OTHER_STATE), "Foreign", /state 5555/);
+});
+
+Deno.test("a volume to which another server has written since is refused", async () => {
+  const rig = await journalOf([11]);
+  const { sequence, blocks } = rig.archive.newest("disk");
+  const writerId = OTHER_STATE;
+  rig.archive.publish("disk", { sequence: sequence + 1, writerId, blocks });
+  await refused(reopen(rig), "Overtaken", /state 6666\S+ has written root 2/);
+});
+
+Deno.test("a volume whose newest roots are gone is refused", async () => {
+  const rig = await openRig();
+  const volume = await openDisk(rig);
+  volume.write({ lba: 0, sectorCount: 1 }, stamped(1, 1), 0);
+  await rig.front.checkpoint();
+  volume.write({ lba: 0, sectorCount: 1 }, stamped(2, 1), 0);
+  await quiet();
+  await rig.front.abandon();
+  rig.archive.volumes.get("disk")?.roots.pop();
+  await refused(reopen(rig), "Overtaken", /roots are missing/);
+});
+
+Deno.test("a root of this server that the journal still holds is no conflict", async () => {
+  let published = false;
+  const rig = await openRig({
+    port: {
+      pause(where): Promise<void> {
+        published ||= where === "published";
+        return where === "published" ? new Promise(() => {}) : quiet();
+      },
+    },
+  });
+  const volume = await openDisk(rig);
+  volume.write({ lba: 0, sectorCount: 1 }, stamped(1, 1), 0);
+  volume.write({ lba: 9, sectorCount: 1 }, stamped(2, 1), 0);
+  await quiet();
+  rig.front.checkpoint();
+  for (let turn = 0; turn < 10; turn++) await quiet();
+  assert.ok(published);
+  volume.write({ lba: 0, sectorCount: 1 }, stamped(3, 1), 0);
+  await quiet();
+  await rig.front.abandon();
+  assert.deepEqual(await stampsOf(await reopen(rig), 1), [3]);
+});
+
+Deno.test("a journal larger than the memory is replayed", async () => {
+  const budget = { checkpointBytes: 100_000_000 };
+  const rig = await openRig({ slots: 512, budget });
+  const request = { volume: "disk", createBlockCount: 400 };
+  const volume = await rig.front.openVolume(request);
+  for (let block = 0; block < 400; block++) {
+    const range = { lba: block * 8, sectorCount: 8 };
+    volume.write(range, stamped(block + 1, 8), 0);
+    await rig.clock.advance(60);
+  }
+  assert.equal(rig.port.checkpointCount, 0);
+  await rig.front.abandon();
+  const small = await openRig({
+    archive: rig.archive,
+    disk: rig.disk,
+    slots: 64,
+  });
+  assert.ok(small.port.checkpointCount > 3);
+  const disk = await small.front.openVolume({ volume: "disk" });
+  for (let block = 0; block < 400; block++) {
+    const bytes = new Uint8Array(4096);
+    await disk.read({ lba: block * 8, sectorCount: 8 }, bytes, 0);
+    assert.equal(stampOf(bytes, 7), block + 1);
+  }
+  await small.front.close();
+  assert.deepEqual(rig.disk.list(), []);
+});
+
+Deno.test("volumes in the journal are opened and archived though nothing serves them", async () => {
+  const rig = await journalOf([11]);
+  const again = await reopen(rig);
+  await again.front.close();
+  assert.equal(stampOf(rig.archive.newest("disk").blocks.get(0)!, 0), 11);
+});

@@ -11,9 +11,11 @@ import type { BlockPool } from "../cas/block_pool.ts";
 import type { BlockStore } from "../cas/block_store.ts";
 import type { ArchiveAccess } from "../cas/engine/archive_options.ts";
 import type { ClaimHolder } from "../cas/engine/claim.ts";
+import { openRealDisk } from "../cas/disk/real_disk.ts";
 import { systemClock } from "../cas/engine/clock.ts";
 import { openArchive } from "../cas/engine/open_archive.ts";
 import type { EventSink } from "../cas/events.ts";
+import { DiskIndex } from "../cas/index/disk_index.ts";
 import { MemoryIndex } from "../cas/index/memory_index.ts";
 import type { ScoreIndex } from "../cas/index/score_index.ts";
 import { openPacks } from "../cas/packs/open_packs.ts";
@@ -52,7 +54,10 @@ export async function openArchiveHere(
     const opened = store;
     const archive = await openArchive({
       store: opened,
-      openBlocks: () => openBlocks(opening, opened, codec, onEvent),
+      openBlocks: (archiveId) =>
+        Promise.resolve(
+          openBlocks({ opening, archiveId, store: opened, codec, onEvent }),
+        ),
       hasher: codec.hasher,
       pool,
       access: opening.access,
@@ -74,15 +79,19 @@ export async function openArchiveHere(
   }
 }
 
-async function openBlocks(
-  opening: ArchiveOpening,
-  store: BlobStore,
-  codec: CodecChoice,
-  onEvent: EventSink,
-): Promise<BlockStore> {
+interface BlocksOptions {
+  readonly opening: ArchiveOpening;
+  readonly archiveId: string;
+  readonly store: BlobStore;
+  readonly codec: CodecChoice;
+  readonly onEvent: EventSink;
+}
+
+function openBlocks(options: BlocksOptions): BlockStore {
+  const { store, codec, onEvent } = options;
   return openPacks({
     store,
-    index: await openIndex(opening, onEvent),
+    index: openIndex(options),
     hasher: codec.hasher,
     lz4: codec.lz4,
     onEvent,
@@ -109,9 +118,13 @@ function closingCodec(archive: ArchivePort, codec: CodecChoice): ArchivePort {
 }
 
 /** The index on disk, or in memory where there is no state folder. */
-async function openIndex(
-  opening: ArchiveOpening,
-  onEvent: EventSink,
-): Promise<ScoreIndex> {
-  return new MemoryIndex();
+function openIndex(options: BlocksOptions): ScoreIndex {
+  const { opening, archiveId, codec, onEvent } = options;
+  if (opening.indexPath === undefined) return new MemoryIndex();
+  return DiskIndex.open({
+    disk: openRealDisk(opening.indexPath),
+    identity: archiveId,
+    hash: (bytes) => codec.hasher.hash(bytes),
+    onEvent,
+  });
 }

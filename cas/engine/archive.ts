@@ -82,6 +82,7 @@ export class Archive implements ArchivePort {
     this.#blocks = new OpenBlocks(
       context,
       options,
+      parts.archiveId,
       () => volumes.all().map(({ head }) => head),
     );
     this.archiveId = parts.archiveId;

@@ -27,8 +27,8 @@ export type ArchiveAccess = "serve" | "write" | "read";
 export interface ArchiveOptions {
   /** The archive's blobs; closed with the archive. */
   readonly store: BlobStore;
-  /** Opens the archive's blocks; called at most once, closed with the archive. */
-  readonly openBlocks: () => Promise<BlockStore>;
+  /** Opens the blocks of the archive with this id; called at most once, closed with the archive. */
+  readonly openBlocks: (archiveId: string) => Promise<BlockStore>;
   /** Computes scores and hashes. */
   readonly hasher: Hasher;
   /** Where blocks pass between the threads. */

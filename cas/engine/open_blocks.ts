@@ -29,6 +29,7 @@ export interface ReadyBlocks {
 export class OpenBlocks {
   readonly #context: EngineContext;
   readonly #options: ArchiveOptions;
+  readonly #archiveId: string;
   readonly #heads: () => readonly PublishedRoot[];
   #opened: Promise<BlockStore> | undefined;
   #ready: Promise<ReadyBlocks> | undefined;
@@ -37,10 +38,12 @@ export class OpenBlocks {
   constructor(
     context: EngineContext,
     options: ArchiveOptions,
+    archiveId: string,
     heads: () => readonly PublishedRoot[],
   ) {
     this.#context = context;
     this.#options = options;
+    this.#archiveId = archiveId;
     this.#heads = heads;
   }
 
@@ -58,7 +61,7 @@ export class OpenBlocks {
 
   async #open(): Promise<ReadyBlocks> {
     const { store, retry, onEvent } = this.#context;
-    this.#opened = this.#options.openBlocks();
+    this.#opened = this.#options.openBlocks(this.#archiveId);
     const blocks = await this.#opened;
     await startBlocks(this.#context, blocks, this.#heads());
     const reader = new BlockReader({ blocks, store, retry, onEvent });

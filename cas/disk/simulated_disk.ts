@@ -22,7 +22,7 @@ export interface DiskOperation {
     | "remove"
     | "rename"
     | "syncDirectory";
-  /** The file, or "" for the directory. */
+  /** The file's name before it, or "" for the directory. */
   readonly name: string;
   /** Counts the operations of this disk from 0. */
   readonly index: number;
@@ -95,12 +95,12 @@ export class SimulatedDisk implements Disk {
     }
     const file = new SimulatedFile();
     this.#change("create", name, (names) => names.set(name, file));
-    return this.#handle(name, file);
+    return this.#handle(file);
   }
 
   /** Opens a file. */
   open(name: string): DiskFile {
-    return this.#handle(name, this.#find(name));
+    return this.#handle(this.#find(name));
   }
 
   /** Removes a file. */
@@ -145,8 +145,9 @@ export class SimulatedDisk implements Disk {
     });
   }
 
-  #handle(name: string, file: SimulatedFile): DiskFile {
+  #handle(file: SimulatedFile): DiskFile {
     const operate = this.#operate.bind(this);
+    const nameNow = this.#nameOf.bind(this, file);
     const { random, syncDelay } = this.#options;
     function lose(): void {
       file.dropUnsynced(random);
@@ -160,7 +161,7 @@ export class SimulatedDisk implements Disk {
         const some = Math.floor(random() * bytes.length);
         operate(
           "write",
-          name,
+          nameNow(),
           () => file.write(bytes, position),
           () => file.write(bytes.subarray(0, some), position),
         );
@@ -169,13 +170,20 @@ export class SimulatedDisk implements Disk {
       async sync(): Promise<void> {
         const finish = file.beginSync();
         await syncDelay?.();
-        operate("sync", name, finish, lose);
+        operate("sync", nameNow(), finish, lose);
       },
       syncNow(): void {
-        operate("sync", name, file.beginSync(), lose);
+        operate("sync", nameNow(), file.beginSync(), lose);
       },
       close(): void {},
     };
+  }
+
+  #nameOf(file: SimulatedFile): string {
+    for (const [name, found] of this.#names) {
+      if (found === file) return name;
+    }
+    return "(removed)";
   }
 
   #find(name: string): SimulatedFile {

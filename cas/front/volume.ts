@@ -67,6 +67,8 @@ export class Volume {
   readonly #readAhead: ReadAhead = new ReadAhead();
   #listener: SettleListener | undefined;
   #lastTicket = 0;
+  /** No ticket below is unsettled. */
+  #oldestTicket = 0;
 
   /** A disk over an open view. */
   constructor(options: VolumeOptions) {
@@ -155,7 +157,10 @@ export class Volume {
       throw new TypeError(`Volume ${this.name} is served read-only`);
     }
     const ticket = this.#writes.write(range, from, offset);
-    if (ticket > 0) this.#lastTicket = ticket;
+    if (ticket > 0) {
+      if (this.#lastTicket === 0) this.#oldestTicket = ticket;
+      this.#lastTicket = ticket;
+    }
     return ticket;
   }
 
@@ -173,7 +178,8 @@ export class Volume {
 
   /** Passes on that tickets settled; for the archive front. */
   settled(throughTicket: number, ok: boolean): void {
-    if (this.#lastTicket === 0) return;
+    if (this.#lastTicket === 0 || throughTicket < this.#oldestTicket) return;
+    this.#oldestTicket = throughTicket + 1;
     if (throughTicket >= this.#lastTicket) this.#lastTicket = 0;
     this.#listener?.(throughTicket, ok);
   }

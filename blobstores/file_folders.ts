@@ -8,6 +8,8 @@ import { BlobError } from "./blob_store.ts";
 import { folderOf, pathOf } from "./file_layout.ts";
 import { type FileSystem, systemErrorCode } from "./file_system.ts";
 
+const FORBIDDEN: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS"]);
+
 /**
  * Makes the folder `path` and those above it that are missing, durably.
  * `path` is absolute and normalized.
@@ -40,11 +42,10 @@ export class StoreFolders {
   }
 
   /**
-   * Resolves when the folder with this key exists durably. Rejects with
-   * `InvalidKey` when a blob is in its place.
+   * Resolves when the folder with this key exists durably; "" is the store's
+   * own folder. Rejects with `InvalidKey` when a blob is in its place.
    */
   ensure(folder: string): Promise<void> {
-    if (folder === "") return Promise.resolve();
     const known = this.#ready.get(folder);
     if (known !== undefined) return known;
     const ready = this.#make(folder).catch((error) => {
@@ -56,6 +57,7 @@ export class StoreFolders {
   }
 
   async #make(folder: string): Promise<void> {
+    if (folder === "") return await syncAbove(this.#disk, this.#root);
     const parent = folderOf(folder);
     await this.ensure(parent);
     const path = pathOf(this.#root, folder);
@@ -75,5 +77,24 @@ async function makeFolder(disk: FileSystem, path: string): Promise<void> {
     await disk.makeFolder(path);
   } catch (error) {
     if (systemErrorCode(error) !== "EEXIST") throw error;
+  }
+}
+
+/**
+ * Makes the name of the store's folder durable, and of those above it: who
+ * made them may have died before. Where that is forbidden they are somebody
+ * else's, and old.
+ */
+async function syncAbove(disk: FileSystem, root: string): Promise<void> {
+  for (let path = root; path !== "/";) {
+    path = folderOf(path) || "/";
+    try {
+      await disk.syncFolder(path);
+    } catch (error) {
+      const name = error instanceof Error ? error.name : "";
+      const forbidden = name === "NotCapable" ||
+        FORBIDDEN.has(systemErrorCode(error));
+      if (!forbidden) throw error;
+    }
   }
 }

@@ -112,6 +112,7 @@ export class FilePublisher {
    * To be called by the store's holder alone. Names that are no drafts' stay.
    */
   async recover(): Promise<void> {
+    await this.#folders.ensure("");
     const folder = pathOf(this.#root, DRAFT_FOLDER);
     if ((await this.#disk.status(folder)) === null) return;
     const drafts: string[] = [];

@@ -8,6 +8,7 @@
 export * from "./blob_store.ts";
 export * from "./conformance.ts";
 export * from "./faults.ts";
+export { STATE_FOLDER } from "./file_layout.ts";
 export * from "./file_store.ts";
 export * from "./file_system.ts";
 export * from "./file_url.ts";

@@ -194,6 +194,7 @@ for (const links of [true, false]) {
           : [asked, ...pending];
         assert.ok(allowed.some((candidate) => same(settled, candidate)), key);
       }
+      await tryPut(store, visible, "since/then", body(7, 7), true);
       for (let seed = 0; seed < SEEDS; seed++) {
         await checkState(killed.afterPowerLoss(diceOf(seed)), visible);
       }

@@ -11,6 +11,7 @@ import { fromFileUrl, normalizePath } from "./arrows_paths.ts";
 const NATIVE_FILES: readonly string[] = [
   "aoe/link/pcap.ts",
   "cli/native_codec.ts",
+  "tests/system/namespace_link.ts",
 ];
 
 /** What the files below one path may import. The first that fits counts. */

@@ -28,13 +28,11 @@ export function openLinkWithin(name: string, device: string): PcapLink {
     if (result !== 0) throw new Error(`Cannot enter the namespace ${path}`);
   };
   const home = open(new TextEncoder().encode("/proc/thread-self/ns/net\0"), 0);
+  enter(`/run/netns/${name}`);
   try {
-    enter(`/run/netns/${name}`);
     return new PcapLink(device);
   } finally {
-    if (setns(home, CLONE_NEWNET) !== 0) {
-      throw new Error("Cannot return from the namespace");
-    }
+    setns(home, CLONE_NEWNET);
     close(home);
     libc.close();
   }

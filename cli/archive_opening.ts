@@ -95,7 +95,7 @@ function openBlocks(options: BlocksOptions): BlockStore {
     hasher: codec.hasher,
     lz4: codec.lz4,
     onEvent,
-    sleep: (timeMs) => new Promise((resolve) => setTimeout(resolve, timeMs)),
+    sleep: systemClock.sleep,
   });
 }
 

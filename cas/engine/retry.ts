@@ -35,7 +35,7 @@ const TEMPORARY: ReadonlySet<string> = new Set([
 /** What a `Retry` works with. */
 export interface RetryOptions {
   /** Waits. */
-  readonly clock: EngineClock;
+  readonly clock: Pick<EngineClock, "sleep">;
   /** Told of every failure, and of the success after failures. */
   readonly onEvent: EventSink;
   /** Aborted when nobody waits for an outcome any more. */

@@ -36,8 +36,8 @@ import {
 } from "./score_index.ts";
 import { sortedEntries } from "./sort_entries.ts";
 
-/** Entries in memory that are then written to a run. */
-const TABLE_ENTRIES_MAX = 2 ** 18;
+/** Entries in memory that are then written to a run, in about 50 ms. */
+const TABLE_ENTRIES_MAX = 2 ** 16;
 /** Packs in memory that are then written: a start after a crash reads the directories of so many at most. */
 const UNSAVED_PACKS_MAX = 64;
 /** Entries merged for each that is added, so that merging keeps up. */
@@ -48,7 +48,7 @@ const MERGE_STEP_MIN = 4096;
 export interface DiskIndexOptions extends IndexFilesOptions {
   /** Takes `index-discarded` and `index-not-saved`. */
   readonly onEvent: EventSink;
-  /** Entries kept in memory: 262,144 when absent. */
+  /** Entries kept in memory: 65,536 when absent. */
   readonly tableEntriesMax?: number;
 }
 

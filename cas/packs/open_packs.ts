@@ -24,8 +24,8 @@ export interface PackOptions {
   readonly lz4: Lz4;
   /** Takes what is worth a log line. */
   readonly onEvent: EventSink;
-  /** Waits, before an operation of the store is tried again. */
-  readonly sleep: (timeMs: number) => Promise<void>;
+  /** Waits, before an operation of the store is tried again; resolves early when the signal aborts. */
+  readonly sleep: (timeMs: number, signal: AbortSignal) => Promise<void>;
   /** Most bytes of a pack file: 16 MiB when absent. */
   readonly packBytesMax?: number;
   /** Most packs held in memory by a writer while they are put: 3 when absent. */

@@ -10,9 +10,9 @@ import {
   blobErrorCode,
   type BlobStore,
 } from "../../blobstores/blob_store.ts";
+import { Retry } from "../engine/retry.ts";
 import type { EventSink } from "../events.ts";
 import { Limiter } from "./limiter.ts";
-import { retrying, type RetryOptions } from "./retry.ts";
 
 const PREFIX = "packs/";
 const KEY = /^packs\/([0-9a-f]{2})\/(\1[0-9a-f]{62})$/;
@@ -52,8 +52,8 @@ export interface PackFilesOptions {
   readonly store: BlobStore;
   /** Takes the retries. */
   readonly onEvent: EventSink;
-  /** Waits between attempts. */
-  readonly sleep: (timeMs: number) => Promise<void>;
+  /** Waits between attempts; resolves early when the signal aborts. */
+  readonly sleep: (timeMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** The pack files of an archive. */
@@ -63,18 +63,19 @@ export class PackFiles {
   readonly #store: BlobStore;
   readonly #limiter: Limiter;
   readonly #closing = new AbortController();
-  readonly #retry: RetryOptions;
+  readonly #retry: Retry;
 
   /** Opens nothing: every call goes to the store. */
   constructor(options: PackFilesOptions) {
     this.#store = options.store;
     this.concurrencyMax = Math.max(1, this.#store.capabilities.concurrencyMax);
     this.#limiter = new Limiter(this.concurrencyMax);
-    this.#retry = {
+    this.#retry = new Retry({
+      clock: { sleep: options.sleep },
       onEvent: options.onEvent,
-      sleep: options.sleep,
       signal: this.#closing.signal,
-    };
+    });
+    this.#retry.persist();
   }
 
   /** Stores a pack; false, changing nothing, when there is a blob of its name. */
@@ -132,14 +133,14 @@ export class PackFiles {
     let last = "";
     try {
       for (;;) {
-        const step = await retrying(action, async () => {
+        const step = await this.#retry.run(action, async () => {
           try {
             return await listing.next();
           } catch (error) {
             listing = this.#listAfter(last);
             throw error;
           }
-        }, this.#retry);
+        });
         if (step.done === true) return;
         last = step.value.key;
         const name = packNameOf(last);
@@ -181,10 +182,9 @@ export class PackFiles {
   }
 
   #call<T>(action: string, operation: () => Promise<T>): Promise<T> {
-    return retrying(
+    return this.#retry.run(
       `${action} in ${this.#store.display}`,
       () => this.#limiter.run(operation),
-      this.#retry,
     );
   }
 

@@ -16,6 +16,8 @@ import {
   stampOf,
   STATE_ID,
 } from "./front/fixtures.ts";
+import { loadChecksum } from "../../cas/front/journal_checksum.ts";
+import { sealBatch } from "../../cas/front/journal_format.ts";
 import type { Volume } from "../../cas/front/volume.ts";
 
 const FIRST_BATCH = 4096;
@@ -166,17 +168,24 @@ Deno.test("a copy of an old journal inside a client's disk proves nothing", asyn
   const volume = await openDisk(rig);
   volume.write({ lba: 0, sectorCount: 1 }, stamped(11, 1), 0);
   await quiet();
-  // The client stores what could be a later batch, aligned, in its own write.
+  // The client knows everything of the format but the segment's nonce.
   const name = segmentNames(rig)[0] as string;
-  const copy = new Uint8Array(3 * BATCH_LENGTH);
-  rig.disk.open(name).read(copy.subarray(BATCH_LENGTH - 120), FIRST_BATCH);
-  for (let at = 0; at + 24 < copy.length; at++) {
-    if (copy[at] === 0x53 && copy[at + 7] === 0x48) copy[at + 16] = 99;
-  }
-  volume.write({ lba: 8, sectorCount: 24 }, copy, 0);
+  const forged = new Uint8Array(3 * BATCH_LENGTH);
+  const seal = {
+    segment: { number: Number(name), nonce: new Uint8Array(16) },
+    sequence: 99,
+    previousChecksum: new Uint8Array(8),
+  };
+  // Before a batch's first write: its header, the volume's record, 24 bytes.
+  const batch = forged.subarray(BATCH_LENGTH - 152, 2 * BATCH_LENGTH - 152);
+  sealBatch(batch, 0, seal, await loadChecksum());
+  volume.write({ lba: 8, sectorCount: 24 }, forged, 0);
   await quiet();
+  const first = new Uint8Array(8);
+  rig.disk.open(name).read(first, FIRST_BATCH + 2 * BATCH_LENGTH);
+  assert.equal(new TextDecoder().decode(first), "SHLFBTCH", "it is aligned");
   await rig.front.abandon();
-  flipByte(rig, name, FIRST_BATCH + BATCH_LENGTH + 5000);
+  flipByte(rig, name, FIRST_BATCH + BATCH_LENGTH + 3500);
   assert.deepEqual(await stampsOf(await reopen(rig), 1), [11]);
 });
 
@@ -193,6 +202,9 @@ Deno.test("a batch that failed and was written again counts once, also when it i
   });
   const rig = await openRig({ disk });
   const volume = await openDisk(rig);
+  volume.write({ lba: 9, sectorCount: 1 }, stamped(1, 1), 0);
+  await rig.front.checkpoint();
+  await quiet();
   failing = true;
   for (const lba of [0, 1]) {
     volume.write({ lba, sectorCount: 1 }, stamped(11, 1), 0);
@@ -200,8 +212,12 @@ Deno.test("a batch that failed and was written again counts once, also when it i
   }
   assert.equal(volume.lastTicket, 0);
   await rig.front.abandon();
-  const [first] = segmentNames(rig) as [string];
-  assert.equal(disk.open(first).size, FIRST_BATCH + BATCH_LENGTH);
+  const [first, second] = segmentNames(rig).map((name) => {
+    const batch = new Uint8Array(24);
+    disk.open(name).read(batch, FIRST_BATCH);
+    return batch[16];
+  });
+  assert.deepEqual([first, second], [2, 2], "sequences of the first batches");
   assert.deepEqual(await stampsOf(await reopen(rig), 2), [11, 11]);
 });
 

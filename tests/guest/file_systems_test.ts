@@ -31,22 +31,23 @@ for (const { mtu, frames } of FRAME_SIZES) {
         fillSharedFolder: createSampleTree,
       });
       const { guest, namespace, serverFolder } = rig;
-      await using _server = await startServer({
+      await using server = await startServer({
         namespace,
         interfaces: [TAP],
         store: `file:${serverFolder}`,
         targets: FILE_SYSTEMS.map((it, slot) => `1.${slot}=${it.name}:1GiB`),
       });
       for (const [slot, fileSystem] of FILE_SYSTEMS.entries()) {
-        await t.step(fileSystem.name, async () => {
-          const device = await waitForDisk(guest, `1.${slot}`);
-          await makeAndMount(guest, fileSystem, device);
-          await copySampleTree(guest);
-          await unmountAndCheck(guest, fileSystem, device);
-          await mount(guest, fileSystem, device);
-          await assertSampleTree(guest);
-          await unmountAndCheck(guest, fileSystem, device);
-        });
+        await t.step(fileSystem.name, () =>
+          server.explain(async () => {
+            const device = await waitForDisk(guest, `1.${slot}`);
+            await makeAndMount(guest, fileSystem, device);
+            await copySampleTree(guest);
+            await unmountAndCheck(guest, fileSystem, device);
+            await mount(guest, fileSystem, device);
+            await assertSampleTree(guest);
+            await unmountAndCheck(guest, fileSystem, device);
+          }));
       }
       await assertNoDiskErrors(guest);
     },

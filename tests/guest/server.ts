@@ -63,6 +63,15 @@ export class RunningServer implements AsyncDisposable {
     return this.#log.tail();
   }
 
+  /** Runs `body`; its error also tells what the server has printed. */
+  async explain<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (cause) {
+      throw new Error(`Under a server that printed:\n${this.log()}`, { cause });
+    }
+  }
+
   /**
    * Waits until `count` events of this name were printed. Fails, with what
    * the server printed, if it ends before or takes more than a minute.

@@ -58,7 +58,10 @@ export class BlockReader {
       } else receive(index, block, damage);
     });
     if (missing.size === 0) return;
-    this.#search ??= this.#addUnknownPacks();
+    this.#search ??= this.#addUnknownPacks().catch((error: unknown) => {
+      this.#search = undefined;
+      throw error;
+    });
     if (await this.#search === 0) {
       for (const [index, damage] of missing) receive(index, undefined, damage);
       return;

@@ -198,6 +198,23 @@ Deno.test("zeros take no block, and overwriting with zeros gives the null tree a
   await archive.close();
 });
 
+Deno.test("partial writes to blocks never written are completed with zeros, however large the generation", async () => {
+  const bench = new Bench();
+  const archive = await bench.open();
+  const view = await makeDisk(archive);
+  const model = new Model();
+  const writes = Array.from({ length: 600 }, (_, block) => ({
+    block,
+    mask: block % 300 === 299 ? 0x10 : 0xff,
+    value: 1 + block % 200,
+  }));
+  model.write(writes);
+  await bench.write(archive, view, writes);
+  const blocks = [298, 299, 598, 599, 600];
+  await assertHolds(bench, archive, { view, model, blocks });
+  await archive.close();
+});
+
 Deno.test("one checkpoint moves several volumes", async () => {
   const bench = new Bench();
   const archive = await bench.open();

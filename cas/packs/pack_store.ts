@@ -80,7 +80,6 @@ export class PackStore implements BlockStore {
     try {
       await this.#reader.read(kind, scores, receiveOnce);
     } catch (error) {
-      if (!(error instanceof IndexDamagedError)) throw error;
       this.#reportIndexDamage(error);
       await this.rebuild();
       await this.#reader.read(kind, scores, receiveOnce);
@@ -108,17 +107,12 @@ export class PackStore implements BlockStore {
 
   async addPacks(names: readonly string[]): Promise<void> {
     this.#throwIfClosed("add packs");
-    const unknown = names.filter((name) => !this.knowsPack(name));
-    const loaded = mapInOrder(
-      unknown,
-      this.#files.concurrencyMax,
-      async (name): Promise<LoadedPack> => ({
-        name,
-        directory: await this.#loader.loadByName(name),
-      }),
-    );
-    for await (const pack of loaded) await this.#addPack(pack);
-    this.#options.index.flush();
+    try {
+      await this.#addPacks(names);
+    } catch (error) {
+      this.#reportIndexDamage(error);
+      await this.rebuild();
+    }
   }
 
   rebuild(progress?: (packsDone: number) => void): Promise<void> {
@@ -136,6 +130,20 @@ export class PackStore implements BlockStore {
       this.#options.index.close();
     }
     return Promise.resolve();
+  }
+
+  async #addPacks(names: readonly string[]): Promise<void> {
+    const unknown = names.filter((name) => !this.knowsPack(name));
+    const loaded = mapInOrder(
+      unknown,
+      this.#files.concurrencyMax,
+      async (name): Promise<LoadedPack> => ({
+        name,
+        directory: await this.#loader.loadByName(name),
+      }),
+    );
+    for await (const pack of loaded) await this.#addPack(pack);
+    this.#options.index.flush();
   }
 
   async #rebuild(progress?: (packsDone: number) => void): Promise<void> {
@@ -198,6 +206,7 @@ export class PackStore implements BlockStore {
       !location.suspect;
   }
 
+  /** Reports that the index is to be rebuilt; throws any other error on. */
   #reportIndexDamage(error: unknown): void {
     if (!(error instanceof IndexDamagedError)) throw error;
     if (this.#indexDamaged) return;

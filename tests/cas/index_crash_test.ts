@@ -256,6 +256,30 @@ Deno.test("an index damaged while in use is rebuilt, and the read that found it 
   assert.deepEqual(reopened.events, []);
 });
 
+Deno.test("an index found damaged while packs are added is rebuilt", async () => {
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const store = new PliableStore();
+  const blocks = sampleBlocks(100);
+  const { packs } = openDiskRig(disk, store);
+  const { names } = await writeBlocks(packs, blocks.slice(0, 70));
+  await packs.close();
+  const other = openRig({ store });
+  const more = await writeBlocks(other.packs, blocks.slice(70));
+  for (const name of disk.list()) {
+    if (!name.startsWith("run-")) continue;
+    const file = disk.open(name);
+    file.write(new Uint8Array(64), file.size - 200);
+  }
+  const reopened = openDiskRig(disk, store);
+  assert.ok(names.every((name) => reopened.packs.knowsPack(name)));
+  await reopened.packs.addPacks(more.names);
+  assert.deepEqual(
+    reopened.events.map((event) => event.event),
+    ["index-damaged"],
+  );
+  await assertReads(reopened.packs, blocks);
+});
+
 Deno.test("a writer that meets a damaged index stores blocks again rather than fail", async () => {
   const disk = new SimulatedDisk({ random: seededRandom(4) });
   const store = new PliableStore();

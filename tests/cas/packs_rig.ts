@@ -11,7 +11,11 @@ import {
   type PutOptions,
 } from "../../blobstores/blob_store.ts";
 import { MemorySpace, MemoryStore } from "../../blobstores/memory_store.ts";
-import type { BlockDamage, BlockStore } from "../../cas/block_store.ts";
+import {
+  type BlockDamage,
+  BlockKind,
+  type BlockStore,
+} from "../../cas/block_store.ts";
 import { createPortableLz4 } from "../../cas/codec/lz4.ts";
 import type { ArchiveEvent } from "../../cas/events.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
@@ -153,6 +157,15 @@ export function noise(seed: number, length = 4096): Uint8Array {
     bytes[i] = state >>> 11;
   }
   return bytes;
+}
+
+/** Blocks of one kind that differ, some of which compress. */
+export function sampleBlocks(count: number, seed = 0): TestBlock[] {
+  return Array.from({ length: count }, (_, i) => {
+    const bytes = noise(seed * 1000 + i);
+    if (i % 2 === 1) bytes.fill(i, 512);
+    return { kind: BlockKind.Data, bytes };
+  });
 }
 
 /** Writes blocks in one go; how many were new, and the packs. */

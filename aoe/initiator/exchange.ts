@@ -288,7 +288,7 @@ export class Exchange {
 
   #repeat(place: number, now: number): void {
     this.#sentAt[place] = now;
-    this.#waitMs[place] = this.#roundTripTime.clamp(2 * this.#waitMs[place]!);
+    this.#waitMs[place] = this.#roundTripTime.backOff(this.#waitMs[place]!);
     this.#statistics.retransmissions++;
     this.link.send(this.#frames[place]!, this.#lengths[place]!);
   }

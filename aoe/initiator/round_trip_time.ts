@@ -23,6 +23,7 @@ export class RoundTripTime {
   #averageMs = 0;
   #deviationMs = 0;
   #sampled = false;
+  #backedOffMs = 0;
 
   /** Without a sample the wait is the shortest one. */
   constructor(limits: RetransmitLimits) {
@@ -34,6 +35,7 @@ export class RoundTripTime {
    * were sent twice: it is unknown which of them was answered (Karn).
    */
   sample(elapsedMs: number): void {
+    this.#backedOffMs = 0;
     if (!this.#sampled) {
       this.#sampled = true;
       this.#averageMs = elapsedMs;
@@ -46,13 +48,23 @@ export class RoundTripTime {
       (Math.abs(difference) - this.#deviationMs);
   }
 
-  /** The wait before the first retransmission. */
+  /** The wait before the first retransmission of a request. */
   get timeoutMs(): number {
-    return this.clamp(this.#averageMs + DEVIATION_WEIGHT * this.#deviationMs);
+    const estimateMs = this.#averageMs + DEVIATION_WEIGHT * this.#deviationMs;
+    return this.#clamp(Math.max(estimateMs, this.#backedOffMs));
   }
 
-  /** Cuts a wait to the bounds. */
-  clamp(waitMs: number): number {
+  /**
+   * The next wait of a request that waited `waitMs` in vain. Later requests
+   * wait as long, until there is a sample: otherwise a round trip longer than
+   * the estimate would have every request repeated and none sampled.
+   */
+  backOff(waitMs: number): number {
+    this.#backedOffMs = this.#clamp(2 * waitMs);
+    return this.#backedOffMs;
+  }
+
+  #clamp(waitMs: number): number {
     const { retransmitMinMs, retransmitMaxMs } = this.#limits;
     return Math.min(retransmitMaxMs, Math.max(retransmitMinMs, waitMs));
   }

@@ -43,6 +43,8 @@ guestTest(
     await makeAndMount(guest, ext4, device);
 
     const writing = guest.run(VERIFIED_WRITES, { timeoutMs: 600_000 });
+    // Awaited below, unless something else fails before.
+    writing.catch(() => {});
     for (let kill = 0; kill < KILL_COUNT; kill++) {
       await waitForWrites(guest, WRITES_PER_LIFE);
       await server.end("SIGKILL");

@@ -173,7 +173,7 @@ export class Journal {
       if (this.#policy.shouldBlock(batch.byteCount)) {
         const startMs = this.#options.clock.nowMs();
         segment.file.syncNow();
-        this.#policy.took(this.#options.clock.nowMs() - startMs);
+        this.#policy.took(this.#options.clock.nowMs() - startMs, true);
         this.#succeed(batch, sealed);
       } else {
         this.#syncInBackground(batch, segment, sealed);
@@ -206,7 +206,7 @@ export class Journal {
     const syncing = segment.file.sync();
     segment.idle = syncing.catch(() => {});
     syncing.then(() => {
-      this.#policy.took(this.#options.clock.nowMs() - startMs);
+      this.#policy.took(this.#options.clock.nowMs() - startMs, false);
       this.#succeed(batch, sealed);
     }, (error: unknown) => {
       this.#fail(segment, error);

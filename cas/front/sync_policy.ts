@@ -10,28 +10,52 @@
  * @module
  */
 
-/** Longest expected sync for which the thread is blocked. */
+/** Expected length of a sync below which the thread is blocked. */
 const BLOCKING_MS_MAX = 1;
 /** Largest batch for which the thread is blocked. */
 const BLOCKING_BYTES_MAX = 512 * 1024;
-/** Share of the newest measurement in the average. */
-const NEWEST_SHARE = 0.125;
-/** A blocking sync this long makes the next ones go to the thread pool at once. */
+/** The shortest of so many newest syncs is what is expected of the next. */
+const RECENT_COUNT = 8;
+/** No blocking sync should take this long. */
 const TOO_LONG_MS = 5;
+/** After one did, so many batches go to the thread pool: at first, and at most. */
+const PAUSE_FIRST = 16;
+const PAUSE_MAX = 256;
 
 /** Learns how long syncs take. */
 export class SyncPolicy {
-  #averageMs: number = 2 * BLOCKING_MS_MAX;
+  /**
+   * The newest durations. Their minimum and not their average counts, because
+   * on the thread pool they include waiting for two threads on a busy machine,
+   * up to ten times the sync itself.
+   */
+  readonly #recentMs: Float64Array = new Float64Array(RECENT_COUNT).fill(
+    Infinity,
+  );
+  #count = 0;
+  #pauseLeft: number = RECENT_COUNT;
+  #pause: number = PAUSE_FIRST;
+  #goodRun = 0;
 
   /** True if a batch of this size should be synced by blocking. */
   shouldBlock(byteCount: number): boolean {
-    return this.#averageMs < BLOCKING_MS_MAX && byteCount <= BLOCKING_BYTES_MAX;
+    if (byteCount > BLOCKING_BYTES_MAX || this.#pauseLeft > 0) return false;
+    return Math.min(...this.#recentMs) < BLOCKING_MS_MAX;
   }
 
-  /** Tells how long a sync took. */
-  took(durationMs: number): void {
-    this.#averageMs = durationMs >= TOO_LONG_MS
-      ? Math.max(this.#averageMs, durationMs)
-      : this.#averageMs + NEWEST_SHARE * (durationMs - this.#averageMs);
+  /** Tells how long a sync took, and whether the thread was blocked by it. */
+  took(durationMs: number, blocked: boolean): void {
+    this.#recentMs[this.#count++ % RECENT_COUNT] = durationMs;
+    if (!blocked) {
+      this.#pauseLeft = Math.max(0, this.#pauseLeft - 1);
+    } else if (durationMs >= TOO_LONG_MS) {
+      // A disk that stalls now and then is left alone for longer each time.
+      this.#pauseLeft = this.#pause;
+      this.#pause = Math.min(PAUSE_MAX, 2 * this.#pause);
+      this.#goodRun = 0;
+    } else if (++this.#goodRun >= this.#pause) {
+      this.#pause = Math.max(PAUSE_FIRST, this.#pause / 2);
+      this.#goodRun = 0;
+    }
   }
 }

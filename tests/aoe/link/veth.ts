@@ -9,6 +9,9 @@ import { NetNamespace } from "../../guest/net_namespace.ts";
 /** The two ends of the pair. */
 export const ENDS: readonly [string, string] = ["left0", "right0"];
 
+/** A scenario that hangs, say because a frame never came, ends here. */
+const SCENARIO_SECONDS_MAX = "60";
+
 /** Makes the namespace; neither end has an IP address. */
 export async function createVeth(mtu: number): Promise<NetNamespace> {
   const namespace = await NetNamespace.create();
@@ -50,7 +53,8 @@ export async function runScenario(
   const { permissions = ["-A"], wrapper = [] } = options;
   const file = new URL("pcap_scenarios.ts", import.meta.url).pathname;
   const deno = [Deno.execPath(), "run", "--no-prompt", ...permissions];
-  const inside = ["netns", "exec", namespace.name, ...wrapper, ...deno];
+  const limited = ["timeout", SCENARIO_SECONDS_MAX, ...wrapper, ...deno];
+  const inside = ["netns", "exec", namespace.name, ...limited];
   const result = await run("ip", [...inside, file, scenario]);
   if (!result.success) {
     throw new Error(`${scenario} failed:\n${result.stdout}${result.stderr}`);

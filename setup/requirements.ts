@@ -42,6 +42,11 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: "xfsprogs", anyOf: ["mkfs.xfs"] },
   { debianPackage: "btrfs-progs", anyOf: ["mkfs.btrfs"] },
   { debianPackage: "fio", anyOf: ["fio"] },
+];
+
+/** What the benchmarks need beside it: a wire, and a server to compare with. */
+export const BENCH_REQUIREMENTS: readonly Requirement[] = [
+  { debianPackage: "iproute2", anyOf: ["ip"] },
   { debianPackage: "vblade", anyOf: ["vblade"] },
 ];
 

@@ -27,7 +27,6 @@ const TABLE = {
     parameters: ["usize", "buffer", "buffer", "i32", "u32"],
     result: "i32",
   },
-  pcap_setfilter: { parameters: ["usize", "buffer"], result: "i32" },
   pcap_freecode: { parameters: ["buffer"], result: "void" },
   pcap_get_selectable_fd: { parameters: ["usize"], result: "i32" },
   pcap_next_ex: { parameters: ["usize", "buffer", "buffer"], result: "i32" },
@@ -38,6 +37,10 @@ const TABLE = {
   memcpy: { parameters: ["buffer", "usize", "usize"], result: "void" },
   strlen: { parameters: ["usize"], result: "usize" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  setsockopt: {
+    parameters: ["i32", "i32", "i32", "buffer", "u32"],
+    result: "i32",
+  },
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },

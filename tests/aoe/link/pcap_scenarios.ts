@@ -176,11 +176,12 @@ async function downAndUp(): Promise<void> {
     assert.equal(right.statistics.sendErrors, 1);
     right.drain(() => assert.fail("it was down"), 64);
     await ip("link", "set", RIGHT, "up");
-    const sent = aoeFrame(left, right, 60, MARK);
-    await receiveUntil(right, MARK, () => left.send(sent, 60));
+    const request = aoeFrame(left, right, 60, MARK);
+    await receiveUntil(right, MARK, () => left.send(request, 60));
     await waiting;
     assert.equal(right.closed, false);
-    await receiveUntil(left, MARK, () => right.send(sent, 60));
+    const reply = aoeFrame(right, left, 60, MARK);
+    await receiveUntil(left, MARK, () => right.send(reply, 60));
   });
 }
 

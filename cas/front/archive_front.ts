@@ -19,7 +19,7 @@ import type {
 } from "../archive_port.ts";
 import { backPressureMs } from "./back_pressure.ts";
 import { BlockCache } from "./block_cache.ts";
-import { BlockView } from "./block_view.ts";
+import { BlockView, SECTOR_SIZE } from "./block_view.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { FetchBudget, Fetcher } from "./fetcher.ts";
@@ -57,6 +57,7 @@ export class ArchiveFront {
   readonly #budget: OverlayBudget;
   readonly #fetchBudget: FetchBudget;
   readonly #checkpointer: Checkpointer;
+  readonly #sectorsPerWriteMax: number;
   readonly #heads: Map<number, Head> = new Map();
   #journal: Journal | undefined;
   #lastTicket = 0;
@@ -65,6 +66,8 @@ export class ArchiveFront {
 
   private constructor(options: ArchiveFrontOptions, clock: Clock) {
     this.#options = options;
+    const batchBytes = options.budget.batchBytesMax ?? BATCH_BYTES_MAX;
+    this.#sectorsPerWriteMax = Math.floor(batchBytes / 2 / SECTOR_SIZE);
     this.#cache = new BlockCache(options.pool);
     const { slotCount } = options.pool;
     const readSlots = Math.max(
@@ -200,6 +203,11 @@ export class ArchiveFront {
     const journal = this.#journal;
     if (this.#state !== "open") return 0;
     if (overlay === undefined || journal === undefined) return 0;
+    if (range.sectorCount > this.#sectorsPerWriteMax) {
+      throw new RangeError(
+        `A write of ${range.sectorCount} sectors does not fit into a batch of the journal; ${this.#sectorsPerWriteMax} do`,
+      );
+    }
     const { firstBlock, lastBlock } = blockSpan(range);
     const ticket = this.#lastTicket + 1;
     const needed = overlay.slotsNeeded(firstBlock, lastBlock);

@@ -10,7 +10,13 @@ import type { Disk } from "../disk/disk.ts";
 import type { EventSink } from "../events.ts";
 import type { Clock } from "./clock.ts";
 
-/** Limits; all of them together bound memory and local disk. */
+/**
+ * Limits; all of them together bound memory and local disk.
+ *
+ * Two generations may be in memory and in the journal at once, and replies are
+ * held back beyond half of either: so `checkpointBytes` should be at most a
+ * quarter of `journalBytesMax` and of the pool.
+ */
 export interface FrontBudget {
   /** Bytes of the journal beyond which writes wait. */
   readonly journalBytesMax: number;

@@ -64,6 +64,8 @@ export class Journal {
   #lastChecksum: Uint8Array;
   #busy = false;
   #scheduled = false;
+  #turnUsed = false;
+  #closed: Promise<void> | undefined;
   #idleWaiters: (() => void)[] = [];
 
   /** A journal that goes on after `last`. */
@@ -138,7 +140,12 @@ export class Journal {
    * Ends the journal: what is not yet settled never will be. With `remove`, for
    * a journal whose every write is archived, its files go too.
    */
-  async close(remove: boolean): Promise<void> {
+  close(remove: boolean): Promise<void> {
+    this.#closed ??= this.#close(remove);
+    return this.#closed;
+  }
+
+  async #close(remove: boolean): Promise<void> {
     this.#stop.abort();
     this.#hurry.abort();
     while (this.#busy) {
@@ -150,9 +157,20 @@ export class Journal {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    const run = (): void => {
       this.#scheduled = false;
       this.#commit();
+    };
+    // One blocking sync in a turn: a client in this process that writes as soon
+    // as it is answered would otherwise never let the event loop go on.
+    if (this.#turnUsed) this.#options.clock.yieldTurn().then(run);
+    else queueMicrotask(run);
+  }
+
+  #useTurn(): void {
+    this.#turnUsed = true;
+    this.#options.clock.yieldTurn().then(() => {
+      this.#turnUsed = false;
     });
   }
 
@@ -171,6 +189,7 @@ export class Journal {
     try {
       const sealed = this.#write(batch, segment);
       if (this.#policy.shouldBlock(batch.byteCount)) {
+        this.#useTurn();
         const startMs = this.#options.clock.nowMs();
         segment.file.syncNow();
         this.#policy.took(this.#options.clock.nowMs() - startMs, true);
@@ -244,6 +263,7 @@ export class Journal {
 
   #fail(segment: Segment | undefined, error: unknown): void {
     if (this.#segment === segment) this.#segment = undefined;
+    if (segment !== undefined) segment.failed = true;
     const where = segment === undefined ? "" : ` in segment ${segment.number}`;
     this.#report("admin", `a batch of writes failed${where}`, error);
   }

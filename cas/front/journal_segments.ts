@@ -53,6 +53,8 @@ export interface Segment {
   idle: Promise<void>;
   /** True once the file is closed. */
   closed: boolean;
+  /** True after a write or sync of it failed: it is not recycled. */
+  failed: boolean;
 }
 
 /** A segment found at start. */
@@ -137,7 +139,8 @@ export class SegmentStore {
         }
         // Only then is it forgotten: were it skipped after a failure, a newer
         // one would go before it.
-        await this.#letGo(segmentName(oldest.number));
+        const recycle = !("file" in oldest) || !oldest.failed;
+        await this.#letGo(segmentName(oldest.number), recycle);
         if ("file" in oldest) this.#taken.shift();
         else this.#old.shift();
       }
@@ -189,6 +192,7 @@ export class SegmentStore {
       tail: BATCH_ALIGNMENT,
       idle: Promise.resolve(),
       closed: false,
+      failed: false,
     };
   }
 
@@ -202,12 +206,15 @@ export class SegmentStore {
     }
   }
 
-  async #letGo(name: string): Promise<void> {
+  async #letGo(name: string, recycle: boolean): Promise<void> {
     const { disk } = this.#options;
     const names = disk.list();
     if (names.includes(name)) {
-      if (names.includes(SPARE_NAME)) disk.remove(name);
-      else disk.rename(name, SPARE_NAME);
+      if (recycle && !names.includes(SPARE_NAME)) {
+        disk.rename(name, SPARE_NAME);
+      } else {
+        disk.remove(name);
+      }
     }
     // Also before its header is overwritten: the old name must not come back.
     await disk.syncDirectory();

@@ -151,10 +151,23 @@ export class Volume {
     });
   }
 
-  /** Takes the sectors, copying them; a ticket that settles later, or 0. */
+  /**
+   * Takes the sectors, copying them; a ticket that settles later, or 0. Throws
+   * a RangeError for sectors beyond the end, which a journal must never have.
+   */
   write(range: SectorRange, from: Uint8Array, offset: number): number {
     if (this.#writes === undefined) {
       throw new TypeError(`Volume ${this.name} is served read-only`);
+    }
+    const { lba, sectorCount } = range;
+    if (
+      !(lba >= 0 && sectorCount > 0 && lba + sectorCount <= this.sectorCount)
+    ) {
+      throw new RangeError(
+        `Sectors ${lba} to ${
+          lba + sectorCount
+        } are not all in volume ${this.name}, which has ${this.sectorCount}`,
+      );
     }
     const ticket = this.#writes.write(range, from, offset);
     if (ticket > 0) {

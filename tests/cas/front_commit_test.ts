@@ -331,3 +331,56 @@ Deno.test("two disks of one volume see each other's writes and settle their own"
   await history.check(two, { oldest: newest, newest }, "the other disk");
   await rig.front.close();
 });
+
+Deno.test("a write beyond the end or larger than a batch is refused loudly", async () => {
+  const rig = await openRig({ budget: { batchBytesMax: 32 * 1024 } });
+  const volume = await open(rig);
+  const bytes = stamped(1, 100);
+  const last = volume.sectorCount;
+  assert.throws(
+    () => volume.write({ lba: last - 1, sectorCount: 2 }, bytes, 0),
+    RangeError,
+  );
+  assert.throws(
+    () => volume.write({ lba: 0, sectorCount: 40 }, bytes, 0),
+    RangeError,
+  );
+  await rig.front.close();
+});
+
+Deno.test("a client that writes as soon as it is answered does not stop the event loop", async () => {
+  const rig = await openRig();
+  const yields: (() => void)[] = [];
+  rig.clock.yieldTurn = () => new Promise((resolve) => yields.push(resolve));
+  const volume = await open(rig);
+  const bytes = stamped(1, 1);
+  let answered = 0;
+  volume.onSettled(() => {
+    if (++answered < 1000) volume.write({ lba: 0, sectorCount: 1 }, bytes, 0);
+  });
+  volume.write({ lba: 0, sectorCount: 1 }, bytes, 0);
+  await quiet();
+  // The first ones go through the thread pool; then one blocks for its turn.
+  assert.ok(answered < 20, `${answered} answered in one turn`);
+  const before = answered;
+  for (const resume of yields.splice(0)) resume();
+  await quiet();
+  assert.equal(answered, before + 1);
+  await rig.front.abandon();
+});
+
+Deno.test("a segment that failed is removed and not used again", async () => {
+  const record = recorder();
+  const rig = await openRig({ disk: record.disk });
+  const history = new History(await open(rig));
+  record.failing = { kinds: ["write"], code: "EIO", count: 1 };
+  history.write(0, 1);
+  await quiet();
+  await rig.front.checkpoint();
+  await quiet();
+  const [removed] = record.operations.filter((one) => one.kind === "remove");
+  assert.equal(removed?.name, "1".padStart(16, "0"));
+  await rig.front.close();
+  await rig.front.close();
+  await rig.front.abandon();
+});

@@ -106,12 +106,14 @@ async function drive(rig: Rig, run: Run, random: Random): Promise<void> {
     }
     const luck = random();
     if (luck < 0.06) waiting.push(rig.front.checkpoint());
-    else if (luck < 0.12) waiting.push(takeSnapshot(rig, run, step));
+    else if (luck < 0.12 || step % 15 === 7) {
+      waiting.push(takeSnapshot(rig, run, step));
+    }
     if (random() < 0.7) await quiet();
     await rig.clock.advance(60);
   }
   for (let turn = 0; turn < 40; turn++) await rig.clock.advance(6000);
-  await Promise.allSettled(waiting);
+  await Promise.all(waiting);
 }
 
 async function takeSnapshot(rig: Rig, run: Run, step: number): Promise<void> {

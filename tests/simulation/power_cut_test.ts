@@ -91,7 +91,7 @@ async function drive(stack: Stack, run: Run, random: Random): Promise<void> {
     const sectorCount = 1 + pick(random, random() < 0.3 ? 64 : 4);
     history.write(pick(random, BLOCK_COUNT * 8 - sectorCount), sectorCount);
     if (random() < 0.1) waiting.push(stack.front.checkpoint());
-    if (random() < 0.1) {
+    if (step % 20 === 10 || random() < 0.05) {
       const name = `at-${step}`;
       run.snapshots.set(name, history.bounds().newest);
       waiting.push(stack.front.snapshot(VOLUMES[volume]!, name));

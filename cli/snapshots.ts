@@ -12,21 +12,14 @@ import { openStore } from "../plugins/registry.ts";
 import { openArchiveHere } from "./archive_opening.ts";
 import { callControl, type ControlRequest } from "./control.ts";
 import { controlPathOf, newestClaim, thisHolder } from "./holder.ts";
+import type { ArchiveChoice } from "./command.ts";
 import type { Output } from "./output.ts";
 import { openServingArchive } from "./serving_archive.ts";
 import { formatSize } from "./size.ts";
 
-/** Which archive. */
-export interface SnapshotOptions {
-  /** URL of the blob store. */
-  readonly store: string;
-  /** `--state`, where given. */
-  readonly state?: string;
-}
-
 /** Names the present state of a volume. */
 export async function createSnapshot(
-  options: SnapshotOptions,
+  options: ArchiveChoice,
   snapshot: { readonly volume: string; readonly name: string },
   output: Output,
 ): Promise<void> {
@@ -43,7 +36,7 @@ export async function createSnapshot(
 
 /** Lists snapshots, oldest first. */
 export async function listSnapshots(
-  options: SnapshotOptions,
+  options: ArchiveChoice,
   volume: string | undefined,
   output: Output,
 ): Promise<void> {
@@ -75,7 +68,7 @@ async function askServer(
 
 /** With the journal of a server that ended, if it left one. */
 async function createOffline(
-  options: SnapshotOptions,
+  options: ArchiveChoice,
   { volume, name }: { readonly volume: string; readonly name: string },
   output: Output,
 ): Promise<SnapshotDescription> {
@@ -96,7 +89,7 @@ async function createOffline(
 
 /** Without a claim: nothing is written. */
 async function listOffline(
-  options: SnapshotOptions,
+  options: ArchiveChoice,
   volume: string | undefined,
   output: Output,
 ): Promise<SnapshotDescription[]> {

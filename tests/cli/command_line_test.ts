@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { parseCommandLine } from "../../cli/command_line.ts";
+import { COMMANDS } from "../../cli/commands.ts";
 import { formatSize, parseVolumeSize } from "../../cli/size.ts";
-import { serveOptions } from "../../cli/serve_options.ts";
+import { type ServeFlags, serveOptions } from "../../cli/serve_options.ts";
 import { addressWarnings, parseTargetOption } from "../../cli/target_option.ts";
 import { nearestWord, UsageError } from "../../cli/usage_error.ts";
 
@@ -79,21 +80,24 @@ Deno.test("addressWarnings() names addresses that Linux may ignore", () => {
   assert.equal(addressWarnings(1, 16).length, 1);
 });
 
+/** The words, values and positionals that arguments come to. */
+function parse(
+  ...args: string[]
+): { words: string; values: unknown; positionals: readonly string[] } {
+  const invocation = parseCommandLine(args, COMMANDS);
+  assert.ok(!("help" in invocation));
+  const { command, values, positionals } = invocation;
+  return { words: command.words.join(" "), values: { ...values }, positionals };
+}
+
 Deno.test("parseCommandLine() reads serve with repeated options", () => {
-  const command = parseCommandLine([
-    "serve",
-    "--interface",
-    "eth0",
-    "--interface=eth1",
-    "--store",
-    "file:./a",
-    "--target",
-    "1.0=disk:1GiB",
-    "--create",
-    "--json",
-  ]);
-  assert.ok(command.verb === "serve");
-  assert.deepEqual(serveOptions(command.flags), {
+  const { words, values } = parse(
+    ...["serve", "--interface", "eth0", "--interface=eth1"],
+    ...["--store", "file:./a", "--target", "1.0=disk:1GiB"],
+    ...["--create", "--json"],
+  );
+  assert.equal(words, "serve");
+  assert.deepEqual(serveOptions(values as ServeFlags), {
     interfaces: ["eth0", "eth1"],
     store: "file:./a",
     create: true,
@@ -102,36 +106,33 @@ Deno.test("parseCommandLine() reads serve with repeated options", () => {
   });
 });
 
-Deno.test("parseCommandLine() reads the snapshot commands and start", () => {
+Deno.test("parseCommandLine() reads commands of two words, and start", () => {
   assert.deepEqual(
-    parseCommandLine([
-      "snapshot",
-      "create",
-      "disk",
-      "monday",
-      "--store",
-      "file:a",
-    ]),
+    parse("snapshot", "create", "disk", "monday", "--store", "file:a"),
     {
-      verb: "snapshot create",
-      store: "file:a",
-      json: false,
-      volume: "disk",
-      name: "monday",
+      words: "snapshot create",
+      values: { store: "file:a" },
+      positionals: ["disk", "monday"],
     },
   );
-  assert.deepEqual(
-    parseCommandLine(["snapshot", "list", "--store", "file:a", "--json"]),
-    { verb: "snapshot list", store: "file:a", json: true },
-  );
-  assert.deepEqual(parseCommandLine(["start"]), {
-    verb: "start",
-    interface: "lo",
-  });
-  assert.deepEqual(parseCommandLine(["start", "--", "eth1"]), {
-    verb: "start",
-    interface: "eth1",
-  });
+  assert.equal(parse("snapshot", "list", "--json").words, "snapshot list");
+  assert.deepEqual(parse("start").positionals, []);
+  // As a task runner passes it.
+  assert.deepEqual(parse("start", "--", "eth1").positionals, ["eth1"]);
+});
+
+Deno.test("parseCommandLine() helps with everything, and with one command", () => {
+  for (const args of [[], ["help"], ["--help"], ["-h"]]) {
+    const invocation = parseCommandLine(args, COMMANDS);
+    assert.ok("help" in invocation);
+    for (const { words } of COMMANDS) {
+      assert.ok(invocation.help.includes(words.join(" ")));
+    }
+  }
+  for (const args of [["help", "serve"], ["serve", "--help"]]) {
+    const invocation = parseCommandLine(args, COMMANDS);
+    assert.ok("help" in invocation && /--interface/.test(invocation.help));
+  }
 });
 
 Deno.test("parseCommandLine() says what was probably meant", () => {
@@ -140,14 +141,14 @@ Deno.test("parseCommandLine() says what was probably meant", () => {
       [["serv"], /did you mean serve/],
       [["serve", "--targt", "1.0=a"], /did you mean --target/],
       [["snapshot", "lst", "--store", "a"], /did you mean list/],
-      [["snapshot", "list"], /--store/],
-      [["snapshot", "create", "disk", "--store", "a"], /VOLUME NAME/],
+      [["snapshot"], /known are create, list/],
+      [["help", "serv"], /did you mean serve/],
       [["start", "eth0", "eth1"], /eth1/],
       [["serve", "--store"], /store/],
     ] as const
   ) {
     assert.throws(
-      () => parseCommandLine(args),
+      () => parseCommandLine(args, COMMANDS),
       (error) => error instanceof UsageError && hint.test(error.message),
       args.join(" "),
     );

@@ -5,27 +5,32 @@
  * @module
  */
 
-import type { Output } from "./output.ts";
-import { serve } from "./serve.ts";
-import { parseTargetOption } from "./target_option.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { serve } from "../serve.ts";
+import { parseTargetOption } from "../target_option.ts";
 
 const STORE = "file:./archive";
 const TARGET = "1.0=disk:1GiB";
 
-/** Serves target 1.0 on the interface; the exit status. */
-export async function start(
-  interfaceName: string,
-  output: Output,
-): Promise<number> {
-  for (const line of instructions(interfaceName)) output.line(line);
-  return await serve({
-    interfaces: [interfaceName],
-    store: STORE,
-    create: true,
-    json: false,
-    targets: [parseTargetOption(TARGET)],
-  }, output);
-}
+/** Serves target 1.0 on an interface. */
+export const startCommand: Command = defineCommand({
+  words: ["start"],
+  usage: "[IF]",
+  summary: "Serve a 1 GiB disk from ./archive on lo, or on another interface.",
+  options: {},
+  positionalCountMax: 1,
+  run({ positionals, output }): Promise<number> {
+    const interfaceName = positionals[0] ?? "lo";
+    for (const line of instructions(interfaceName)) output.line(line);
+    return serve({
+      interfaces: [interfaceName],
+      store: STORE,
+      create: true,
+      json: false,
+      targets: [parseTargetOption(TARGET)],
+    }, output);
+  },
+});
 
 function instructions(interfaceName: string): string[] {
   const where = interfaceName === "lo"

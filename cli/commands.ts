@@ -1,0 +1,21 @@
+/**
+ * All commands, in the order in which help lists them.
+ *
+ * @module
+ */
+
+import type { Command } from "./command.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { snapshotCreateCommand } from "./commands/snapshot_create.ts";
+import { snapshotListCommand } from "./commands/snapshot_list.ts";
+import { startCommand } from "./commands/start.ts";
+import { versionCommand } from "./commands/version.ts";
+
+/** Every command. */
+export const COMMANDS: readonly Command[] = [
+  startCommand,
+  serveCommand,
+  snapshotCreateCommand,
+  snapshotListCommand,
+  versionCommand,
+];

@@ -21,8 +21,10 @@ export interface Load {
   readonly order: "sequential" | "random";
   /** Sectors, from the first one, that the load touches. */
   readonly regionSectors: number;
-  /** How long it lasts. */
+  /** It ends after so long, */
   readonly durationMs: number;
+  /** or after so many requests, if that is said. */
+  readonly requestsMax?: number;
 }
 
 /** What came of a load. */
@@ -103,8 +105,9 @@ export async function runLoad(
   window.fill();
   while (window.outstanding > 0) {
     await link.wait();
-    while (link.drain(window.onFrame, DRAIN_MAX) > 0) link.flush();
-    window.mayFill = performance.now() - start < load.durationMs;
+    while (link.drain(window.onFrame, DRAIN_MAX) === DRAIN_MAX) link.flush();
+    link.flush();
+    window.isOver ||= performance.now() - start >= load.durationMs;
   }
   window.close();
   const elapsedMs = performance.now() - start;
@@ -132,7 +135,7 @@ class Window {
   outstanding = 0;
   answered = 0;
   resent = 0;
-  mayFill = true;
+  isOver = false;
   failure: string | undefined;
   readonly latenciesMs: Float64Array<ArrayBuffer> = new Float64Array(
     LATENCIES_MAX,
@@ -160,7 +163,9 @@ class Window {
   }
 
   fill(): void {
-    for (let slot = 0; slot < this.#load.outstanding; slot++) this.#next(slot);
+    for (let slot = 0; slot < this.#load.outstanding; slot++) {
+      if (!this.isOver) this.#next(slot);
+    }
     this.#link.flush();
   }
 
@@ -180,13 +185,14 @@ class Window {
     this.answered++;
     this.outstanding--;
     this.#tags[slot] = 0;
-    if (this.mayFill && this.failure === undefined) this.#next(slot);
+    if (!this.isOver && this.failure === undefined) this.#next(slot);
   };
 
   #next(slot: number): void {
     const { order, outstanding, regionSectors, sectorsPerRequest } = this.#load;
     const places = Math.floor(regionSectors / sectorsPerRequest);
     this.#sequence++;
+    this.isOver ||= this.#sequence >= (this.#load.requestsMax ?? Infinity);
     const place = order === "sequential"
       ? this.#sequence % places
       : Math.floor(Math.random() * places);

@@ -1,0 +1,179 @@
+/**
+ * Measures our server beside Debian's vblade: on the same interfaces, with the
+ * same load, in the same run, turn by turn. Only the ratios mean something on
+ * another machine.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { findProgram } from "../setup/requirements.ts";
+import {
+  type Contender,
+  deepshelf,
+  processorTimeUs,
+  type StartOptions,
+  TARGET,
+  vblade,
+} from "./contenders.ts";
+import type { LoadOutcome } from "./load.ts";
+import { LoadClient } from "./load_client.ts";
+import { Network } from "./network.ts";
+import { FILL, type Group, GROUPS, type Measure, type Row } from "./rows.ts";
+import { formatTable, type RowResult } from "./table.ts";
+
+/** Load before the measurement, so that every server has warmed up. */
+const WARM_UP_MS = 1000;
+
+const HELP = `deno task bench [options]
+  --rounds N     how often every server has its turn (3)
+  --seconds N    how long each load lasts (2)
+  --only TEXT    only the loads whose name contains this
+  --dir PATH     where the disks lie (a folder of its own below .cache)`;
+
+interface Options {
+  readonly rounds: number;
+  readonly durationMs: number;
+  readonly only: string;
+  readonly folder: string;
+}
+
+/** Runs the bench and prints the table. */
+async function main(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "2" },
+      only: { type: "string", default: "" },
+      dir: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const missing = missingMeans();
+  if (missing !== undefined) {
+    console.error(missing);
+    return 1;
+  }
+  const parent = values.dir ?? new URL("../.cache", import.meta.url).pathname;
+  await Deno.mkdir(parent, { recursive: true });
+  const folder = await Deno.makeTempDir({ dir: parent, prefix: "bench-" });
+  try {
+    await measureAll({
+      rounds: Number(values.rounds),
+      durationMs: Number(values.seconds) * 1000,
+      only: values.only,
+      folder,
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  const again = args.length > 0 ? ` ${args.join(" ")}` : "";
+  console.log(`\nTo repeat: sudo deno task bench${again}`);
+  return 0;
+}
+
+/** What to type before the bench can run, or undefined. */
+function missingMeans(): string | undefined {
+  if (Deno.uid() !== 0) {
+    return "The bench makes network namespaces, which takes root. Type: sudo deno task bench";
+  }
+  if (findProgram("vblade") === undefined) {
+    return "The bench compares with vblade, which is not installed. Type: apt-get install vblade";
+  }
+  return undefined;
+}
+
+async function measureAll(options: Options): Promise<void> {
+  const results: RowResult[] = [];
+  for (const group of GROUPS) {
+    const rows = group.rows.filter((it) => it.name.includes(options.only));
+    if (rows.length === 0) continue;
+    results.push(...await measureGroup({ ...group, rows }, options));
+  }
+  console.log(`\n${formatTable(results)}`);
+}
+
+/** Every server has its turn in every round. */
+async function measureGroup(
+  group: Group,
+  options: Options,
+): Promise<RowResult[]> {
+  const measures = group.rows.map((row) => ({
+    row,
+    theirs: [] as Measure[],
+    ours: [] as Measure[],
+  }));
+  await using network = await Network.create(group.mtu);
+  await using load = new LoadClient(network);
+  for (let round = 0; round < options.rounds; round++) {
+    for (const contender of [vblade, deepshelf]) {
+      const folder = `${options.folder}/${contender.name}`;
+      await Deno.mkdir(folder);
+      const start = { network, folder, durable: group.durable };
+      const taken = await takeTurn(contender, start, group, load, options);
+      taken.forEach((measure, index) => {
+        const result = measures[index];
+        (contender === deepshelf ? result?.ours : result?.theirs)?.push(
+          measure,
+        );
+      });
+      await Deno.remove(folder, { recursive: true });
+    }
+  }
+  return measures;
+}
+
+/** One server sees all loads of the group. */
+async function takeTurn(
+  contender: Contender,
+  start: StartOptions,
+  group: Group,
+  load: LoadClient,
+  options: Options,
+): Promise<Measure[]> {
+  const server = await contender.start(start);
+  const measures: Measure[] = [];
+  try {
+    if (!group.durable) await load.run({ target: TARGET, load: FILL });
+    for (const row of group.rows) {
+      const measure = await measureRow(row, server.pid, load, options);
+      console.error(contender.name, row.name, JSON.stringify(measure));
+      measures.push(measure);
+    }
+  } finally {
+    server.kill("SIGKILL");
+    await server.status;
+  }
+  return measures;
+}
+
+async function measureRow(
+  row: Row,
+  pid: number,
+  load: LoadClient,
+  options: Options,
+): Promise<Measure> {
+  const job = { target: TARGET, load: { ...row.load, durationMs: WARM_UP_MS } };
+  await load.run(job);
+  const before = processorTimeUs(pid);
+  const outcome: LoadOutcome = await load.run({
+    ...job,
+    load: { ...row.load, durationMs: options.durationMs },
+  });
+  const processorUs = processorTimeUs(pid) - before;
+  if (outcome.resent > 0) {
+    console.error(`  ${outcome.resent} requests were lost and sent again`);
+  }
+  return {
+    requestsPerSecond: outcome.requests / outcome.elapsedMs * 1000,
+    processorUs: processorUs / outcome.requests,
+    medianUs: outcome.medianUs,
+  };
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -72,7 +72,8 @@ async function removeAbandoned(): Promise<void> {
   for (const name of names) {
     const owner = name.match(`^${NAME_PREFIX}([0-9]+)-`)?.[1];
     if (owner === undefined || isRunning(Number(owner))) continue;
-    await remove(name);
+    // Another run that has just started may be removing it as well.
+    await remove(name).catch(() => {});
   }
 }
 

@@ -14,7 +14,7 @@
  */
 
 /** Most looks in a row; one takes 0.2 us, so all take what a wake-up takes. */
-const LOOKS_MAX = 160;
+const LOOKS_MAX = 128;
 /** Fewest looks in a row. */
 const LOOKS_MIN = 1;
 /** Every so many waits the most looks are tried again. */

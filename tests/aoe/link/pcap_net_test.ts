@@ -53,6 +53,11 @@ const ROWS: readonly Row[] = [
     scenario: "removed",
   },
   { title: "loopback delivers each frame once", scenario: "loopback" },
+  {
+    title: "server and initiator talk over loopback, each request once",
+    scenario: "loopbackProcesses",
+  },
+  { title: "all interfaces are listed", scenario: "interfaces" },
   { title: "each obstacle is named, with its cure", scenario: "errors" },
   {
     title: "a missing capability is named, with its cure",

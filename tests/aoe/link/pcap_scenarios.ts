@@ -5,8 +5,12 @@
  */
 
 import assert from "node:assert/strict";
-import { PcapLink } from "../../../aoe/link/pcap.ts";
+import { Initiator } from "../../../aoe/initiator/initiator.ts";
+import { listInterfaces, PcapLink } from "../../../aoe/link/pcap.ts";
 import { LinkError, type LinkErrorCode } from "../../../aoe/link/pcap_error.ts";
+import { MemoryDevice } from "../../../aoe/memory_device.ts";
+import { AoeServer } from "../../../aoe/server.ts";
+import { Target } from "../../../aoe/target.ts";
 import {
   aoeFrame,
   nextFrames,
@@ -212,6 +216,51 @@ async function loopback(): Promise<void> {
   });
 }
 
+/** A server and an initiator, each in its own process, talk over loopback. */
+async function loopbackProcesses(): Promise<void> {
+  const file = new URL(import.meta.url).pathname;
+  const server = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", file, "serveLoopback"],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const output = server.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  assert.equal((await output.read()).value, "ready\n");
+  const initiator = new Initiator(new PcapLink("lo"));
+  const target = await initiator.attach({ shelf: 7, slot: 1 });
+  const written = new Uint8Array(256 * 1024);
+  for (let i = 0; i < written.length; i++) written[i] = i * 13 + (i >> 9);
+  await target.write(24, written);
+  const range = { lba: 24, sectorCount: written.length / 512 };
+  assert.deepEqual(await target.read(range), written);
+  const { requests, retransmissions } = initiator.exchange.statistics;
+  initiator.close();
+  await server.stdin.close();
+  const told = JSON.parse((await output.read()).value ?? "");
+  assert.equal((await server.status).success, true);
+  assert.equal(told.requests, requests + retransmissions);
+}
+
+/** The server of the above: serves until its input ends, and tells. */
+async function serveLoopback(): Promise<void> {
+  const server = new AoeServer();
+  server.addLink(new PcapLink("lo"));
+  const device = new MemoryDevice({ sectorCount: 4096 });
+  server.addTarget(new Target({ shelf: 7, slot: 1, device }));
+  const serving = server.run();
+  console.log("ready");
+  for await (const _ of Deno.stdin.readable);
+  await server.close();
+  await serving;
+  console.log(JSON.stringify(server.statistics));
+}
+
+/** Interfaces are listed whether they are up or not. */
+async function interfaces(): Promise<void> {
+  await ip("link", "set", LEFT, "down");
+  assert.deepEqual(listInterfaces().toSorted(), [LEFT, "lo", RIGHT]);
+}
+
 /** What stands in the way is told apart, with what to type about it. */
 async function errors(): Promise<void> {
   refused("interface-missing", "nosuch0", /nosuch0; .*left0.*ip link/);
@@ -262,6 +311,9 @@ const SCENARIOS: Record<string, () => void | Promise<void>> = {
   downAndUp,
   removed,
   loopback,
+  loopbackProcesses,
+  serveLoopback,
+  interfaces,
   errors,
   withoutCapability,
   withoutPermission,

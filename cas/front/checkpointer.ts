@@ -35,10 +35,15 @@ export interface CheckpointJournal {
 
 /** Options of `Checkpointer`. */
 export interface CheckpointerOptions {
+  /** The engine. */
   readonly port: ArchivePort;
+  /** Time. */
   readonly clock: Clock;
+  /** Takes events. */
   readonly report: EventSink;
+  /** Slots of all overlays. */
   readonly budget: OverlayBudget;
+  /** What holds the writes until they are archived. */
   readonly journal: CheckpointJournal;
   /** All volumes that take writes. */
   readonly heads: () => Iterable<Head>;

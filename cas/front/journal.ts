@@ -30,9 +30,13 @@ const SECTOR_SIZE = 512;
 
 /** Options of `Journal`. */
 export interface JournalOptions {
+  /** The files. */
   readonly segments: SegmentStore;
+  /** The checksum of batches. */
   readonly checksum: Checksum;
+  /** Time. */
   readonly clock: Clock;
+  /** Takes events. */
   readonly report: EventSink;
   /** Bytes of all segments together beyond which writes are refused. */
   readonly journalBytesMax: number;

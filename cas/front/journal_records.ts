@@ -22,19 +22,29 @@ const ID_LENGTH = 16;
 
 /** A volume to which later records of the batch write. */
 export interface OpenVolumeRecord {
+  /** Tells it from a write. */
   readonly type: typeof RecordType.OpenVolume;
+  /** Short for the volume, within the batch. */
   readonly volumeNumber: number;
+  /** The volume's name. */
   readonly name: string;
+  /** Its id, 32 hexadecimal digits. */
   readonly volumeId: string;
+  /** Sequence of the root on which the writes stand. */
   readonly baseSequence: number;
+  /** Who wrote that root, 32 hexadecimal digits. */
   readonly baseWriterId: string;
 }
 
 /** Sectors of a volume. */
 export interface WriteRecord {
+  /** Tells it from an opened volume. */
   readonly type: typeof RecordType.Write;
+  /** Short for the volume, within the batch. */
   readonly volumeNumber: number;
+  /** First sector. */
   readonly lba: number;
+  /** How many. */
   readonly sectorCount: number;
   /** Where in the batch the sectors are. */
   readonly offset: number;

@@ -40,14 +40,19 @@ import type { FoundSegment, JournalIdentity } from "./journal_segments.ts";
 
 /** Options of `JournalRecovery`. */
 export interface JournalRecoveryOptions {
+  /** The directory. */
   readonly disk: Disk;
+  /** Who may read it. */
   readonly identity: JournalIdentity;
+  /** The checksum of headers and batches. */
   readonly checksum: Checksum;
+  /** Lets others have their turn. */
   readonly clock: Clock;
 }
 
 /** A verified batch. `bytes` is borrowed until the next one is asked for. */
 export interface RecoveredBatch {
+  /** The whole batch, header and all. */
   readonly bytes: Uint8Array;
   /** Where it stands, for messages. */
   readonly place: string;

@@ -67,8 +67,11 @@ export interface FoundSegment {
 
 /** Options of `SegmentStore`. */
 export interface SegmentStoreOptions {
+  /** The directory. */
   readonly disk: Disk;
+  /** Who writes. */
   readonly identity: JournalIdentity;
+  /** The checksum of headers. */
   readonly checksum: Checksum;
   /** Fills an array with random bytes. */
   readonly fillRandom: (bytes: Uint8Array) => void;

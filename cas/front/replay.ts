@@ -24,7 +24,9 @@ export interface ReplayTarget {
   open(record: OpenVolumeRecord): Promise<Head>;
   /** Makes room in the overlays. */
   checkpoint(): Promise<void>;
+  /** Slots of all overlays. */
   readonly budget: OverlayBudget;
+  /** The slots themselves. */
   readonly cache: BlockCache;
   /** Where the journal is. */
   readonly location: string;

@@ -9,6 +9,7 @@ import { BLOCK_SIZE, SECTORS_PER_BLOCK } from "../block_pool.ts";
 import { type BlockView, SECTOR_SIZE, sectorMask } from "./block_view.ts";
 import type { Fetcher } from "./fetcher.ts";
 import { ReadAhead } from "./read_ahead.ts";
+import { copyToShared } from "./shared_copy.ts";
 
 /** A run of sectors. */
 export interface SectorRange {
@@ -231,10 +232,8 @@ export function writeToOverlay(
     const block = (lba - first) / SECTORS_PER_BLOCK;
     const slot = overlay.slotForWrite(block, sectorMask(first, count));
     const length = count * SECTOR_SIZE;
-    bytes.set(
-      from.subarray(at, at + length),
-      slot * BLOCK_SIZE + first * SECTOR_SIZE,
-    );
+    const start = slot * BLOCK_SIZE + first * SECTOR_SIZE;
+    copyToShared(bytes, start, length, from, at);
     at += length;
     lba += count;
   }

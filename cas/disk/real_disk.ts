@@ -13,6 +13,7 @@ import {
   fstatSync,
   fsync,
   fsyncSync,
+  fsyncSync,
   mkdirSync,
   open,
   openSync,
@@ -22,14 +23,29 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { type Disk, DiskError, type DiskFile } from "./disk.ts";
 
 /** Opens a directory, making it if need be. */
 export function openRealDisk(path: string): Disk {
   attempt(`Cannot make the directory ${path}`, function make(): void {
-    mkdirSync(path, { recursive: true });
+    const newest = mkdirSync(path, { recursive: true });
+    if (newest !== undefined) syncParents(resolve(path), resolve(newest));
   });
   return new RealDisk(path);
+}
+
+/** Makes the names of new directories durable: of `path`, up to `topmost`. */
+function syncParents(path: string, topmost: string): void {
+  for (let made = path; made.length >= topmost.length; made = dirname(made)) {
+    const parent = openSync(dirname(made), "r");
+    try {
+      fsyncSync(parent);
+    } finally {
+      closeSync(parent);
+    }
+    if (made === dirname(made)) return;
+  }
 }
 
 class RealDisk implements Disk {

@@ -120,7 +120,7 @@ Deno.test("a sync covers the writes before its call only", async () => {
 Deno.test("a directory of the system writes and reads at positions, renames, removes and syncs", async () => {
   const path = mkdtempSync(join(tmpdir(), "deepshelf-disk-"));
   try {
-    const disk = openRealDisk(join(path, "journal"));
+    const disk = openRealDisk(join(path, "state", "journal"));
     const file = disk.create("a");
     file.write(new Uint8Array(100).fill(1), 50);
     file.write(new Uint8Array(10).fill(2), 60);

@@ -13,7 +13,6 @@ import {
   fstatSync,
   fsync,
   fsyncSync,
-  fsyncSync,
   mkdirSync,
   open,
   openSync,

@@ -52,7 +52,8 @@ export class LoadClient implements AsyncDisposable {
 
   /** Ends the process. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#input.close();
+    // An interrupt may have ended the process, and with it its input.
+    await this.#input.close().catch(() => {});
     await this.#output.cancel();
     await this.#process.status;
   }

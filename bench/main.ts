@@ -16,7 +16,6 @@ import {
   TARGET,
   vblade,
 } from "./contenders.ts";
-import type { LoadOutcome } from "./load.ts";
 import { LoadClient } from "./load_client.ts";
 import { Network } from "./network.ts";
 import { FILL, type Group, GROUPS, type Measure, type Row } from "./rows.ts";
@@ -59,6 +58,9 @@ async function main(args: string[]): Promise<number> {
     console.error(missing);
     return 1;
   }
+  // A terminal's interrupt ends servers and load too, so the run fails and
+  // cleans up after itself; without a listener it would not get that far.
+  Deno.addSignalListener("SIGINT", () => console.error("Interrupted"));
   const parent = values.dir ?? new URL("../.cache", import.meta.url).pathname;
   await Deno.mkdir(parent, { recursive: true });
   const folder = await Deno.makeTempDir({ dir: parent, prefix: "bench-" });
@@ -146,10 +148,19 @@ async function takeTurn(
       measures.push(measure);
     }
   } finally {
-    server.kill("SIGKILL");
-    await server.status;
+    await end(server);
   }
   return measures;
+}
+
+async function end(server: Deno.ChildProcess): Promise<void> {
+  try {
+    server.kill("SIGKILL");
+  } catch (error) {
+    // It ended by itself, and has said why on its standard error.
+    if (!(error instanceof TypeError)) throw error;
+  }
+  await server.status;
 }
 
 async function measureRow(
@@ -161,7 +172,7 @@ async function measureRow(
   const job = { target: TARGET, load: { ...row.load, durationMs: WARM_UP_MS } };
   await load.run(job);
   const before = processorTimeUs(pid);
-  const outcome: LoadOutcome = await load.run({
+  const outcome = await load.run({
     ...job,
     load: { ...row.load, durationMs: options.durationMs },
   });

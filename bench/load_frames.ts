@@ -23,6 +23,7 @@ const ATA_LBA_OFFSET = 28;
 const ATA_HEADER_LENGTH = 36;
 const QUERY_LENGTH = 32;
 const SECTOR_SIZE = 512;
+const BLOCK_SIZE = 4096;
 
 const ETHERTYPE_AOE = 0x88a2;
 const VERSION_1 = 0x10;
@@ -82,8 +83,8 @@ export function encodeRequest(options: {
 }
 
 /**
- * Gives a request its tag and place. The tag goes into the first sector of a
- * write too, so that no two writes have the same content.
+ * Gives a request its tag and place. The tag goes into each block of a write
+ * too, so that no two writes have the same content.
  */
 export function stamp(frame: Uint8Array, tag: number, lba: number): void {
   const view = viewOf(frame);
@@ -91,7 +92,9 @@ export function stamp(frame: Uint8Array, tag: number, lba: number): void {
   for (let i = 0; i < 6; i++) {
     frame[ATA_LBA_OFFSET + i] = Math.floor(lba / 2 ** (8 * i)) & 0xff;
   }
-  if (frame.length > ATA_HEADER_LENGTH) view.setUint32(ATA_HEADER_LENGTH, tag);
+  for (let at = ATA_HEADER_LENGTH; at < frame.length; at += BLOCK_SIZE) {
+    view.setUint32(at, tag);
+  }
 }
 
 /** Whether `frame` answers somebody. */

@@ -245,7 +245,8 @@ export class ArchiveFront {
       recovery.close();
     }
     await this.#startJournal(recovery, options);
-    if (this.#budget.slotsUsed > 0) this.#checkpointer.noteWrite(false);
+    // At once: old segments fill the journal, however few blocks are in them.
+    if (this.#budget.slotsUsed > 0) this.#checkpointer.noteWrite(true);
   }
 
   async #startJournal(

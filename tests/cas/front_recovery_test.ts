@@ -128,6 +128,24 @@ for (const [what, at] of [["payload", 900], ["header", 20], ["magic", 0]]) {
   });
 }
 
+Deno.test("a batch that was replaced by another sound one is refused: its successor knows", async () => {
+  const rig = await journalOf([11, 22, 33]);
+  const name = segmentNames(rig)[0] as string;
+  const file = rig.disk.open(name);
+  const nonce = new Uint8Array(16);
+  file.read(nonce, 64);
+  const batch = new Uint8Array(BATCH_LENGTH);
+  const position = FIRST_BATCH + BATCH_LENGTH;
+  file.read(batch, position);
+  batch[700] = (batch[700] as number) ^ 1;
+  const previousChecksum = batch.slice(32, 40);
+  const segment = { number: Number(name), nonce };
+  const seal = { segment, sequence: 2, previousChecksum };
+  sealBatch(batch, 2, seal, await loadChecksum());
+  file.write(batch, position);
+  await refused(reopen(rig), "Damaged", /batch 3 does not follow batch 2/);
+});
+
 Deno.test("a damaged first batch is refused when a sound one stands behind it", async () => {
   const rig = await journalOf([11, 22]);
   flipByte(rig, segmentNames(rig)[0] as string, FIRST_BATCH + 100);

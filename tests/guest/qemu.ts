@@ -28,11 +28,11 @@ export function qemuCommand(
 ): [string, ...string[]] {
   return [
     "qemu-system-x86_64",
-    // One processor. With two, a request that the server had answered stayed
-    // unfinished in the guest, nothing outstanding and nothing sent again, until
-    // `echo e1.2 > /dev/etherd/revalidate`: 5 times in 10 rounds of btrfs
-    // against vblade, never in 12 with one, which was faster as well (measured
-    // 2026-11, Linux 6.1.192, QEMU 7.2, two busy cores).
+    // One processor. With two, the initiator stalled in 3 of 10 rounds of btrfs
+    // against vblade: a request waiting, nothing outstanding, nothing sent for
+    // minutes, until `echo e1.2 > /dev/etherd/revalidate`. With one it never did
+    // in 12 rounds, and they were faster (measured 2026-11, Linux 6.1.192, QEMU
+    // 7.2, a busy machine of two cores).
     ...["-accel", "tcg", "-cpu", "max", "-smp", "1"],
     ...["-m", `${MEMORY_MIB}`],
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],

@@ -38,9 +38,12 @@ export interface LinkStatistics {
 export interface Link {
   /** The interface's name, for messages. */
   readonly name: string;
-  /** The interface's own address, 6 bytes; read-only for the caller. */
+  /**
+   * The interface's own address, 6 bytes; read-only for the caller. May become
+   * another array while the link is open, see `onChange`.
+   */
   readonly mac: Uint8Array;
-  /** Bytes of payload behind the Ethernet header. */
+  /** Bytes of payload behind the Ethernet header. May change, see `onChange`. */
   readonly mtu: number;
   /** Live counters. */
   readonly statistics: Readonly<LinkStatistics>;
@@ -68,6 +71,14 @@ export interface Link {
 
   /** Sends what `send` queued. */
   flush(): void;
+
+  /**
+   * Registers the one listener that is told, in a turn of its own, after `mtu`
+   * or `mac` became another or the interface came back from being down or gone:
+   * whoever looks for targets on this link must then be told anew. It must not
+   * throw. Absent on a link of which none of this can change.
+   */
+  onChange?(listener: () => void): void;
 
   /** Stops the link; a pending `wait()` resolves. Safe to call twice. */
   close(): void;

@@ -28,7 +28,7 @@ import { fromHex, toHex } from "./bytes.ts";
 import { runCheckpoint } from "./checkpoint.ts";
 import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
-import { DamageReport } from "./damage_report.ts";
+import { DamageReport, ReportedDamage } from "./damage_report.ts";
 import { fetchBlocks } from "./fetch.ts";
 import { depthFor } from "./geometry.ts";
 import { checkName } from "./names.ts";
@@ -72,6 +72,7 @@ export class Archive implements ArchivePort {
   readonly #openings = new Turns();
   /** Everything that writes packs and roots. */
   readonly #writes = new Turns();
+  readonly #reported: ReportedDamage;
   readonly #pending = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
@@ -85,6 +86,7 @@ export class Archive implements ArchivePort {
       parts.archiveId,
       () => volumes.all().map(({ head }) => head),
     );
+    this.#reported = new ReportedDamage(() => context.clock.nowMs());
     this.archiveId = parts.archiveId;
     this.epoch = claim?.epoch ?? 0;
     this.lost = claim?.lost ?? new Promise(() => {});
@@ -120,7 +122,10 @@ export class Archive implements ArchivePort {
       );
       const { snapshot } = view;
       const named = snapshot === undefined ? {} : { snapshot };
-      report.emit(onEvent, { name: record.name, ...named });
+      report.emit({ onEvent, reported: this.#reported }, {
+        name: record.name,
+        ...named,
+      });
       return { sequence: record.sequence, states };
     });
   }
@@ -135,6 +140,7 @@ export class Archive implements ArchivePort {
           stateId: options.stateId,
           pool: options.pool,
           views: this.#views,
+          reported: this.#reported,
           ...await this.#blocks.get(),
         });
         await this.saveHints();

@@ -45,6 +45,8 @@ export interface ArchiveOptions {
   readonly hints?: HintsCache;
   /** Bytes of pointer blocks kept in memory: 32 MiB when absent. */
   readonly pointerCacheBytesMax?: number;
+  /** How often a server looks whether it was superseded: every 5 s when absent. */
+  readonly claimCheckMs?: number;
   /** Time and turns. */
   readonly clock: EngineClock;
   /** That many random bytes. */

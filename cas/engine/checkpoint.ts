@@ -15,7 +15,7 @@ import type { BlockStore, BlockWriter } from "../block_store.ts";
 import type { BlockReader } from "./block_reader.ts";
 import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
-import { DamageReport } from "./damage_report.ts";
+import { DamageReport, type ReportedDamage } from "./damage_report.ts";
 import { type FoldResult, foldVolume } from "./fold.ts";
 import type { Pointers } from "./pointers.ts";
 import type { RootRecord } from "./root.ts";
@@ -41,6 +41,8 @@ export interface CheckpointOptions {
   readonly pointers: Pointers;
   /** The handles that the generation names. */
   readonly views: Views;
+  /** Damage that was told of before. */
+  readonly reported: ReportedDamage;
 }
 
 interface Folded extends FoldResult {
@@ -92,7 +94,7 @@ async function foldFrozen(
   writer: BlockWriter,
   options: CheckpointOptions,
 ): Promise<Folded> {
-  const { context, pool, reader, pointers, views } = options;
+  const { context, pool, reader, pointers, views, reported } = options;
   const { hasher, clock, onEvent } = context;
   const volume = views.writable(frozen.view);
   const report = new DamageReport();
@@ -105,7 +107,7 @@ async function foldFrozen(
     report,
     yieldNow: () => clock.yieldNow(),
   });
-  report.emit(onEvent, { name: volume.name });
+  report.emit({ onEvent, reported }, { name: volume.name });
   const blockCount = result.deferred.length;
   if (blockCount > 0) {
     onEvent({

@@ -12,7 +12,7 @@
  */
 
 import type { StoreHold } from "../../blobstores/blob_store.ts";
-import { ArchiveError } from "../errors.ts";
+import { ArchiveError, archiveErrorCode } from "../errors.ts";
 import { createBlob, readBlob } from "./blobs.ts";
 import { toHex } from "./bytes.ts";
 import type { EngineContext } from "./context.ts";
@@ -81,6 +81,26 @@ export class Claim {
       () => store.head(key),
     );
     if (newer !== null) throw await this.lose(this.epoch + 1);
+  }
+
+  /**
+   * Looks for a newer claim every so often until the signal aborts. Where the
+   * store has no hold, a server that was superseded while it stood still learns
+   * of it here, not only when it next publishes a root.
+   */
+  async watch(intervalMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#hold !== undefined) return;
+    const { clock } = this.#context;
+    for (;;) {
+      await clock.sleep(intervalMs, signal);
+      if (signal.aborted) return;
+      try {
+        await this.check();
+      } catch (error) {
+        // `lost` has told it, or the archive was closed; else the next look does.
+        if (archiveErrorCode(error) !== undefined) return;
+      }
+    }
   }
 
   /** Notes that the claim is lost to a newer epoch; the error to throw. */

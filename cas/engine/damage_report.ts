@@ -1,6 +1,7 @@
 /**
  * One event for each damaged block or pointer block of a request, with all the
- * sectors of the request's volume that it hides.
+ * sectors of the request's volume that it hides. A client that reads a damaged
+ * block again and again is told so each time; the operator once a minute.
  *
  * @module
  */
@@ -21,6 +22,54 @@ interface Finding {
   readonly score: string;
   readonly damage: BlockDamage;
   readonly sectors: Sectors[];
+}
+
+/** How long damage that was reported is not reported again. */
+const SILENCE_MS = 60_000;
+
+/** How many damaged places are remembered; beyond, the oldest is reported anew. */
+const PLACES_MAX = 65_536;
+
+/** What was reported lately: outlives the requests. */
+export class ReportedDamage {
+  readonly #nowMs: () => number;
+  /** When each place was reported; in the order of the reports. */
+  readonly #reportedMs = new Map<string, number>();
+
+  /** `nowMs` tells the time. */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** True, once a minute, when this place is to be reported. */
+  isDue(place: string): boolean {
+    const nowMs = this.#nowMs();
+    const beforeMs = this.#reportedMs.get(place);
+    if (beforeMs !== undefined && nowMs - beforeMs < SILENCE_MS) return false;
+    this.#reportedMs.delete(place);
+    this.#reportedMs.set(place, nowMs);
+    if (this.#reportedMs.size > PLACES_MAX) {
+      const [oldest] = this.#reportedMs.keys();
+      this.#reportedMs.delete(oldest!);
+    }
+    return true;
+  }
+}
+
+/** The disk whose sectors are hidden. */
+export interface DamagedDisk {
+  /** The volume's name. */
+  readonly name: string;
+  /** Set for a snapshot of it. */
+  readonly snapshot?: string;
+}
+
+/** Where events go, and what was said before. */
+export interface DamageOutlet {
+  /** Takes events. */
+  readonly onEvent: EventSink;
+  /** Keeps them from being repeated. */
+  readonly reported: ReportedDamage;
 }
 
 /** Collects the damage met by one request, and reports it once. */
@@ -47,10 +96,17 @@ export class DamageReport {
     }
   }
 
-  /** Emits the events. */
-  emit(onEvent: EventSink, volume: { name: string; snapshot?: string }): void {
-    for (const finding of this.#findings.values()) {
-      const { level, score, damage, sectors } = finding;
+  /** Emits the events, but for the sectors of which it was said lately. */
+  emit({ onEvent, reported }: DamageOutlet, volume: DamagedDisk): void {
+    const disk = volume.snapshot === undefined
+      ? volume.name
+      : `${volume.name}@${volume.snapshot}`;
+    for (const [key, finding] of this.#findings) {
+      const { level, score, damage } = finding;
+      const sectors = finding.sectors.filter(({ lba }) =>
+        reported.isDue(`${disk} ${lba} ${key}`)
+      );
+      if (sectors.length === 0) continue;
       const what = level === 0 ? "block" : `pointer block of level ${level}`;
       const where = damage.pack === undefined
         ? "no known pack"
@@ -59,9 +115,6 @@ export class DamageReport {
       const ranges = merged.map(({ lba, sectorCount }) =>
         `${lba} to ${lba + sectorCount - 1}`
       ).join(", ");
-      const disk = volume.snapshot === undefined
-        ? volume.name
-        : `${volume.name}@${volume.snapshot}`;
       onEvent({
         event: "block-damaged",
         severity: "corrupt",

@@ -14,6 +14,8 @@ import { Retry } from "./retry.ts";
 import { checkId } from "./sealed_text.ts";
 import { Volumes } from "./volumes.ts";
 
+const CLAIM_CHECK_MS = 5000;
+
 /**
  * Opens an archive. Rejects with an `ArchiveError`: `NoArchive` (and not to be
  * made), `Held` by another server, `Damaged` or `Unsupported`; or with the blob
@@ -53,6 +55,7 @@ export async function openArchive(
     if (access === "serve") {
       await archive.ready();
       retry.persist();
+      claim?.watch(options.claimCheckMs ?? CLAIM_CHECK_MS, closing.signal);
     }
     await archive.saveHints();
     return archive;

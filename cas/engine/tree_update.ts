@@ -10,7 +10,8 @@
  * - the result is canonical: an all-null pointer block is itself null, so equal
  *   content gives an equal root, in whatever order and batches it came;
  * - a pointer block all of whose blocks change is made without reading the old
- *   one, so overwriting a damaged region heals it;
+ *   one, and handed to the writer even if it has the old one's score, so
+ *   overwriting a damaged region heals it;
  * - below a pointer block that cannot be read nothing changes: those blocks are
  *   named in `deferred`.
  *
@@ -155,7 +156,9 @@ class Update {
         if (isZero(block)) return;
         hasher.score(number, block, level.newScores, node * SCORE_LENGTH);
         const score = scoreAt(level.newScores, node);
-        if (equalBytes(score, oldScore)) return;
+        // One that was not read may be damaged: the writer skips sound ones.
+        const read = level.states[node] === NodeState.Change;
+        if (read && equalBytes(score, oldScore)) return;
         pointers.remember(number, score, block);
         return writer.add(number, score, block);
       });

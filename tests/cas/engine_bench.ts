@@ -27,17 +27,34 @@ import { MapBlocks } from "./engine_map_blocks.ts";
 /** The hasher of all these tests. */
 export const hasher: Hasher = await createWasmHasher();
 
+/** Told apart from all other waits of the engine by its length. */
+const CLAIM_CHECK_MS = 5001;
+
 /** Time that passes only by being waited for. */
 export class ManualClock implements EngineClock {
   timeMs = 1_700_000_000_000;
+  #due: () => void = () => {};
 
   nowMs(): number {
     return this.timeMs++;
   }
 
-  async sleep(delayMs: number): Promise<void> {
+  async sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    if (delayMs === CLAIM_CHECK_MS) return await this.#untilDue(signal);
     this.timeMs += delayMs;
     await this.yieldNow();
+  }
+
+  /** Lets the sleeper that looks after the claim go on. */
+  checkClaim(): void {
+    this.#due();
+  }
+
+  async #untilDue(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#due = resolve;
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
   }
 
   yieldNow(): Promise<void> {
@@ -92,6 +109,7 @@ export class Bench {
         },
       },
       clock: this.clock,
+      claimCheckMs: CLAIM_CHECK_MS,
       random: (length) => {
         const bytes = new Uint8Array(length);
         new DataView(bytes.buffer).setUint32(0, randomState++);

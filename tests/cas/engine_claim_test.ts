@@ -325,3 +325,18 @@ Deno.test("a store with a hold and one without speak the same epochs", async () 
   assert.equal(archive.epoch, 2);
   await archive.close();
 });
+
+Deno.test("a server that writes nothing learns all the same that it was superseded", async () => {
+  const { bench } = cloudBench();
+  const first = await bench.open();
+  const { bench: other } = cloudBench(bench);
+  bench.clock.checkClaim();
+  await bench.clock.yieldNow();
+  const second = await other.open();
+  bench.clock.checkClaim();
+  const reason = await first.lost;
+  assert.equal(archiveErrorCode(reason), "LostClaim");
+  assert.match(reason.message, /epoch 2/);
+  await first.close();
+  await second.close();
+});

@@ -66,6 +66,25 @@ Deno.test("a damaged block fails exactly its own reads, with one event that name
   await archive.close();
 });
 
+Deno.test("a damaged block that is read again and again is reported once a minute", async () => {
+  const { bench, archive, view } = await makeDisk();
+  await bench.write(archive, view, [whole(3, 9), whole(4, 9)]);
+  bench.blocks.damaged.add(dataKey(9));
+  const sectors = (): unknown =>
+    bench.eventsOf("block-damaged").map((event) => event.sectors);
+  for (let times = 0; times < 5; times++) await bench.read(archive, view, [3]);
+  assert.deepEqual(sectors(), [[{ lba: 24, sectorCount: 8 }]]);
+  await bench.read(archive, view, [3, 4]);
+  assert.deepEqual(sectors(), [
+    [{ lba: 24, sectorCount: 8 }],
+    [{ lba: 32, sectorCount: 8 }],
+  ]);
+  bench.clock.timeMs += 60_000;
+  await bench.read(archive, view, [3]);
+  assert.equal(bench.eventsOf("block-damaged").length, 3);
+  await archive.close();
+});
+
 Deno.test("a damaged pointer block fails exactly the blocks below it, with one event", async () => {
   const disk = await makeDisk();
   const { bench, archive, view } = disk;

@@ -242,6 +242,21 @@ Deno.test("overwriting all blocks below a damaged pointer block heals it", async
   ]);
 });
 
+Deno.test("overwriting a damaged region with what it held heals it", async () => {
+  const bench = new Bench(100_000, 0);
+  const region = new Map(
+    Array.from({ length: 128 }, (_, index) => [128 + index, 9000 + index]),
+  );
+  await bench.update(region);
+  bench.blocks.damaged.add(await keyOfLeaf(bench, 128));
+  assert.deepEqual(await bench.contents([130]), ["damaged"]);
+  assert.deepEqual(await bench.update(region), []);
+  assert.deepEqual(await bench.contents([128, 255]), [
+    toHex(scoreFor(9000)),
+    toHex(scoreFor(9127)),
+  ]);
+});
+
 Deno.test("blocks outside the volume are refused", async () => {
   const bench = new Bench(10);
   await assert.rejects(bench.contents([10]), RangeError);

@@ -28,6 +28,26 @@ import type { BlobStore } from "./blob_store.ts";
 /** The version of the contract between server and plugin. */
 export const PLUGIN_API_VERSION = 1;
 
+/** The value of an option. */
+export type PluginOptionValue = string | number | boolean;
+
+/** Values of options, by name. */
+export type PluginSettings = Readonly<Record<string, PluginOptionValue>>;
+
+/** An option that a plugin takes beside the URL: data, so that it can be shown and checked. */
+export interface PluginOption {
+  /** Its name in the configuration: a letter, then letters, digits, `_`, `-`. */
+  readonly name: string;
+  /** The type of its value. */
+  readonly type: "string" | "number" | "boolean";
+  /** One line for the operator: what it does, what holds without it. */
+  readonly description: string;
+  /** The store cannot be opened without it. */
+  readonly required?: boolean;
+  /** Its value is never shown. */
+  readonly secret?: boolean;
+}
+
 /** What the user asks of a store. */
 export interface OpenOptions {
   /**
@@ -35,6 +55,12 @@ export interface OpenOptions {
    * place is an error: a typing error must never become an empty archive.
    */
   readonly create: boolean;
+  /**
+   * The operator's options, checked against the plugin's `options`: no unknown
+   * name, no wrong type, none missing that is required. Without any: absent or
+   * empty.
+   */
+  readonly settings?: PluginSettings;
 }
 
 /** What the server lends a plugin. */
@@ -49,6 +75,8 @@ export interface BlobStorePlugin {
   readonly apiVersion: 1;
   /** URL schemes it serves: lower case, without ":". */
   readonly schemes: readonly string[];
+  /** The options it takes; none when absent. */
+  readonly options?: readonly PluginOption[];
   /**
    * Opens the store at `url`, which has one of the schemes and is passed on as
    * the user typed it. Resolves when the store is known to be there.

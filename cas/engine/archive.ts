@@ -261,7 +261,7 @@ export class Archive implements ArchivePort {
     };
     const beginWrite = (): ReturnType<typeof blocks.write> => blocks.write();
     let volume: Volume | undefined;
-    await publishRoots([record], beginWrite(), {
+    await publishRoots([{ record }], beginWrite(), {
       context,
       claim,
       beginWrite,

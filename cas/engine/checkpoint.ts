@@ -18,7 +18,7 @@ import type { EngineContext } from "./context.ts";
 import { DamageReport, type ReportedDamage } from "./damage_report.ts";
 import { type FoldResult, foldVolume } from "./fold.ts";
 import type { Pointers } from "./pointers.ts";
-import type { RootRecord } from "./root.ts";
+import { nextRecord } from "./next_record.ts";
 import { publishRoots } from "./root_publisher.ts";
 import { treeOf, type Views } from "./views.ts";
 import type { Volume } from "./volumes.ts";
@@ -65,8 +65,14 @@ export async function runCheckpoint(
     folded.push(await foldFrozen(frozen, writer, options));
   }
   const timeMs = context.clock.nowMs();
-  const records = folded.map((each) => nextRecord(each, timeMs, options));
-  const written = await publishRoots(records, writer, {
+  const by = { timeMs, epoch: options.claim.epoch, writerId: options.stateId };
+  const states = folded.map((each) => {
+    const { blocksNew, blocksDuplicate, blocksZero, treeRoot, volume } = each;
+    const record = nextRecord(volume.head, { treeRoot }, by);
+    const blocksWritten = blocksNew + blocksDuplicate + blocksZero;
+    return { record, blocksWritten, blocksNew };
+  });
+  const written = await publishRoots(states, writer, {
     ...options,
     beginWrite: () => blocks.write(),
     onPublished: (root, index) => {
@@ -120,26 +126,6 @@ async function foldFrozen(
     });
   }
   return { ...result, volume, view: frozen.view };
-}
-
-function nextRecord(
-  folded: Folded,
-  timeMs: number,
-  options: CheckpointOptions,
-): RootRecord {
-  const { record, hash } = folded.volume.head;
-  return {
-    volumeId: record.volumeId,
-    name: record.name,
-    blockCount: record.blockCount,
-    depth: record.depth,
-    treeRoot: folded.treeRoot,
-    sequence: record.sequence + 1,
-    timeMs,
-    epoch: options.claim.epoch,
-    writerId: options.stateId,
-    previous: { hash, sequence: record.sequence },
-  };
 }
 
 function sum(

@@ -13,7 +13,8 @@
  *  15 hash id                 1
  *  16 codec id                1
  *  17 length of the name      1
- *  18 reserved, zero          6
+ *  18 flags                   1
+ *  19 reserved, zero          5
  *  24 block count             8
  *  32 sequence                8
  *  40 previous sequence       8
@@ -41,6 +42,8 @@ const HASH_ID_BLAKE3 = 1;
 const CODEC_ID_PACK = 1;
 const ID_LENGTH = 16;
 const NAME_FIELD_LENGTH = 64;
+/** Bit of the flags: the volume is hidden, its name free for another. */
+const FLAG_RETIRED = 1;
 
 const Field = {
   Magic: 0,
@@ -52,7 +55,8 @@ const Field = {
   HashId: 15,
   CodecId: 16,
   NameLength: 17,
-  Reserved: 18,
+  Flags: 18,
+  Reserved: 19,
   BlockCount: 24,
   Sequence: 32,
   PreviousSequence: 40,
@@ -67,7 +71,7 @@ const Field = {
 } as const;
 
 /** Bytes of a root record. */
-export const ROOT_LENGTH: number = 8 + 2 + 2 + 6 * 1 + 6 + 5 * 8 +
+export const ROOT_LENGTH: number = 8 + 2 + 2 + 6 * 1 + 1 + 5 + 5 * 8 +
   2 * ID_LENGTH + 3 * SCORE_LENGTH + NAME_FIELD_LENGTH;
 
 if (ROOT_LENGTH !== 256 || ROOT_LENGTH !== Field.Name + NAME_FIELD_LENGTH) {
@@ -101,8 +105,14 @@ export interface RootRecord {
     /** Its sequence: below this one's, not always by one. */
     readonly sequence: number;
   };
-  /** Root hash of the state of another volume that this one began as. */
+  /**
+   * Root hash of the state whose content this one took over: that of another
+   * volume in the first root of a clone, an older one of the same volume in the
+   * root of a restore.
+   */
   readonly parentHash?: string;
+  /** Set when the volume is retired: hidden, and its name free for another. */
+  readonly retired?: boolean;
 }
 
 /** Encodes a root record. */
@@ -119,6 +129,7 @@ export function encodeRoot(root: RootRecord): Uint8Array<ArrayBuffer> {
   bytes[Field.HashId] = HASH_ID_BLAKE3;
   bytes[Field.CodecId] = CODEC_ID_PACK;
   bytes[Field.NameLength] = root.name.length;
+  bytes[Field.Flags] = root.retired === true ? FLAG_RETIRED : 0;
   setCount(view, Field.BlockCount, root.blockCount);
   setCount(view, Field.Sequence, root.sequence);
   setCount(view, Field.PreviousSequence, root.previous?.sequence ?? 0);
@@ -170,6 +181,8 @@ export function decodeRoot(bytes: Uint8Array): RootRecord {
     isZero(bytes, Field.Reserved, Field.BlockCount - Field.Reserved),
     "its reserved bytes are not zero",
   );
+  const flags = bytes[Field.Flags]!;
+  require((flags & ~FLAG_RETIRED) === 0, `its flags are ${flags}`);
   const blockCount = getCount(view, Field.BlockCount);
   require(
     blockCount >= 1 && blockCount <= BLOCK_COUNT_MAX,
@@ -191,6 +204,7 @@ export function decodeRoot(bytes: Uint8Array): RootRecord {
     ...(isZero(bytes, Field.ParentHash, SCORE_LENGTH)
       ? {}
       : { parentHash: hexField(bytes, Field.ParentHash, SCORE_LENGTH) }),
+    ...(flags === FLAG_RETIRED ? { retired: true } : {}),
   };
 }
 

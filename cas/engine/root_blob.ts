@@ -2,14 +2,18 @@
  * The blob of a root, the commit point of a checkpoint (docs/format.md, "Root
  * blob"): the root record, and behind it the packs that the checkpoint wrote.
  * The packs stand outside of the record, because the record itself lies in the
- * last of them, whose name is the hash of its bytes. Little-endian:
+ * last of them, whose name is the hash of its bytes; and so does what they cost,
+ * which is known only when they are written. Little-endian:
  *
  * ```
- *    0 root record   256
- *  256 pack count      4
- *  260 reserved, zero  4
- *  264 pack names     32 each
- *   .. checksum       32   keyed BLAKE3 (as a root's) of all bytes before
+ *    0 root record     256
+ *  256 pack count        4
+ *  260 reserved, zero    4
+ *  264 bytes of packs    8
+ *  272 blocks written    8
+ *  280 blocks new        8
+ *  288 pack names       32 each
+ *   .. checksum         32   keyed BLAKE3 (as a root's) of all bytes before
  * ```
  *
  * @module
@@ -21,30 +25,49 @@ import { equalBytes, fromHex, toHex } from "./bytes.ts";
 import { decodeRoot, hashRoot, ROOT_LENGTH, type RootRecord } from "./root.ts";
 
 const PACK_COUNT_OFFSET = ROOT_LENGTH;
-const PACKS_OFFSET = ROOT_LENGTH + 4 + 4;
+const RESERVED_OFFSET = PACK_COUNT_OFFSET + 4;
+const PACK_BYTES_OFFSET = RESERVED_OFFSET + 4;
+const BLOCKS_WRITTEN_OFFSET = PACK_BYTES_OFFSET + 8;
+const BLOCKS_NEW_OFFSET = BLOCKS_WRITTEN_OFFSET + 8;
+const PACKS_OFFSET = BLOCKS_NEW_OFFSET + 8;
 const PACK_NAME_LENGTH = 32;
 const CHECKSUM_LENGTH = SCORE_LENGTH;
 
+/** What the checkpoint of a root wrote. */
+export interface RootCost {
+  /** Names of the packs, of 64 hexadecimal digits, in the order written. */
+  readonly packs: readonly string[];
+  /** Bytes of these packs. */
+  readonly packBytes: number;
+  /** Data blocks of this volume that were written: new, known and zero. */
+  readonly blocksWritten: number;
+  /** Those of them that were stored for the first time. */
+  readonly blocksNew: number;
+}
+
 /** A root with its hash and packs. */
-export interface PublishedRoot {
+export interface PublishedRoot extends RootCost {
   /** The record. */
   readonly record: RootRecord;
   /** Its hash, 64 hexadecimal digits. */
   readonly hash: string;
-  /** Names of the packs that its checkpoint wrote, in the order written. */
-  readonly packs: readonly string[];
 }
 
-/** Encodes the blob of a root; `packs` are names of 64 hexadecimal digits. */
+/** Encodes the blob of a root. */
 export function encodeRootBlob(
   record: Uint8Array,
-  packs: readonly string[],
+  cost: RootCost,
   hasher: Hasher,
 ): Uint8Array<ArrayBuffer> {
+  const { packs, packBytes, blocksWritten, blocksNew } = cost;
   const checksumOffset = PACKS_OFFSET + packs.length * PACK_NAME_LENGTH;
   const bytes = new Uint8Array(checksumOffset + CHECKSUM_LENGTH);
   bytes.set(record);
-  new DataView(bytes.buffer).setUint32(PACK_COUNT_OFFSET, packs.length, true);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(PACK_COUNT_OFFSET, packs.length, true);
+  view.setBigUint64(PACK_BYTES_OFFSET, BigInt(packBytes), true);
+  view.setBigUint64(BLOCKS_WRITTEN_OFFSET, BigInt(blocksWritten), true);
+  view.setBigUint64(BLOCKS_NEW_OFFSET, BigInt(blocksNew), true);
   packs.forEach((name, index) => {
     const raw = fromHex(name);
     if (raw.length !== PACK_NAME_LENGTH) {
@@ -81,7 +104,7 @@ export function decodeRootBlob(
   if (!equalBytes(checksum, bytes.subarray(checksumOffset))) {
     throw new RangeError("its checksum does not fit its bytes");
   }
-  if (view.getUint32(PACK_COUNT_OFFSET + 4, true) !== 0) {
+  if (view.getUint32(RESERVED_OFFSET, true) !== 0) {
     throw new RangeError("its reserved bytes are not zero");
   }
   const record = bytes.subarray(0, ROOT_LENGTH);
@@ -93,5 +116,8 @@ export function decodeRootBlob(
     record: decodeRoot(record),
     hash: toHex(hashRoot(record, hasher)),
     packs,
+    packBytes: Number(view.getBigUint64(PACK_BYTES_OFFSET, true)),
+    blocksWritten: Number(view.getBigUint64(BLOCKS_WRITTEN_OFFSET, true)),
+    blocksNew: Number(view.getBigUint64(BLOCKS_NEW_OFFSET, true)),
   };
 }

@@ -24,6 +24,16 @@ import {
   type PublishedRoot,
 } from "./root_blob.ts";
 
+/** A state to be published. */
+export interface NewState {
+  /** Its record. */
+  readonly record: RootRecord;
+  /** Data blocks of the volume that were written; none when absent. */
+  readonly blocksWritten?: number;
+  /** Those of them that were stored for the first time. */
+  readonly blocksNew?: number;
+}
+
 /** What publishing works with. */
 export interface PublishOptions {
   /** The engine's surroundings. */
@@ -33,7 +43,7 @@ export interface PublishOptions {
   /** Begins to write another pack, if a root must be made anew. */
   readonly beginWrite: () => BlockWriter;
   /**
-   * Told of each root at once, in the order of the records: should a later one
+   * Told of each root at once, in the order given: should a later one
    * fail, the next checkpoint must stand on those that were published.
    */
   readonly onPublished: (root: PublishedRoot, index: number) => void;
@@ -44,16 +54,16 @@ export interface PublishOptions {
  * and gives all packs this took. Rejects with `LostClaim` when another server writes the archive.
  */
 export async function publishRoots(
-  records: readonly RootRecord[],
+  states: readonly NewState[],
   writer: BlockWriter,
   options: PublishOptions,
 ): Promise<WrittenPacks> {
   const { claim, context, onPublished } = options;
-  for (const record of records) await addRoot(record, writer, context);
+  for (const { record } of states) await addRoot(record, writer, context);
   let written = await writer.finish();
   await claim.check();
-  for (const [index, record] of records.entries()) {
-    const published = await publishRoot(record, written, options);
+  for (const [index, state] of states.entries()) {
+    const published = await publishRoot(state, written, options);
     onPublished(published.root, index);
     written = published.written;
   }
@@ -72,22 +82,24 @@ async function addRoot(
 
 /** Puts one root, stepping over those of servers that lost their claim. */
 async function publishRoot(
-  wanted: RootRecord,
+  state: NewState,
   before: WrittenPacks,
   options: PublishOptions,
 ): Promise<{ root: PublishedRoot; written: WrittenPacks }> {
   const { context, claim, beginWrite } = options;
-  let record = wanted;
+  const { blocksWritten = 0, blocksNew = 0 } = state;
+  let { record } = state;
   let written = before;
   for (;;) {
     const bytes = encodeRoot(record);
-    const { packs } = written;
-    const blob = encodeRootBlob(bytes, packs, context.hasher);
+    const { packs, byteCount: packBytes } = written;
+    const cost = { packs, packBytes, blocksWritten, blocksNew };
+    const blob = encodeRootBlob(bytes, cost, context.hasher);
     const key = rootKey(record.volumeId, record.sequence);
     const other = await createBlob(context, key, blob);
     if (other === undefined) {
       const hash = toHex(hashRoot(bytes, context.hasher));
-      return { root: { record, hash, packs }, written };
+      return { root: { record, hash, ...cost }, written };
     }
     await stepOver(key, other, { context, claim });
     record = { ...record, sequence: record.sequence + 1 };

@@ -47,6 +47,14 @@ const ZONES: readonly Zone[] = [
       "is, and let cli/ pass in what implements it",
   },
   {
+    path: "devices/",
+    imports: ["devices/", "aoe/block_device.ts"],
+    noPackages: true,
+    hint:
+      "a device knows what a target needs of a disk, aoe/block_device.ts, " +
+      "and nothing else: let cli/ pass in the rest",
+  },
+  {
     path: "blobstores/",
     imports: ["blobstores/"],
     hint: "a store knows nothing of who uses it: move what both need here",

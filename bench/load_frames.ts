@@ -24,6 +24,8 @@ const ATA_HEADER_LENGTH = 36;
 const QUERY_LENGTH = 32;
 const SECTOR_SIZE = 512;
 const BLOCK_SIZE = 4096;
+const TAG_LENGTH = 4;
+const SALT_LENGTH = 8;
 
 const ETHERTYPE_AOE = 0x88a2;
 const VERSION_1 = 0x10;
@@ -59,7 +61,10 @@ export function isQueryReply(
     frame[SLOT_OFFSET] === target.slot;
 }
 
-/** A read or write without its place and tag; writes carry a text of bytes. */
+/**
+ * A read or write without its place and tag. Writes carry bytes that compress,
+ * and in each block some that no other load carries.
+ */
 export function encodeRequest(options: {
   readonly source: Uint8Array;
   readonly mac: Uint8Array;
@@ -76,8 +81,12 @@ export function encodeRequest(options: {
   frame[ATA_FLAGS_OFFSET] = ATA_LBA48 | (isWrite ? ATA_WRITE : 0);
   frame[ATA_COUNT_OFFSET] = load.sectorsPerRequest;
   frame[ATA_STATUS_OFFSET] = isWrite ? ATA_WRITE_EXT : ATA_READ_EXT;
-  for (let i = ATA_HEADER_LENGTH; i < frame.length; i++) {
-    frame[i] = (i * 31 + (i >> 8) * 17 + slot) & 0xff;
+  const payload = frame.subarray(ATA_HEADER_LENGTH);
+  for (let at = 0; at < payload.length; at++) {
+    payload[at] = (at * 31 + (at >> 8) * 17 + slot) & 0xff;
+  }
+  for (let at = TAG_LENGTH; at < payload.length; at += BLOCK_SIZE) {
+    crypto.getRandomValues(payload.subarray(at, at + SALT_LENGTH));
   }
   return frame;
 }

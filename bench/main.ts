@@ -21,8 +21,8 @@ import { Network } from "./network.ts";
 import { FILL, type Group, GROUPS, type Measure, type Row } from "./rows.ts";
 import { formatTable, type RowResult } from "./table.ts";
 
-/** Load before the measurement, so that every server has warmed up. */
-const WARM_UP_MS = 1000;
+/** Load before the measurement, so that servers are warm: ours is compiled while it runs. */
+const WARM_UP_MS = 2000;
 
 const HELP = `deno task bench [options]
   --rounds N     how often every server has its turn (3)

@@ -49,6 +49,8 @@ const READ_SLOTS_MIN = 16;
 const MODEL = "Deepshelf";
 const FIRMWARE = "0.1";
 const SERIAL_LENGTH = 20;
+/** Returned for a ticket: slots or journal are full. */
+const NO_ROOM = -1;
 
 /** An archive as a set of disks. */
 export class ArchiveFront {
@@ -61,6 +63,8 @@ export class ArchiveFront {
   readonly #heads: Map<number, Head> = new Map();
   #journal: Journal | undefined;
   #lastTicket = 0;
+  /** Batches that could not be made durable. */
+  #failureCount = 0;
   #state: "open" | "closing" | "lost" = "open";
   #roomWaiters: (() => void)[] = [];
 
@@ -199,10 +203,25 @@ export class ArchiveFront {
     from: Uint8Array,
     offset: number,
   ): number {
+    if (this.#state !== "open") return 0;
+    const ticket = this.#append(head, range, from, offset);
+    this.#checkpointer.noteWrite(ticket === NO_ROOM);
+    return Math.max(0, ticket);
+  }
+
+  /**
+   * Takes sectors into overlay and journal: a ticket, 0 when the batch is full,
+   * or `NO_ROOM`. While the journal is replayed it has the sectors already.
+   */
+  #append(
+    head: Head,
+    range: SectorRange,
+    from: Uint8Array,
+    offset: number,
+  ): number {
     const { overlay } = head.view;
     const journal = this.#journal;
-    if (this.#state !== "open") return 0;
-    if (overlay === undefined || journal === undefined) return 0;
+    if (overlay === undefined) return 0;
     if (range.sectorCount > this.#sectorsPerWriteMax) {
       throw new RangeError(
         `A write of ${range.sectorCount} sectors does not fit into a batch of the journal; ${this.#sectorsPerWriteMax} do`,
@@ -211,14 +230,12 @@ export class ArchiveFront {
     const { firstBlock, lastBlock } = blockSpan(range);
     const ticket = this.#lastTicket + 1;
     const needed = overlay.slotsNeeded(firstBlock, lastBlock);
-    const full = !this.#budget.hasRoom(needed) || journal.isFullFor(range);
-    const taken = !full && journal.append(head, range, from, offset, ticket);
-    if (taken) {
-      this.#lastTicket = ticket;
-      writeToOverlay(head.view, this.#cache.pool.bytes, range, from, offset);
-    }
-    this.#checkpointer.noteWrite(full);
-    return taken ? ticket : 0;
+    if (!this.#budget.hasRoom(needed)) return NO_ROOM;
+    if (journal?.isFullFor(range)) return NO_ROOM;
+    if (journal?.append(head, range, from, offset, ticket) === false) return 0;
+    this.#lastTicket = ticket;
+    writeToOverlay(head.view, this.#cache.pool.bytes, range, from, offset);
+    return ticket;
   }
 
   async #recover(options: JournalRecoveryOptions): Promise<void> {
@@ -319,12 +336,16 @@ export class ArchiveFront {
         retireBelow: async (number) => {
           await this.#journal?.retireBelow(number);
         },
+        drained: async () => await this.#journal?.drain(),
+        failureCount: () => this.#failureCount,
       },
       heads: () => this.#heads.values(),
       moved: (head) => {
         head.baseSequence = head.view.sequence;
         head.baseWriterId = this.#options.stateId;
       },
+      rewrite: (head, range, from, offset) =>
+        this.#append(head, range, from, offset) > 0,
       roomMade: () => this.#roomMade(),
       checkpointBytes: budget.checkpointBytes,
       checkpointAgeMs: budget.checkpointAgeMs,
@@ -342,6 +363,7 @@ export class ArchiveFront {
   #settled(throughTicket: number, ok: boolean): void {
     // Another server may be serving these disks by now: not a word more.
     if (this.#state === "lost") return;
+    if (!ok) this.#failureCount++;
     for (const head of this.#heads.values()) {
       for (const disk of head.disks) disk.settled(throughTicket, ok);
     }

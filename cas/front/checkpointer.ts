@@ -16,12 +16,24 @@ import type {
 import { archiveErrorCode } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import type { Clock } from "./clock.ts";
-import { type FrozenPart, installRoot, listFrozen } from "./frozen.ts";
+import {
+  type FrozenPart,
+  installRoot,
+  listFrozen,
+  rewriteBlock,
+  type RewriteSectors,
+} from "./frozen.ts";
 import type { Head } from "./head.ts";
 import type { OverlayBudget } from "./overlay.ts";
 
 /** How long until a checkpoint that failed is tried again. */
 const RETRY_MS = 5000;
+
+/** How long until a block that found no room is written again. */
+const KEEP_RETRY_MS = 100;
+
+/** Block numbers named in one event. */
+const REPORTED_BLOCKS_MAX = 100;
 
 /** The journal, as far as checkpoints need it. */
 export interface CheckpointJournal {
@@ -31,6 +43,10 @@ export interface CheckpointJournal {
   rotate(): number;
   /** Lets go of the segments below a number. */
   retireBelow(number: number): Promise<void>;
+  /** Resolves when all that was appended is settled. */
+  drained(): Promise<void>;
+  /** Counts batches that could not be made durable. */
+  failureCount(): number;
 }
 
 /** Options of `Checkpointer`. */
@@ -49,6 +65,8 @@ export interface CheckpointerOptions {
   readonly heads: () => Iterable<Head>;
   /** Called when a volume stands on a new root that this server wrote. */
   readonly moved: (head: Head) => void;
+  /** Takes sectors into overlay and journal, as a client's write. */
+  readonly rewrite: RewriteSectors;
   /** Called when slots became free. */
   readonly roomMade: () => void;
   /** Written bytes, or bytes of written blocks, after which to freeze. */
@@ -199,22 +217,57 @@ export class Checkpointer {
     }
     const startMs = clock.nowMs();
     const result = await this.#archive({ volumes });
+    const failuresBefore = journal.failureCount();
     for (let index = 0; index < frozen.parts.length; index++) {
       const part = frozen.parts[index] as FrozenPart;
       const volume = volumes[index] as (typeof volumes)[number];
       const root = result.roots.find((one) => one.view === volume.view);
-      await installRoot(part, volume, root, budget, clock);
+      const deferred = new Set(
+        result.deferred?.find((one) => one.view === volume.view)?.blocks,
+      );
+      await installRoot(part, volume, { root, deferred, budget, clock });
       if (root !== undefined) this.#options.moved(part.head);
       this.#options.roomMade();
+      if (deferred.size === 0) continue;
+      // At the end nothing is written any more: generation and journal stay.
+      if (!await this.#keep(part, deferred)) return;
+      await journal.drained();
     }
     this.#frozen = undefined;
     this.#reportDone(result, clock.nowMs() - startMs);
+    const isKept = journal.failureCount() === failuresBefore;
+    if (result.deferred !== undefined && !isKept) return;
     try {
       await journal.retireBelow(frozen.trimBelow);
     } catch (error) {
       // They are removed with those of the next checkpoint.
       this.#report("is archived, but its journal files stay", error);
     }
+  }
+
+  /**
+   * Keeps acknowledged blocks that the archive could not take, because what
+   * lies under them is damaged, in overlay and journal. False when the server
+   * is leaving.
+   */
+  async #keep(part: FrozenPart, blocks: ReadonlySet<number>): Promise<boolean> {
+    const { budget, clock, rewrite, report } = this.#options;
+    report({
+      event: "writes-deferred",
+      severity: "corrupt",
+      message:
+        `${blocks.size} written blocks of volume ${part.head.name} cannot be archived, because what lies under them is damaged; they stay in the journal until all of their sectors are written, or the archive is repaired`,
+      volume: part.head.name,
+      blocks: [...blocks].slice(0, REPORTED_BLOCKS_MAX),
+    });
+    for (const block of blocks) {
+      while (!rewriteBlock(part, block, budget, rewrite)) {
+        if (this.#finishing || this.#stop.signal.aborted) return false;
+        await clock.sleep(KEEP_RETRY_MS, this.#hurry.signal);
+      }
+    }
+    part.head.view.overlay?.thaw();
+    return true;
   }
 
   async #archive(

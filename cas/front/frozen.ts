@@ -7,10 +7,20 @@
  */
 
 import type { FrozenVolume, NewRoot } from "../archive_port.ts";
-import { FULL_MASK } from "../block_pool.ts";
+import { BLOCK_SIZE, FULL_MASK, SECTORS_PER_BLOCK } from "../block_pool.ts";
+import { SECTOR_SIZE } from "./block_view.ts";
 import type { Clock } from "./clock.ts";
 import type { Head } from "./head.ts";
 import type { Generation, OverlayBudget } from "./overlay.ts";
+import type { SectorRange } from "./volume.ts";
+
+/** Takes sectors as a client's write would; false when there is no room. */
+export type RewriteSectors = (
+  head: Head,
+  range: SectorRange,
+  from: Uint8Array,
+  offset: number,
+) => boolean;
 
 /** Blocks handled in one turn: below 1 ms. */
 const SLICE_BLOCKS = 2048;
@@ -47,9 +57,21 @@ export async function listFrozen(
   return { view: part.head.view.view, blocks: sorted, slots, masks: partMasks };
 }
 
+/** What `installRoot` needs beside the part. */
+export interface InstallOptions {
+  /** The volume's new root; undefined when it did not move. */
+  readonly root: NewRoot | undefined;
+  /** Blocks that the root does not hold: they stay frozen. */
+  readonly deferred: ReadonlySet<number>;
+  /** Takes the slots back. */
+  readonly budget: OverlayBudget;
+  /** Gives way to frames. */
+  readonly clock: Clock;
+}
+
 /**
- * Puts a new root under a volume and lets go of the generation that it holds:
- * whole blocks move into the cache as they are, the others are fetched anew.
+ * Puts a new root under a volume and lets go of the blocks that it holds: whole
+ * ones move into the cache as they are, the others are fetched anew.
  *
  * The sequence changes first: from then on no block of the older root enters
  * the cache. Until its turn comes a block is still covered by the generation.
@@ -57,16 +79,16 @@ export async function listFrozen(
 export async function installRoot(
   part: FrozenPart,
   frozen: FrozenVolume,
-  root: NewRoot | undefined,
-  budget: OverlayBudget,
-  clock: Clock,
+  options: InstallOptions,
 ): Promise<void> {
+  const { root, deferred, budget, clock } = options;
   const { view } = part.head;
   const { overlay, cached } = view;
   if (overlay === undefined) throw new TypeError("The view is read-only");
   if (root !== undefined) view.sequence = root.sequence;
   for (let index = 0; index < frozen.blocks.length; index++) {
     const block = frozen.blocks[index] as number;
+    if (deferred.has(block)) continue;
     const slot = overlay.takeFrozen(block);
     if (frozen.masks[index] === FULL_MASK) {
       cached.put(block, slot);
@@ -76,7 +98,36 @@ export async function installRoot(
     }
     if (index % SLICE_BLOCKS === SLICE_BLOCKS - 1) await clock.yieldTurn();
   }
-  overlay.thaw();
+  if (deferred.size === 0) overlay.thaw();
+}
+
+/**
+ * Writes a frozen block's sectors again, into the active generation and the
+ * journal's present segment, so that the segments of before are not needed for
+ * it. Sectors written since keep their newer content. False, with a part of
+ * them written, when there is no room now.
+ */
+export function rewriteBlock(
+  { head }: FrozenPart,
+  block: number,
+  budget: OverlayBudget,
+  write: RewriteSectors,
+): boolean {
+  const { overlay } = head.view;
+  if (overlay === undefined) throw new TypeError("The view is read-only");
+  const slot = overlay.frozenSlot(block);
+  const { bytes } = budget.cache.pool;
+  for (let sector = 0; sector < SECTORS_PER_BLOCK; sector++) {
+    const newer = overlay.maskOf(overlay.activeSlot(block));
+    if ((overlay.maskOf(slot) & ~newer & 1 << sector) === 0) continue;
+    const range = { lba: block * SECTORS_PER_BLOCK + sector, sectorCount: 1 };
+    if (!write(head, range, bytes, slot * BLOCK_SIZE + sector * SECTOR_SIZE)) {
+      return false;
+    }
+  }
+  overlay.takeFrozen(block);
+  budget.cache.give(slot);
+  return true;
 }
 
 /** Merge sort in slices: one sort of a large array would hold up frames. */

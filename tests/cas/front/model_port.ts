@@ -7,6 +7,7 @@
 import {
   type ArchivePort,
   type CheckpointResult,
+  type DeferredBlocks,
   type FetchRequest,
   type FetchResult,
   FetchState,
@@ -170,9 +171,14 @@ export class ModelPort implements ArchivePort {
     this.checkpointCount++;
     try {
       const roots: NewRoot[] = [];
+      const deferred: DeferredBlocks[] = [];
       for (const frozen of generation.volumes) {
         await this.#pause("checkpoint");
-        const root = this.#fold(frozen);
+        const left = this.#takeDeferred(frozen);
+        if (left.length > 0) {
+          deferred.push({ view: frozen.view, blocks: Float64Array.from(left) });
+        }
+        const root = this.#fold(frozen, left);
         await this.#pause("publish");
         const { volume } = this.#views[frozen.view] as OpenView;
         volume.roots.push(root);
@@ -185,6 +191,7 @@ export class ModelPort implements ArchivePort {
       await this.#pause("published");
       return {
         roots,
+        ...(deferred.length === 0 ? {} : { deferred }),
         blocksNew: 0,
         blocksDuplicate: 0,
         blocksZero: 0,
@@ -194,6 +201,18 @@ export class ModelPort implements ArchivePort {
     } finally {
       this.checkpointing = false;
     }
+  }
+
+  /** Parts of damaged blocks cannot be folded; whole ones heal them. */
+  #takeDeferred(frozen: FrozenVolume): number[] {
+    const { damaged } = this.#options;
+    const left: number[] = [];
+    frozen.blocks.forEach((block, index) => {
+      if (!damaged?.has(block)) return;
+      if (frozen.masks[index] === 0xff) damaged.delete(block);
+      else left.push(block);
+    });
+    return left;
   }
 
   async createSnapshot(
@@ -225,7 +244,7 @@ export class ModelPort implements ArchivePort {
     return Promise.resolve();
   }
 
-  #fold(frozen: FrozenVolume): ModelRoot {
+  #fold(frozen: FrozenVolume, without: readonly number[]): ModelRoot {
     const { volume } = this.#views[frozen.view] as OpenView;
     const base = volume.roots.at(-1) as ModelRoot;
     const blocks = new Map(base.blocks);
@@ -234,6 +253,7 @@ export class ModelPort implements ArchivePort {
       const block = frozen.blocks[index] as number;
       if (block <= before) throw new Error("the blocks do not ascend");
       before = block;
+      if (without.includes(block)) continue;
       const bytes = (blocks.get(block) ?? new Uint8Array(BLOCK_SIZE)).slice();
       const slot = this.#options.pool.slot(frozen.slots[index] as number);
       for (let sector = 0; sector < 8; sector++) {

@@ -1,0 +1,93 @@
+/**
+ * Writes that the archive cannot take, because what lies under them is damaged.
+ */
+
+import assert from "node:assert/strict";
+import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
+import type { Volume } from "../../cas/front/volume.ts";
+import {
+  openRig,
+  quiet,
+  type Rig,
+  seeded,
+  stamped,
+  stampOf,
+} from "./front/fixtures.ts";
+
+const DAMAGED_BLOCK = 3;
+const LBA = DAMAGED_BLOCK * 8;
+
+/** A disk whose block 3 was stored, and has been damaged since. */
+async function damagedRig(): Promise<
+  { rig: Rig; volume: Volume; damaged: Set<number> }
+> {
+  const damaged = new Set<number>();
+  const disk = new SimulatedDisk({ random: seeded(1) });
+  const rig = await openRig({ disk, port: { damaged } });
+  const request = { volume: "disk", createBlockCount: 16 };
+  const volume = await rig.front.openVolume(request);
+  volume.write({ lba: 0, sectorCount: 128 }, stamped(1, 128), 0);
+  await rig.front.checkpoint();
+  damaged.add(DAMAGED_BLOCK);
+  return { rig, volume, damaged };
+}
+
+/** The same state after a restart, or after the power was lost. */
+function reopen(
+  { archive }: Rig,
+  damaged: Set<number>,
+  disk: SimulatedDisk,
+): Promise<Rig> {
+  return openRig({ archive, disk, port: { damaged } });
+}
+
+async function stampAt(volume: Volume, lba: number): Promise<number> {
+  const sector = new Uint8Array(512);
+  await volume.read({ lba, sectorCount: 1 }, sector, 0);
+  return stampOf(sector, 0);
+}
+
+Deno.test("a part of a damaged block stays readable and journaled through checkpoints", async () => {
+  const { rig, volume, damaged } = await damagedRig();
+  volume.write({ lba: LBA + 2, sectorCount: 2 }, stamped(2, 2), 0);
+  await rig.front.checkpoint();
+  volume.write({ lba: LBA + 3, sectorCount: 1 }, stamped(3, 1), 0);
+  await rig.front.checkpoint();
+  await rig.front.checkpoint();
+  await rig.clock.advance(0);
+  assert.equal(await stampAt(volume, LBA + 2), 2);
+  assert.equal(await stampAt(volume, LBA + 3), 3);
+  assert.ok(rig.events.some(({ event }) => event === "writes-deferred"));
+
+  const disk = rig.disk.afterPowerLoss(seeded(7));
+  await rig.front.abandon();
+  const again = await reopen(rig, damaged, disk);
+  const after = await again.front.openVolume({ volume: "disk" });
+  assert.equal(await stampAt(after, LBA + 2), 2);
+  assert.equal(await stampAt(after, LBA + 3), 3);
+  await assert.rejects(stampAt(after, LBA), "no longer in a cache");
+  await again.front.close();
+  assert.notDeepEqual(again.disk.list(), [], "the journal is all that has it");
+});
+
+Deno.test("sectors written during the checkpoint are not undone by older ones kept", async () => {
+  const { rig, volume } = await damagedRig();
+  volume.write({ lba: LBA, sectorCount: 4 }, stamped(2, 4), 0);
+  const checkpoint = rig.front.checkpoint();
+  volume.write({ lba: LBA + 1, sectorCount: 1 }, stamped(3, 1), 0);
+  await checkpoint;
+  await quiet();
+  assert.equal(await stampAt(volume, LBA), 2);
+  assert.equal(await stampAt(volume, LBA + 1), 3);
+  await rig.front.abandon();
+});
+
+Deno.test("writing the rest of a damaged block archives it and frees the journal", async () => {
+  const { rig, volume, damaged } = await damagedRig();
+  volume.write({ lba: LBA, sectorCount: 4 }, stamped(2, 4), 0);
+  await rig.front.checkpoint();
+  volume.write({ lba: LBA + 4, sectorCount: 4 }, stamped(3, 4), 0);
+  await rig.front.close();
+  assert.deepEqual([...damaged], []);
+  assert.deepEqual(rig.disk.list(), []);
+});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AtaError } from "../../aoe/initiator/errors.ts";
 import { runCommand } from "../guest/server.ts";
 import {
   assertContent,
@@ -108,13 +109,26 @@ systemTest(
       );
     }
 
-    // The next write of the same content heals it.
+    // A part of a damaged block cannot be folded, and is not lost either.
+    const block = failed[0]!;
+    const sector = noise(512);
+    await client.target.write(block * 8 + 3, sector);
+    await server.end("SIGTERM");
+    await using again = await rig.serve(url, ["1.0=disk"], []);
+    using reader = await rig.attach("1.0");
+    await assertContent(reader.target, block * 8 + 3, sector);
+    await assert.rejects(
+      reader.target.read({ lba: block * 8, sectorCount: 1 }),
+      (error) => error instanceof AtaError,
+    );
+
+    // Writing the same content again heals it.
     for (const block of failed) {
       const at = block * 4096;
-      await client.target.write(block * 8, bytes.subarray(at, at + 4096));
+      await reader.target.write(block * 8, bytes.subarray(at, at + 4096));
     }
-    await server.end("SIGTERM");
-    await using _again = await rig.serve(url, ["1.0=disk"], []);
+    await again.end("SIGTERM");
+    await using _healed = await rig.serve(url, ["1.0=disk"], []);
     using healed = await rig.attach("1.0");
     await assertContent(healed.target, 0, bytes);
   },

@@ -10,6 +10,7 @@ import {
   type BlobStorePlugin,
   PLUGIN_API_VERSION,
 } from "../blobstores/plugin.ts";
+import { optionsFault } from "./settings.ts";
 
 const STORE_FUNCTIONS = ["put", "get", "head", "list", "close"];
 
@@ -44,6 +45,8 @@ export function checkPlugin(
       `its \`schemes\` are ${JSON.stringify(schemes) ?? "missing"}`,
     );
   }
+  const fault = optionsFault(memberOf(plugin, "options"));
+  if (fault !== null) throw refused(origin, fault);
   return plugin as BlobStorePlugin;
 }
 
@@ -53,9 +56,7 @@ export function checkStore(store: unknown, origin: PluginOrigin): BlobStore {
     typeof memberOf(store, name) !== "function"
   );
   const capabilities = memberOf(store, "capabilities");
-  if (typeof capabilities !== "object" || capabilities === null) {
-    missing.push("capabilities");
-  }
+  if (!areCapabilities(capabilities)) missing.push("capabilities");
   if (typeof memberOf(store, "display") !== "string") missing.push("display");
   const holds = memberOf(capabilities, "hold") === true;
   if (holds && typeof memberOf(store, "hold") !== "function") {
@@ -63,6 +64,13 @@ export function checkStore(store: unknown, origin: PluginOrigin): BlobStore {
   }
   if (missing.length === 0) return store as BlobStore;
   throw refused(origin, `the store it opened lacks ${missing.join(", ")}`);
+}
+
+function areCapabilities(value: unknown): boolean {
+  const concurrencyMax = memberOf(value, "concurrencyMax");
+  return typeof memberOf(value, "createExclusive") === "boolean" &&
+    typeof memberOf(value, "hold") === "boolean" &&
+    Number.isSafeInteger(concurrencyMax) && (concurrencyMax as number) >= 1;
 }
 
 function versionFault(version: unknown): string {

@@ -6,8 +6,11 @@
  */
 
 import { BlobError, type BlobStore } from "../blobstores/blob_store.ts";
+import type { PluginSettings } from "../blobstores/plugin.ts";
 import { checkPlugin, checkStore } from "./contract.ts";
 import { nearestWord } from "./nearest.ts";
+import { openGuarded } from "./open_guarded.ts";
+import { checkSettings } from "./settings.ts";
 
 const SCHEME = /^[a-z][a-z0-9+.-]*$/;
 
@@ -17,6 +20,10 @@ export interface PluginSource {
   readonly name: string;
   /** The URL schemes to use it for: lower case, without ":". */
   readonly schemes: readonly string[];
+  /** It did not come with the server: what its stores answer is checked. */
+  readonly guarded?: boolean;
+  /** The operator's options for it. */
+  readonly settings?: PluginSettings;
   /**
    * Loads the module, whose default export is a `BlobStorePlugin`. Called once
    * for every opened store; a source that fetches and verifies keeps what it
@@ -127,8 +134,18 @@ export async function openStore(
   const source = registry.find(url);
   const origin = { name: source.name, scheme: schemeOf(url) };
   const plugin = checkPlugin(await loadModule(source), origin);
+  const { settings = {}, guarded = false } = source;
+  checkSettings(settings, plugin.options ?? [], source.name);
   const context = signal === undefined ? {} : { signal };
-  const store: unknown = await plugin.open(url, { create }, context);
+  if (guarded) {
+    return await openGuarded(plugin, origin, {
+      url,
+      create,
+      settings,
+      ...context,
+    });
+  }
+  const store: unknown = await plugin.open(url, { create, settings }, context);
   return checkStore(store, origin);
 }
 
@@ -136,6 +153,7 @@ async function loadModule(source: PluginSource): Promise<unknown> {
   try {
     return await source.load();
   } catch (cause) {
+    if (cause instanceof BlobError) throw cause;
     const found = cause instanceof Error ? cause.message : String(cause);
     throw invalid(`Cannot load ${source.name}: ${found}`, cause);
   }

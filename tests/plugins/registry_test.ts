@@ -56,8 +56,8 @@ Deno.test("openStore() passes url, create and signal on to the plugin", async ()
   await openStore("test:A b?c", { create: true, signal, registry });
   await openStore("test:", { registry });
   assert.deepEqual(calls, [
-    ["test:A b?c", { create: true }, { signal }],
-    ["test:", { create: false }, {}],
+    ["test:A b?c", { create: true, settings: {} }, { signal }],
+    ["test:", { create: false, settings: {} }, {}],
   ]);
 });
 

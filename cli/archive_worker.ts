@@ -7,16 +7,34 @@
 
 import type { ArchivePort } from "../cas/archive_port.ts";
 import type { BlockPool } from "../cas/block_pool.ts";
-import type { EventSink } from "../cas/events.ts";
+import type { ArchiveEvent, EventSink } from "../cas/events.ts";
 import { connectArchive } from "../cas/thread/connect_archive.ts";
-import type { ArchiveOpening } from "./archive_opening.ts";
+import { type ArchiveOpening, openArchiveHere } from "./archive_opening.ts";
 
-/** Opens an archive on a thread of its own, which ends when it is closed. */
+/** The folder that holds all of the program. */
+const PROGRAM: URL = new URL("..", import.meta.url);
+
+const ONE_THREAD: ArchiveEvent = {
+  event: "one-thread",
+  severity: "expected",
+  message:
+    `The archive shares a thread with the network, so replies may wait for it: allow a thread of its own with --allow-read=${PROGRAM.pathname}`,
+};
+
+/**
+ * Opens an archive on a thread of its own, which ends when it is closed; on
+ * this thread where Deno does not allow another, since a thread has to read
+ * the program's files again.
+ */
 export async function openArchiveOnThread(
   opening: ArchiveOpening,
   pool: BlockPool,
   onEvent: EventSink,
 ): Promise<ArchivePort> {
+  if (!mayReadProgram()) {
+    if (!opening.storeUrl.startsWith("memory:")) onEvent(ONE_THREAD);
+    return await openArchiveHere(opening, pool, onEvent);
+  }
   const worker = new Worker(new URL("./archive_thread.ts", import.meta.url), {
     type: "module",
   });
@@ -43,4 +61,10 @@ export async function openArchiveOnThread(
     worker.terminate();
     throw error;
   }
+}
+
+/** Looks without asking the user. */
+function mayReadProgram(): boolean {
+  const { state } = Deno.permissions.querySync({ name: "read", path: PROGRAM });
+  return state === "granted";
 }

@@ -60,10 +60,11 @@ export function describeHolder(claim: ClaimDescription | undefined): string {
     : `the server with pid ${pid} on ${host}${since}`;
 }
 
-function hostName(): string {
-  try {
-    return Deno.hostname();
-  } catch {
-    return "unknown";
-  }
+/** This machine's name, or "unknown" where it may not be asked for: nobody is asked for a permission. */
+export function hostName(): string {
+  const { state } = Deno.permissions.querySync({
+    name: "sys",
+    kind: "hostname",
+  });
+  return state === "granted" ? Deno.hostname() : "unknown";
 }

@@ -26,6 +26,9 @@ const LZ4_PATHS: readonly string[] = [
   "/usr/local/lib/liblz4.1.dylib",
 ];
 
+/** What the package asks for while it looks for the library of this system. */
+const NATIVE_HASH_NEEDS = ["ffi", "read", "env", "sys"] as const;
+
 const LZ4_SYMBOLS = {
   LZ4_compress_default: {
     parameters: ["buffer", "buffer", "i32", "i32"],
@@ -70,7 +73,7 @@ export async function chooseCodec(): Promise<CodecChoice> {
 
 /** Plain BLAKE3 in native code; undefined where it does not load. */
 export async function loadNativePlainHash(): Promise<PlainHash | undefined> {
-  if (!isFfiGranted()) return undefined;
+  if (!NATIVE_HASH_NEEDS.every((name) => isGranted({ name }))) return undefined;
   try {
     const { blake3 } = await import("@napi-rs/blake-hash");
     return (bytes) => {
@@ -88,7 +91,7 @@ export async function loadNativePlainHash(): Promise<PlainHash | undefined> {
 /** LZ4 from the system's liblz4; undefined where it does not load. */
 export function loadNativeLz4(): NativeLz4 | undefined {
   for (const path of LZ4_PATHS) {
-    if (!isFfiGranted(path)) continue;
+    if (!isGranted({ name: "ffi", path })) continue;
     try {
       return nativeLz4(path);
     } catch {
@@ -138,9 +141,6 @@ function ownMemory(
   return scratch;
 }
 
-function isFfiGranted(path?: string): boolean {
-  const descriptor: Deno.FfiPermissionDescriptor = path === undefined
-    ? { name: "ffi" }
-    : { name: "ffi", path };
-  return Deno.permissions.querySync(descriptor).state === "granted";
+function isGranted(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
 }

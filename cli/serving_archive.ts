@@ -80,7 +80,7 @@ export async function openServingArchive(
   if (!create) await requireArchive(storeUrl);
   const state = await openState(options);
   const stateId = state?.stateId ?? crypto.randomUUID().replaceAll("-", "");
-  const controlPath = state && controlSocketPath(state.path, stateId);
+  const controlPath = state && controlPathIn(state, onEvent);
   const pool = BlockPool.allocate(POOL_SLOT_COUNT);
   let port: ArchivePort | undefined;
   try {
@@ -135,6 +135,26 @@ async function requireArchive(storeUrl: string): Promise<void> {
   } finally {
     await store.close();
   }
+}
+
+/** Where commands will reach this server; undefined where Deno does not allow it a socket. */
+function controlPathIn(
+  state: StateFolder,
+  onEvent: EventSink,
+): string | undefined {
+  const path = controlSocketPath(state.path, state.stateId);
+  const { state: permission } = Deno.permissions.querySync({
+    name: "net",
+    host: `unix:${path}`,
+  });
+  if (permission === "granted") return path;
+  onEvent({
+    event: "no-control-socket",
+    severity: "expected",
+    message:
+      `Other commands, such as snapshot create, cannot reach this server: allow its socket with --allow-net=unix:${path}`,
+  });
+  return undefined;
 }
 
 async function openState(

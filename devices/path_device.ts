@@ -32,6 +32,8 @@ export interface PathDeviceOptions {
   readonly readOnly: boolean;
   /** Make a sparse file of this size if there is none, a multiple of 4096. */
   readonly createBytes?: number;
+  /** Name of this machine, so that two with the same path have two serials. */
+  readonly host: string;
   /** Told of every failure to read or write, in words for the operator. */
   readonly onFailure: (message: string) => void;
 }
@@ -103,7 +105,7 @@ function pathDevice(opened: Opened): PathDevice {
     label: path,
     sectorCount,
     readOnly,
-    identity: identityOf(path, descriptor),
+    identity: identityOf(opened.host, path),
     onFailure,
   });
   return {
@@ -204,10 +206,9 @@ function sectorCountOf(path: string, file: Deno.FsFile): number {
   return Math.floor(byteCount / BLOCK_BYTES) * (BLOCK_BYTES / SECTOR_SIZE);
 }
 
-/** Stable as long as the file or device node is the same one. */
-function identityOf(path: string, descriptor: number): DeviceIdentity {
-  const { dev, ino } = fstatSync(descriptor);
-  const serial = createHash("sha256").update(`${dev}:${ino}:${path}`)
+/** Of the place, not of the file there: device and inode numbers change when a machine restarts. */
+function identityOf(host: string, path: string): DeviceIdentity {
+  const serial = createHash("sha256").update(`${host}:${path}`)
     .digest("hex").slice(0, SERIAL_LENGTH).toUpperCase();
   return { model: "Deepshelf file", serial, firmware: FIRMWARE };
 }

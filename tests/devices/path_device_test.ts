@@ -14,7 +14,9 @@ interface Fixture extends AsyncDisposable {
   readonly folder: string;
   readonly path: string;
   readonly failures: string[];
-  open(options?: { readOnly?: boolean; createBytes?: number }): PathDevice;
+  open(
+    options?: { readOnly?: boolean; createBytes?: number; host?: string },
+  ): PathDevice;
 }
 
 async function fixture(content?: Uint8Array): Promise<Fixture> {
@@ -30,6 +32,7 @@ async function fixture(content?: Uint8Array): Promise<Fixture> {
       openPathDevice({
         path,
         readOnly: options.readOnly ?? false,
+        host: options.host ?? "here",
         ...(options.createBytes === undefined
           ? {}
           : { createBytes: options.createBytes }),
@@ -166,16 +169,16 @@ Deno.test("a file grows while it is served, and never shrinks", async () => {
   await opened.close();
 });
 
-Deno.test("the serial of a file stays the same, and differs between files", async () => {
+Deno.test("the serial of a file stays the same, and differs between files and machines", async () => {
   await using files = await fixture(new Uint8Array(SIZE));
   await using others = await fixture(new Uint8Array(SIZE));
-  const serials = [];
-  for (const { open } of [files, files, others]) {
-    const opened = open();
-    serials.push(opened.device.identity.serial);
+  async function serialOf(opened: PathDevice): Promise<string> {
     await opened.close();
+    return opened.device.identity.serial;
   }
-  assert.equal(serials[0], serials[1]);
-  assert.notEqual(serials[0], serials[2]);
-  assert.match(serials[0]!, /^[0-9A-F]{20}$/);
+  const serial = await serialOf(files.open());
+  assert.match(serial, /^[0-9A-F]{20}$/);
+  assert.equal(await serialOf(files.open()), serial);
+  assert.notEqual(await serialOf(others.open()), serial);
+  assert.notEqual(await serialOf(files.open({ host: "there" })), serial);
 });

@@ -89,6 +89,14 @@ export class SystemDisk implements FileSystem {
   }
 
   async syncFolder(path: string): Promise<void> {
+    // Folders above the store need not be allowed: nobody is asked for them.
+    if (
+      Deno.permissions.querySync({ name: "read", path }).state !== "granted"
+    ) {
+      throw new Deno.errors.NotCapable(
+        `Cannot sync the folder ${path}: reading it is not allowed`,
+      );
+    }
     const folder = await Deno.open(path, { read: true });
     try {
       await folder.sync();

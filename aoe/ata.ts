@@ -57,8 +57,10 @@ export const AtaFlag = {
   Write: 0x01,
 } as const;
 
-/** ATA commands that a target carries out. */
+/** ATA commands that a target carries out; it aborts all others. */
 export const AtaCommand = {
+  /** DATA SET MANAGEMENT. */
+  DataSetManagement: 0x06,
   /** READ SECTOR(S). */
   Read: 0x20,
   /** READ SECTOR(S) EXT. */
@@ -67,12 +69,44 @@ export const AtaCommand = {
   Write: 0x30,
   /** WRITE SECTOR(S) EXT. */
   WriteExt: 0x34,
+  /** READ VERIFY SECTOR(S). */
+  ReadVerify: 0x40,
+  /** READ VERIFY SECTOR(S) EXT. */
+  ReadVerifyExt: 0x42,
+  /** STANDBY IMMEDIATE, as first numbered. */
+  StandbyImmediateOld: 0x94,
+  /** IDLE IMMEDIATE, as first numbered. */
+  IdleImmediateOld: 0x95,
+  /** STANDBY, as first numbered. */
+  StandbyOld: 0x96,
+  /** IDLE, as first numbered. */
+  IdleOld: 0x97,
+  /** CHECK POWER MODE, as first numbered. */
+  CheckPowerModeOld: 0x98,
+  /** SLEEP, as first numbered. */
+  SleepOld: 0x99,
+  /** SMART. */
+  Smart: 0xb0,
+  /** STANDBY IMMEDIATE. */
+  StandbyImmediate: 0xe0,
+  /** IDLE IMMEDIATE. */
+  IdleImmediate: 0xe1,
+  /** STANDBY. */
+  Standby: 0xe2,
+  /** IDLE. */
+  Idle: 0xe3,
+  /** CHECK POWER MODE. */
+  CheckPowerMode: 0xe5,
+  /** SLEEP. */
+  Sleep: 0xe6,
   /** FLUSH CACHE. */
   FlushCache: 0xe7,
   /** FLUSH CACHE EXT. */
   FlushCacheExt: 0xea,
   /** IDENTIFY DEVICE. */
   Identify: 0xec,
+  /** SET FEATURES. */
+  SetFeatures: 0xef,
 } as const;
 
 /** Values of the Status register. */
@@ -164,6 +198,25 @@ export function encodeAtaArgument(
   writeLba48(frame, argument.lba);
   frame[AtaOffset.Reserved] = 0;
   frame[AtaOffset.Reserved + 1] = 0;
+}
+
+/**
+ * Whether a command reads, writes or discards sectors: what a reservation
+ * keeps from others.
+ */
+export function transfersSectors(command: number): boolean {
+  switch (command) {
+    case AtaCommand.Read:
+    case AtaCommand.ReadExt:
+    case AtaCommand.Write:
+    case AtaCommand.WriteExt:
+    case AtaCommand.ReadVerify:
+    case AtaCommand.ReadVerifyExt:
+    case AtaCommand.DataSetManagement:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Bytes of a frame that carries `sectorCount` sectors. */

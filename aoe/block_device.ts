@@ -75,6 +75,14 @@ export interface BlockDevice {
    */
   write(range: SectorRange, from: Uint8Array, offset: number): number;
 
+  /**
+   * Makes the sectors read as zeros, from now on and after power loss; ordered
+   * and acknowledged like a write: a ticket, or 0 when there is no room. Absent
+   * where there is no better way than to write zeros: the target then accepts
+   * TRIM as the hint it is, and changes nothing.
+   */
+  trim?(range: SectorRange): number;
+
   /** Resolves when a write that was refused with 0 may be tried again. */
   writable(): Promise<void>;
 

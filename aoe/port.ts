@@ -36,8 +36,7 @@ export function sectorCountForMtu(mtu: number): number {
 export class Port {
   /** The link. */
   readonly link: Link;
-  /** Most sectors of one command that the link can carry. */
-  readonly sectorCountMax: number;
+  #sectorCountMax: number;
   #unflushed = false;
 
   /**
@@ -47,14 +46,24 @@ export class Port {
    */
   constructor(link: Link) {
     this.link = link;
-    this.sectorCountMax = sectorCountForMtu(link.mtu);
-    if (this.sectorCountMax === 0) {
+    this.#sectorCountMax = sectorCountForMtu(link.mtu);
+    if (this.#sectorCountMax === 0) {
       throw new RangeError(
         `Cannot serve on ${link.name}: its MTU of ${link.mtu} does not carry one sector, set it to ${
           SECTOR_SIZE + ATA_DATA_OFFSET
         } or more`,
       );
     }
+  }
+
+  /** Most sectors of one command that the link can carry; 0 when none can. */
+  get sectorCountMax(): number {
+    return this.#sectorCountMax;
+  }
+
+  /** Follows the link to the MTU that it has now. */
+  followMtu(): void {
+    this.#sectorCountMax = sectorCountForMtu(this.link.mtu);
   }
 
   /** Queues a frame; a closed link swallows it, as a network may. */

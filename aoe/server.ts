@@ -1,17 +1,20 @@
 /**
- * The frame loop: drains several links, routes each request to the targets it
- * is addressed to, and sends their replies.
+ * The server: routes each request that its links bring to the targets it is
+ * addressed to.
  *
  * Invariants:
  * - a request is answered on the link it came through;
  * - a frame that is not a request for us is ignored without an answer;
- * - nothing runs longer than a burst of frames without letting the other links
- *   and timers have their turn.
+ * - every target is advertised on every link when either of them is new, and
+ *   when the link changed or came back.
  *
  * @module
  */
 
 import { equalBytes, readUint16 } from "./bytes.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { ConflictWatch } from "./conflict_watch.ts";
+import { DropWatch } from "./drop_watch.ts";
 import {
   AOE_ETHERTYPE,
   AoeFlag,
@@ -22,15 +25,22 @@ import {
   SHELF_BROADCAST,
   SLOT_BROADCAST,
 } from "./header.ts";
-import type { FrameHandler, Link } from "./link/link.ts";
+import type { Link } from "./link/link.ts";
 import { Port } from "./port.ts";
+import { PortLoop, type PortLoopOptions } from "./port_loop.ts";
+import type { AoeServerEvent } from "./server_event.ts";
 import type { Target } from "./target.ts";
-import { yieldToEventLoop } from "./yield.ts";
 
 /** Options of a server. */
 export interface AoeServerOptions {
-  /** Frames drained in one go, 64 by default. */
+  /** Frames carried out in one go, 64 by default. */
   readonly burstFramesMax?: number;
+  /** Go on without any link, for one that is added later. False by default. */
+  readonly serveWithoutLinks?: boolean;
+  /** Told what an operator should know of; must not throw. */
+  readonly onEvent?: (event: AoeServerEvent) => void;
+  /** Time, for how often the same is told; the machine's by default. */
+  readonly clock?: Clock;
 }
 
 /** Counters of a server since it was made. */
@@ -48,7 +58,11 @@ const MAC_GROUP_BIT = 0x01;
 
 /** Serves targets on links. */
 export class AoeServer {
-  readonly #burstFramesMax: number;
+  readonly #onEvent: (event: AoeServerEvent) => void;
+  readonly #clock: Clock;
+  readonly #serveWithoutLinks: boolean;
+  readonly #loopOptions: Omit<PortLoopOptions, "onWake">;
+  readonly #conflicts: ConflictWatch;
   readonly #targets: Target[] = [];
   readonly #targetOfAddress: Map<number, Target> = new Map();
   readonly #ports: Port[] = [];
@@ -64,7 +78,15 @@ export class AoeServer {
 
   /** A server without links and targets. */
   constructor(options: AoeServerOptions = {}) {
-    this.#burstFramesMax = options.burstFramesMax ?? 64;
+    this.#onEvent = options.onEvent ?? (() => {});
+    this.#clock = options.clock ?? systemClock;
+    this.#serveWithoutLinks = options.serveWithoutLinks ?? false;
+    this.#conflicts = new ConflictWatch(this.#clock, this.#onEvent);
+    this.#loopOptions = {
+      burstFramesMax: options.burstFramesMax ?? 64,
+      admit: (port, frame, length) => this.#admit(port, frame, length),
+      carryOut: (port, frame, length) => this.#carryOut(port, frame, length),
+    };
   }
 
   /** Live counters. */
@@ -77,25 +99,41 @@ export class AoeServer {
     return this.#targets;
   }
 
+  /** The links, in the order they were added. */
+  get links(): readonly Link[] {
+    return this.#ports.map((port) => port.link);
+  }
+
   /**
    * Serves one more target, and advertises it if the server runs.
    *
    * @throws {RangeError} when the address is taken.
    */
   addTarget(target: Target): void {
-    const address = addressKey(target.shelf, target.slot);
-    if (this.#targetOfAddress.has(address)) {
+    const key = addressKey(target.shelf, target.slot);
+    if (this.#targetOfAddress.has(key)) {
       throw new RangeError(
         `Cannot add target ${target.shelf}.${target.slot}: the address is taken, choose another`,
       );
     }
-    this.#targetOfAddress.set(address, target);
+    this.#targetOfAddress.set(key, target);
     this.#targets.push(target);
-    if (!this.#running) return;
-    for (const port of this.#ports) {
-      target.advertise(port);
-      port.flush();
-    }
+    if (this.#running) this.advertise(target);
+  }
+
+  /**
+   * Takes no more requests for a target, and resolves when those taken have
+   * been answered: its device may then be closed. Does nothing for a target
+   * that is not served here.
+   */
+  async removeTarget(target: Target): Promise<void> {
+    const at = this.#targets.indexOf(target);
+    if (at < 0) return;
+    const key = addressKey(target.shelf, target.slot);
+    this.#targets.splice(at, 1);
+    this.#targetOfAddress.delete(key);
+    this.#conflicts.forget(key);
+    await target.stop();
   }
 
   /**
@@ -106,7 +144,20 @@ export class AoeServer {
   addLink(link: Link): void {
     const port = new Port(link);
     this.#ports.push(port);
+    link.onChange?.(() => this.#linkChanged(port));
     if (this.#running) this.#start(port);
+  }
+
+  /**
+   * Closes a link and serves on it no more; replies that are still due on it
+   * are lost, as on a cable that was pulled. If it was the last one, `run` ends
+   * unless the server was told to go on without links.
+   */
+  removeLink(link: Link): void {
+    const at = this.#ports.findIndex((port) => port.link === link);
+    if (at < 0) return;
+    this.#ports.splice(at, 1);
+    link.close();
   }
 
   /**
@@ -117,13 +168,17 @@ export class AoeServer {
     if (this.#running || this.#closing) return this.#finished.promise;
     this.#running = true;
     for (const port of this.#ports) this.#start(port);
-    if (this.#loopCount === 0) this.#finished.resolve();
+    this.#finishWithoutLinks();
     return this.#finished.promise;
   }
 
-  /** Broadcasts the presence of every target on every link. */
-  advertise(): void {
-    for (const port of this.#ports) this.#advertiseOn(port);
+  /**
+   * Advertises a target on every link, for example because its device has
+   * grown; or every target.
+   */
+  advertise(target?: Target): void {
+    const targets = target === undefined ? this.#targets : [target];
+    for (const port of this.#ports) advertiseOn(port, targets);
   }
 
   /**
@@ -135,47 +190,82 @@ export class AoeServer {
     this.#closing = true;
     await Promise.all(this.#targets.map((target) => target.stop()));
     for (const port of this.#ports) port.link.close();
-    if (this.#loopCount === 0) this.#finished.resolve();
+    this.#finishWithoutLinks();
     // A failure is for `run` to report.
     await this.#finished.promise.catch(() => {});
   }
 
   #start(port: Port): void {
-    this.#advertiseOn(port);
+    advertiseOn(port, this.#targets);
     this.#loopCount++;
-    this.#serve(port).then(() => {
+    const drops = new DropWatch(this.#clock, this.#onEvent);
+    const loop = new PortLoop(port, {
+      ...this.#loopOptions,
+      onWake: () => drops.look(port.link, loop),
+    });
+    loop.run().then(() => {
       this.#loopCount--;
-      if (this.#loopCount === 0) this.#finished.resolve();
+      this.#forget(port);
+      this.#finishWithoutLinks();
     }, (error) => this.#finished.reject(error));
   }
 
-  #advertiseOn(port: Port): void {
-    for (const target of this.#targets) target.advertise(port);
-    port.flush();
+  /** Tells of a link that closed although nobody here closed it. */
+  #forget(port: Port): void {
+    const at = this.#ports.indexOf(port);
+    if (at < 0 || this.#closing) return;
+    this.#ports.splice(at, 1);
+    this.#onEvent({ kind: "link-lost", linkName: port.link.name });
   }
 
-  async #serve(port: Port): Promise<void> {
-    const { link } = port;
-    const handler: FrameHandler = (frame, length) =>
-      this.#receive(port, frame, length);
-    while (!link.closed) {
-      await link.wait();
-      while (
-        link.drain(handler, this.#burstFramesMax) === this.#burstFramesMax
-      ) {
-        port.flush();
-        await yieldToEventLoop();
-      }
-      port.flush();
-    }
+  #finishWithoutLinks(): void {
+    if (this.#loopCount > 0) return;
+    if (this.#closing || !this.#serveWithoutLinks) this.#finished.resolve();
   }
 
-  #receive(port: Port, frame: Uint8Array, length: number): void {
-    if (this.#closing || !isRequestFor(port.link.mac, frame, length)) {
-      this.#statistics.ignoredFrames++;
-      return;
+  #linkChanged(port: Port): void {
+    if (this.#closing || !this.#ports.includes(port)) return;
+    port.followMtu();
+    if (this.#running) advertiseOn(port, this.#targets);
+    this.#onEvent({
+      kind: "link-changed",
+      linkName: port.link.name,
+      mtu: port.link.mtu,
+      sectorCountMax: port.sectorCountMax,
+    });
+  }
+
+  /** Whether a frame is to be carried out; looks at responses of others too. */
+  #admit(port: Port, frame: Uint8Array, length: number): boolean {
+    if (
+      !this.#closing && port.sectorCountMax > 0 &&
+      isRequestFor(port.link.mac, frame, length)
+    ) {
+      this.#statistics.requests++;
+      return true;
     }
-    this.#statistics.requests++;
+    this.#statistics.ignoredFrames++;
+    if (isResponse(frame, length)) this.#watch(port, frame);
+    return false;
+  }
+
+  /** Looks whether another host answers for an address of ours. */
+  #watch(port: Port, frame: Uint8Array): void {
+    const key = addressKey(
+      readUint16(frame, HeaderOffset.Shelf),
+      frame[HeaderOffset.Slot]!,
+    );
+    if (!this.#targetOfAddress.has(key)) return;
+    // Two links to one segment hear each other.
+    const isOurs = this.#ports.some(({ link }) =>
+      equalBytes(frame, HeaderOffset.Source, link.mac, 0, MAC_LENGTH)
+    );
+    if (!isOurs) this.#conflicts.notice(key, frame, port.link.name);
+  }
+
+  #carryOut(port: Port, frame: Uint8Array, length: number): void {
+    // A frame of the backlog was admitted a while ago.
+    if (this.#closing) return;
     const shelf = readUint16(frame, HeaderOffset.Shelf);
     const slot = frame[HeaderOffset.Slot]!;
     if (shelf !== SHELF_BROADCAST && slot !== SLOT_BROADCAST) {
@@ -192,6 +282,13 @@ export class AoeServer {
   }
 }
 
+/** Sends the adverts of `targets`, if the link can carry their sectors. */
+function advertiseOn(port: Port, targets: readonly Target[]): void {
+  if (port.sectorCountMax === 0) return;
+  for (const target of targets) target.advertise(port);
+  port.flush();
+}
+
 /**
  * Whether a frame is a request that this host may answer: complete, of the
  * right ethertype, not a response, to us or to all, and from one host, since a
@@ -202,8 +299,7 @@ function isRequestFor(
   frame: Uint8Array,
   length: number,
 ): boolean {
-  if (length < HEADER_LENGTH) return false;
-  if (readUint16(frame, HeaderOffset.EtherType) !== AOE_ETHERTYPE) return false;
+  if (!isAoe(frame, length)) return false;
   if ((frame[HeaderOffset.VersionFlags]! & AoeFlag.Response) !== 0) {
     return false;
   }
@@ -211,6 +307,17 @@ function isRequestFor(
   const at = HeaderOffset.Destination;
   return equalBytes(frame, at, mac, 0, MAC_LENGTH) ||
     equalBytes(frame, at, MAC_BROADCAST, 0, MAC_LENGTH);
+}
+
+/** Whether a frame is a response, of whomever to whomever. */
+function isResponse(frame: Uint8Array, length: number): boolean {
+  return isAoe(frame, length) &&
+    (frame[HeaderOffset.VersionFlags]! & AoeFlag.Response) !== 0;
+}
+
+function isAoe(frame: Uint8Array, length: number): boolean {
+  return length >= HEADER_LENGTH &&
+    readUint16(frame, HeaderOffset.EtherType) === AOE_ETHERTYPE;
 }
 
 function addressKey(shelf: number, slot: number): number {

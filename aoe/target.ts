@@ -2,33 +2,38 @@
  * A target: a disk at a shelf.slot address. Answers the commands of AoE for
  * it, whichever link they came through.
  *
+ * Invariant: a frame of a host that the allow list or the MAC mask leaves out
+ * changes nothing and is not answered, whatever is in it.
+ *
  * @module
  */
 
-import { ATA_DATA_OFFSET } from "./ata.ts";
+import {
+  ATA_DATA_OFFSET,
+  AtaErrorBit,
+  AtaOffset,
+  AtaStatus,
+  transfersSectors,
+} from "./ata.ts";
 import { AtaUnit } from "./ata_unit.ts";
 import type { BlockDevice } from "./block_device.ts";
-import { equalBytes } from "./bytes.ts";
+import { ConfigResponder } from "./config_responder.ts";
 import {
   AOE_VERSION,
   AoeCommand,
   AoeErrorCode,
   AoeFlag,
   encodeHeader,
-  HEADER_LENGTH,
   HeaderOffset,
   MAC_BROADCAST,
 } from "./header.ts";
+import { LiveState } from "./live_state.ts";
+import { MacList } from "./mac_list.ts";
+import { MaskResponder } from "./mask_responder.ts";
 import type { Port } from "./port.ts";
-import {
-  CONFIG_STRING_LENGTH_MAX,
-  CONFIG_STRING_OFFSET,
-  ConfigCommand,
-  ConfigOffset,
-  configStringLength,
-  encodeConfigArgument,
-} from "./query_config.ts";
-import { beginReply, markAoeError } from "./reply.ts";
+import { ConfigCommand } from "./query_config.ts";
+import { ReserveResponder } from "./reserve_responder.ts";
+import { ResponseBuffer } from "./response_buffer.ts";
 import {
   emptyTargetStatistics,
   type TargetOptions,
@@ -36,18 +41,19 @@ import {
   targetSettings,
   type TargetStatistics,
 } from "./target_options.ts";
-
-/** What a query asks to be done about the config string. */
-type ConfigVerdict = "answer" | "silence" | "present" | "bad";
+import type { TargetState } from "./target_state.ts";
 
 /** A disk at an address. */
 export class Target {
   readonly #settings: TargetSettings;
   readonly #statistics: TargetStatistics = emptyTargetStatistics();
-  readonly #onConfigString: ((configString: Uint8Array) => void) | undefined;
+  readonly #allow: MacList;
+  readonly #state: LiveState;
+  readonly #response: ResponseBuffer;
   readonly #ata: AtaUnit;
-  readonly #reply: Uint8Array;
-  #configString: Uint8Array;
+  readonly #config: ConfigResponder;
+  readonly #mask: MaskResponder;
+  readonly #reserve: ReserveResponder;
 
   /**
    * Takes the device's one settle listener for itself.
@@ -55,13 +61,19 @@ export class Target {
    * @throws {RangeError} when an option is out of range.
    */
   constructor(options: TargetOptions) {
-    this.#settings = targetSettings(options);
-    this.#onConfigString = options.onConfigString;
-    this.#configString = this.#settings.configString;
-    this.#ata = new AtaUnit(this.#settings, this.#statistics);
-    this.#reply = new Uint8Array(
-      CONFIG_STRING_OFFSET + CONFIG_STRING_LENGTH_MAX,
-    );
+    const settings = targetSettings(options);
+    this.#settings = settings;
+    this.#allow = new MacList(settings.allow);
+    this.#state = new LiveState(settings.state, options.onStateChanged);
+    this.#response = new ResponseBuffer(settings, this.#statistics);
+    this.#ata = new AtaUnit(settings, this.#statistics);
+    this.#config = new ConfigResponder(this.#response, this.#state, {
+      bufferCount: settings.bufferCount,
+      firmwareVersion: settings.firmwareVersion,
+      sectorCountMax: (port) => this.#ata.sectorCountMax(port),
+    });
+    this.#mask = new MaskResponder(this.#response, this.#state);
+    this.#reserve = new ReserveResponder(this.#response, this.#state);
   }
 
   /** Shelf. */
@@ -79,14 +91,34 @@ export class Target {
     return this.#settings.device;
   }
 
+  /** Whether writes are refused, by the device or by option. */
+  get readOnly(): boolean {
+    return this.#settings.readOnly || this.#settings.device.readOnly;
+  }
+
+  /** The serial number that IDENTIFY tells. */
+  get serial(): string {
+    return this.#settings.serial;
+  }
+
   /** Live counters. */
   get statistics(): Readonly<TargetStatistics> {
     return this.#statistics;
   }
 
-  /** A copy of the config string. */
-  get configString(): Uint8Array {
-    return this.#configString.slice();
+  /** A copy of what initiators left behind. */
+  get state(): TargetState {
+    return this.#state.value;
+  }
+
+  /**
+   * Replaces what initiators left behind, for example to lift a mask that has
+   * locked everybody out. `onStateChanged` is told.
+   *
+   * @throws {RangeError} when it is not valid.
+   */
+  replaceState(state: TargetState): void {
+    this.#state.replace(state);
   }
 
   /**
@@ -95,29 +127,87 @@ export class Target {
    */
   handle(port: Port, frame: Uint8Array, length: number): void {
     this.#statistics.frames++;
+    if (!this.#listensTo(frame, HeaderOffset.Source)) {
+      this.#statistics.refusedFrames++;
+      return;
+    }
     if (frame[HeaderOffset.VersionFlags]! >>> 4 !== AOE_VERSION) {
       return this.#refuse(port, frame, AoeErrorCode.UnsupportedVersion);
     }
     switch (frame[HeaderOffset.Command]) {
       case AoeCommand.Ata:
-        if (length >= ATA_DATA_OFFSET) {
-          return this.#ata.handle(port, frame, length);
-        }
-        return this.#refuse(port, frame, AoeErrorCode.BadArgument);
+        return this.#handleAta(port, frame, length);
       case AoeCommand.QueryConfig:
-        return this.#queryConfig(port, frame, length);
+        return this.#config.handle(port, frame, length);
+      case AoeCommand.MacMask:
+        return this.#mask.handle(port, frame, length);
+      case AoeCommand.ReserveRelease:
+        return this.#reserve.handle(port, frame, length);
       default:
         return this.#refuse(port, frame, AoeErrorCode.UnrecognizedCommand);
     }
   }
 
   /**
-   * Broadcasts an unsolicited query config response (AoEr11 section 3.2), by
-   * which initiators find the target at once instead of at their next query.
+   * Sends an unsolicited query config response (AoEr11 section 3.2), by which
+   * initiators find the target at once instead of at their next query: to
+   * everybody, or to each host of the mask or the allow list, if there is one.
    */
   advertise(port: Port): void {
-    encodeHeader(this.#reply, {
-      destination: MAC_BROADCAST,
+    const mask = this.#state.mask;
+    const list = mask.size > 0 ? mask : this.#allow;
+    if (list.size === 0) return this.#advertiseTo(port, MAC_BROADCAST);
+    for (const mac of list.toArray()) {
+      if (this.#listensTo(mac, 0)) this.#advertiseTo(port, mac);
+    }
+  }
+
+  /** Resolves once every reply that is due has been sent; held writes are forgotten. */
+  stop(): Promise<void> {
+    return this.#ata.stop();
+  }
+
+  /** Whether the host at `offset` of `bytes` is one to listen to. */
+  #listensTo(bytes: Uint8Array, offset: number): boolean {
+    const { mask } = this.#state;
+    return (this.#allow.size === 0 || this.#allow.has(bytes, offset)) &&
+      (mask.size === 0 || mask.has(bytes, offset));
+  }
+
+  #handleAta(port: Port, frame: Uint8Array, length: number): void {
+    if (length < ATA_DATA_OFFSET) {
+      return this.#refuse(port, frame, AoeErrorCode.BadArgument);
+    }
+    const { reservation } = this.#state;
+    if (
+      reservation.size > 0 &&
+      transfersSectors(frame[AtaOffset.CommandStatus]!) &&
+      !reservation.has(frame, HeaderOffset.Source)
+    ) {
+      return this.#refuseReserved(port, frame);
+    }
+    this.#ata.handle(port, frame, length);
+  }
+
+  /**
+   * Error 6, as AoEr11 section 3.4 has it. The registers tell of a failure as
+   * well, for initiators that look at nothing else.
+   */
+  #refuseReserved(port: Port, frame: Uint8Array): void {
+    this.#response.begin(port, frame, ATA_DATA_OFFSET);
+    this.#response.markError(AoeErrorCode.TargetReserved);
+    this.#response.bytes[AtaOffset.CommandStatus] = AtaStatus.Failed;
+    this.#response.bytes[AtaOffset.ErrorFeature] = AtaErrorBit.Aborted;
+    this.#response.send(port, ATA_DATA_OFFSET);
+  }
+
+  #refuse(port: Port, frame: Uint8Array, code: number): void {
+    this.#response.refuse(port, frame, code);
+  }
+
+  #advertiseTo(port: Port, destination: Uint8Array): void {
+    encodeHeader(this.#response.bytes, {
+      destination,
       source: port.link.mac,
       version: AOE_VERSION,
       flags: AoeFlag.Response,
@@ -127,91 +217,6 @@ export class Target {
       command: AoeCommand.QueryConfig,
       tag: 0,
     });
-    this.#sendConfig(port, ConfigCommand.Read);
-  }
-
-  /** Resolves once every reply that is due has been sent; held writes are forgotten. */
-  stop(): Promise<void> {
-    return this.#ata.stop();
-  }
-
-  #queryConfig(port: Port, frame: Uint8Array, length: number): void {
-    const verdict = this.#judgeConfig(frame, length);
-    if (verdict === "silence") return;
-    if (verdict === "bad") {
-      return this.#refuse(port, frame, AoeErrorCode.BadArgument);
-    }
-    this.#beginReply(port, frame);
-    if (verdict === "present") {
-      this.#statistics.aoeErrors++;
-      markAoeError(this.#reply, AoeErrorCode.ConfigStringPresent);
-    }
-    this.#sendConfig(port, frame[ConfigOffset.VersionCommand]! & 0x0f);
-  }
-
-  #judgeConfig(frame: Uint8Array, length: number): ConfigVerdict {
-    const argumentLength = configStringLength(frame, length);
-    if (argumentLength < 0) return "bad";
-    const current = this.#configString;
-    const isPrefix = argumentLength <= current.length &&
-      equalBytes(frame, CONFIG_STRING_OFFSET, current, 0, argumentLength);
-    const isEqual = isPrefix && argumentLength === current.length;
-    switch (frame[ConfigOffset.VersionCommand]! & 0x0f) {
-      case ConfigCommand.Read:
-        return "answer";
-      case ConfigCommand.TestEqual:
-        return isEqual ? "answer" : "silence";
-      case ConfigCommand.TestPrefix:
-        return isPrefix ? "answer" : "silence";
-      case ConfigCommand.Set:
-        // The same string again is a repeated request whose answer was lost.
-        if (!isEqual && current.length > 0) return "present";
-        break;
-      case ConfigCommand.ForceSet:
-        break;
-      default:
-        return "bad";
-    }
-    if (!isEqual) {
-      this.#setConfigString(frame.slice(
-        CONFIG_STRING_OFFSET,
-        CONFIG_STRING_OFFSET + argumentLength,
-      ));
-    }
-    return "answer";
-  }
-
-  #setConfigString(configString: Uint8Array): void {
-    this.#configString = configString;
-    this.#onConfigString?.(configString.slice());
-  }
-
-  #sendConfig(port: Port, command: number): void {
-    const length = encodeConfigArgument(this.#reply, {
-      bufferCount: this.#settings.bufferCount,
-      firmwareVersion: this.#settings.firmwareVersion,
-      sectorCount: this.#ata.sectorCountMax(port),
-      version: AOE_VERSION,
-      command,
-      configString: this.#configString,
-    });
-    port.send(this.#reply, length);
-  }
-
-  #refuse(port: Port, frame: Uint8Array, code: number): void {
-    this.#beginReply(port, frame);
-    markAoeError(this.#reply, code);
-    this.#statistics.aoeErrors++;
-    port.send(this.#reply, HEADER_LENGTH);
-  }
-
-  #beginReply(port: Port, frame: Uint8Array): void {
-    beginReply(
-      frame,
-      this.#reply,
-      HEADER_LENGTH,
-      port.link.mac,
-      this.#settings,
-    );
+    this.#config.send(port, ConfigCommand.Read);
   }
 }

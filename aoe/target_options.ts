@@ -5,9 +5,14 @@
  */
 
 import type { BlockDevice } from "./block_device.ts";
-import { CONFIG_STRING_LENGTH_MAX } from "./query_config.ts";
 import { SECTOR_COUNT_MAX } from "./port.ts";
 import { SHELF_BROADCAST, SLOT_BROADCAST } from "./header.ts";
+import {
+  emptyTargetState,
+  requireMacs,
+  requireTargetState,
+  type TargetState,
+} from "./target_state.ts";
 
 /** Options of a target. */
 export interface TargetOptions {
@@ -30,25 +35,48 @@ export interface TargetOptions {
   readonly bufferCount?: number;
   /** Reported as firmware version, 0 to 65535, 1 by default. */
   readonly firmwareVersion?: number;
-  /** The config string at first, up to 1024 bytes, empty by default. */
+  /** Serial number for IDENTIFY, instead of the device's. */
+  readonly serial?: string;
+  /** Refuse writes although the device takes them. False by default. */
+  readonly readOnly?: boolean;
+  /**
+   * Hosts, 6 bytes each, that the target listens to; everybody by default. For
+   * all others it does not exist. Unlike the MAC mask it cannot be changed over
+   * the network. Addresses are easily forged: it guards against accidents.
+   */
+  readonly allow?: readonly Uint8Array[];
+  /** The config string if there is no `state`, up to 1024 bytes, empty by default. */
   readonly configString?: Uint8Array;
-  /** Told each time an initiator changed the config string; keeps the copy. */
-  readonly onConfigString?: (configString: Uint8Array) => void;
+  /** What initiators left behind when the target was last served. */
+  readonly state?: TargetState;
+  /**
+   * Told, before the reply leaves, each time an initiator changed the state;
+   * keeps the value. It must neither throw nor take long.
+   */
+  readonly onStateChanged?: (state: TargetState) => void;
   /** Writes and flushes that may wait for their ticket, 1024 by default. */
   readonly pendingRepliesMax?: number;
-  /** Writes that may wait for room in the device, 64 by default. */
+  /**
+   * Writes that may wait for room in the device, 256 by default. One host gets
+   * no more of these places than are left free, so that a flood from it leaves
+   * some to others: twice `bufferCount` lets a single host use all it was told.
+   */
   readonly heldWritesMax?: number;
-  /** Reads that may wait for the device, 64 by default. */
+  /** Reads that may wait for the device, 256 by default; shared as above. */
   readonly pendingReadsMax?: number;
 }
 
 /** Options with every default filled in. */
-export type TargetSettings = Required<Omit<TargetOptions, "onConfigString">>;
+export type TargetSettings = Required<
+  Omit<TargetOptions, "onStateChanged" | "configString">
+>;
 
 /** Counters of a target since it was made. */
 export interface TargetStatistics {
   /** Frames addressed to the target. */
   frames: number;
+  /** Frames of hosts that allow list or MAC mask leave out. */
+  refusedFrames: number;
   /** READ commands answered with data. */
   reads: number;
   /** Sectors of those. */
@@ -59,6 +87,8 @@ export interface TargetStatistics {
   sectorsWritten: number;
   /** FLUSH CACHE commands. */
   flushes: number;
+  /** DATA SET MANAGEMENT commands with TRIM. */
+  trims: number;
   /** Replies with an ATA error. */
   ataErrors: number;
   /** Replies with an AoE error. */
@@ -78,6 +108,8 @@ export function emptyTargetStatistics(): TargetStatistics {
     writes: 0,
     sectorsWritten: 0,
     flushes: 0,
+    trims: 0,
+    refusedFrames: 0,
     ataErrors: 0,
     aoeErrors: 0,
     heldWrites: 0,
@@ -98,12 +130,17 @@ export function targetSettings(options: TargetOptions): TargetSettings {
     sectorCountMax: options.sectorCountMax ?? 16,
     bufferCount: options.bufferCount ?? 64,
     firmwareVersion: options.firmwareVersion ?? 1,
-    configString: options.configString?.slice() ?? new Uint8Array(0),
+    serial: options.serial ?? options.device.identity.serial,
+    readOnly: options.readOnly ?? false,
+    allow: options.allow ?? [],
+    state: options.state ?? {
+      ...emptyTargetState(),
+      configString: options.configString ?? new Uint8Array(0),
+    },
     pendingRepliesMax: options.pendingRepliesMax ?? 1024,
-    heldWritesMax: options.heldWritesMax ?? 64,
-    pendingReadsMax: options.pendingReadsMax ?? 64,
+    heldWritesMax: options.heldWritesMax ?? 256,
+    pendingReadsMax: options.pendingReadsMax ?? 256,
   };
-  const { configString } = settings;
   requireRange("shelf", settings.shelf, 0, SHELF_BROADCAST - 1);
   requireRange("slot", settings.slot, 0, SLOT_BROADCAST - 1);
   requireRange("sectorCountMax", settings.sectorCountMax, 2, SECTOR_COUNT_MAX);
@@ -112,12 +149,8 @@ export function targetSettings(options: TargetOptions): TargetSettings {
   requireRange("pendingRepliesMax", settings.pendingRepliesMax, 1, 2 ** 20);
   requireRange("heldWritesMax", settings.heldWritesMax, 1, 2 ** 20);
   requireRange("pendingReadsMax", settings.pendingReadsMax, 1, 2 ** 20);
-  requireRange(
-    "length of configString",
-    configString.length,
-    0,
-    CONFIG_STRING_LENGTH_MAX,
-  );
+  requireMacs("allow", settings.allow);
+  requireTargetState(settings.state);
   return settings;
 }
 

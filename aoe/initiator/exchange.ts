@@ -27,7 +27,7 @@ import {
   type Link,
 } from "../link/link.ts";
 import { yieldToEventLoop } from "../yield.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { LinkClosedError, TimeoutError } from "./errors.ts";
 import { RoundTripTime } from "./round_trip_time.ts";
 

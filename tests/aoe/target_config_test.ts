@@ -94,14 +94,15 @@ Deno.test("test for a prefix answers only a prefix, and the empty one is one", (
 Deno.test("set works once, and the same string again is no error", () => {
   const kept: string[] = [];
   const { ask, target } = targetFixture({
-    onConfigString: (it) => kept.push(new TextDecoder().decode(it)),
+    onStateChanged: (it) =>
+      kept.push(new TextDecoder().decode(it.configString)),
   });
   for (let i = 0; i < 2; i++) {
     const reply = configReply(only(ask(configRequest(SET, text("mine")))));
     assert.equal(reply.header.flags, 0x08);
     assert.deepEqual(reply.argument.configString, text("mine"));
   }
-  assert.deepEqual(target.configString, text("mine"));
+  assert.deepEqual(target.state.configString, text("mine"));
   assert.deepEqual(kept, ["mine"]);
 });
 
@@ -111,14 +112,15 @@ Deno.test("set of another string is error 4 with the current string", () => {
   const { header, argument } = configReply(reply);
   assert.deepEqual([header.flags, header.error], [0x0c, 4]);
   assert.deepEqual(argument.configString, text("mine"));
-  assert.deepEqual(target.configString, text("mine"));
+  assert.deepEqual(target.state.configString, text("mine"));
 });
 
 Deno.test("force set replaces the string, also with nothing", () => {
   const kept: string[] = [];
   const { ask } = targetFixture({
     configString: text("mine"),
-    onConfigString: (it) => kept.push(new TextDecoder().decode(it)),
+    onStateChanged: (it) =>
+      kept.push(new TextDecoder().decode(it.configString)),
   });
   for (const string of ["yours", "", "again"]) {
     const reply = only(ask(configRequest(FORCE_SET, text(string))));
@@ -150,7 +152,7 @@ Deno.test("a bad query argument is error 2", () => {
 
 Deno.test("commands that are not served are error 1", () => {
   const { ask, target } = targetFixture();
-  for (const command of [2, 3, 4, 0xf0, 0xff]) {
+  for (const command of [4, 5, 0xef, 0xf0, 0xff]) {
     const reply = only(ask(request(command, 36)));
     assert.deepEqual(refusal(reply), [0x1c, 1]);
     assert.equal(reply[19], command);

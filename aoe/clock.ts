@@ -1,5 +1,5 @@
 /**
- * Time, as the initiator needs it. It comes from outside so that a test or a
+ * Time, as servers and initiators need it. It comes from outside so that a test or a
  * simulation can own it.
  *
  * @module

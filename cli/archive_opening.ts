@@ -19,14 +19,18 @@ import { DiskIndex } from "../cas/index/disk_index.ts";
 import { MemoryIndex } from "../cas/index/memory_index.ts";
 import type { ScoreIndex } from "../cas/index/score_index.ts";
 import { openPacks } from "../cas/packs/open_packs.ts";
+import type { PluginEntry } from "../plugins/configured.ts";
 import { openStore } from "../plugins/registry.ts";
 import { headsFile } from "./heads_file.ts";
 import { chooseCodec, type CodecChoice } from "./native_codec.ts";
+import { pluginRegistry } from "./plugin_registry.ts";
 
 /** Which archive to open, and for what. Can be structured-cloned. */
 export interface ArchiveOpening {
   /** URL of the blob store. */
   readonly storeUrl: string;
+  /** Plugins that the operator allows, where any. */
+  readonly plugins?: readonly PluginEntry[];
   /** Make the archive if the store holds none. */
   readonly create: boolean;
   /** What for. */
@@ -50,7 +54,10 @@ export async function openArchiveHere(
   const codec = await chooseCodec();
   let store: BlobStore | undefined;
   try {
-    store = await openStore(opening.storeUrl, { create: opening.create });
+    store = await openStore(opening.storeUrl, {
+      create: opening.create,
+      registry: pluginRegistry(opening.plugins, onEvent),
+    });
     const opened = store;
     const archive = await openArchive({
       store: opened,

@@ -7,7 +7,10 @@
  */
 
 import type { parseArgs, ParseArgsOptionsConfig } from "node:util";
+import type { PluginEntry } from "../plugins/configured.ts";
 import type { Output } from "./output.ts";
+import { joinPlugins } from "./plugin_config.ts";
+import { readConfigFile } from "./serve_options.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The values of options, by name; undefined where not given. */
@@ -57,29 +60,44 @@ export const ARCHIVE_OPTIONS: {
   readonly store: { readonly type: "string" };
   readonly state: { readonly type: "string" };
   readonly json: { readonly type: "boolean" };
+  readonly config: { readonly type: "string" };
+  readonly plugin: { readonly type: "string"; readonly multiple: true };
 } = {
   store: { type: "string" },
   state: { type: "string" },
   json: { type: "boolean" },
+  config: { type: "string" },
+  plugin: { type: "string", multiple: true },
 };
 
 /** Which archive a command works on. */
 export interface ArchiveChoice {
   /** URL of the blob store. */
   readonly store: string;
-  /** `--state`, where given. */
+  /** Folder of journal, index and caches, where not the default. */
   readonly state?: string;
+  /** Plugins that the operator allows, where any. */
+  readonly plugins?: readonly PluginEntry[];
 }
 
-/** The archive that `--store` and `--state` name. Throws a `UsageError`. */
+/**
+ * The archive that `--store`, `--state` and `--plugin` name, or the file of
+ * `--config`. Throws a `UsageError`.
+ */
 export function archiveChoice(
   values: OptionValues<typeof ARCHIVE_OPTIONS>,
 ): ArchiveChoice {
-  const { store, state } = values;
+  const file = values.config === undefined ? {} : readConfigFile(values.config);
+  const { store = file.store, state = file.state } = values;
   if (store === undefined) {
     throw new UsageError(
       "No store: add --store URL, such as --store file:./archive",
     );
   }
-  return { store, ...(state === undefined ? {} : { state }) };
+  const plugins = joinPlugins(values.plugin, file.plugins);
+  return {
+    store,
+    ...(state === undefined ? {} : { state }),
+    ...(plugins.length === 0 ? {} : { plugins }),
+  };
 }

@@ -42,6 +42,7 @@ export async function serve(
     const archive = await openServingArchive({
       storeUrl: options.store,
       ...(options.state === undefined ? {} : { state: options.state }),
+      ...(options.plugins === undefined ? {} : { plugins: options.plugins }),
       create: options.create,
       openPort: openArchiveOnThread,
       access: "serve",

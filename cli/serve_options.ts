@@ -5,13 +5,21 @@
  */
 
 import { parse } from "smol-toml";
+import type { PluginEntry } from "../plugins/configured.ts";
+import {
+  asArray,
+  asBoolean,
+  asString,
+  refuseUnknownKeys,
+} from "./config_values.ts";
+import { joinPlugins, readPlugins } from "./plugin_config.ts";
 import { parseVolumeSize } from "./size.ts";
 import {
   parseAddress,
   parseTargetOption,
   type TargetOption,
 } from "./target_option.ts";
-import { nearestWord, UsageError } from "./usage_error.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** Everything `serve` needs to know. */
 export interface ServeOptions {
@@ -27,6 +35,8 @@ export interface ServeOptions {
   readonly json: boolean;
   /** Targets, at least one, each address once. */
   readonly targets: readonly TargetOption[];
+  /** Plugins that the operator allows, where any. */
+  readonly plugins?: readonly PluginEntry[];
 }
 
 /** What the command line said; undefined where it was silent. */
@@ -43,9 +53,19 @@ export interface ServeFlags {
   readonly json?: boolean;
   /** `--target`, repeated. */
   readonly target?: readonly string[];
+  /** `--plugin`, repeated. */
+  readonly plugin?: readonly string[];
 }
 
-const FILE_KEYS = ["interfaces", "store", "state", "create", "json", "target"];
+const FILE_KEYS = [
+  "interfaces",
+  "store",
+  "state",
+  "create",
+  "json",
+  "target",
+  "plugins",
+];
 const TARGET_KEYS = ["address", "volume", "size", "snapshot", "root"];
 
 /**
@@ -61,6 +81,7 @@ export function serveOptions(
   const interfaces = flags.interface ?? fromFile.interfaces;
   const store = flags.store ?? fromFile.store;
   const state = flags.state ?? fromFile.state;
+  const plugins = joinPlugins(flags.plugin, fromFile.plugins);
   if (store === undefined) {
     throw new UsageError(
       "No store: add --store URL, such as --store file:./archive",
@@ -88,14 +109,32 @@ export function serveOptions(
     create: flags.create ?? fromFile.create ?? false,
     json: flags.json ?? fromFile.json ?? false,
     targets,
+    ...(plugins.length === 0 ? {} : { plugins }),
   };
 }
 
-type ConfigFile = Partial<Omit<ServeOptions, "targets">> & {
+/** What a configuration file says. */
+export type ConfigFile = Partial<Omit<ServeOptions, "targets">> & {
   readonly targets?: readonly TargetOption[];
 };
 
-/** Reads a configuration file; unknown keys are errors, not ignored wishes. */
+/** Reads the configuration file at a path. Throws a `UsageError`. */
+export function readConfigFile(path: string): ConfigFile {
+  return readConfig(path, configText(path));
+}
+
+/** The text of a configuration file. Throws a `UsageError`. */
+export function configText(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    throw new UsageError(
+      `Cannot read the configuration ${path}: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** Reads a configuration file's text; unknown keys are errors, not ignored wishes. */
 function readConfig(path: string, text: string): ConfigFile {
   let table: Record<string, unknown>;
   try {
@@ -107,7 +146,7 @@ function readConfig(path: string, text: string): ConfigFile {
   }
   refuseUnknownKeys(path, table, FILE_KEYS);
   const where = (key: string): string => `"${key}" in ${path}`;
-  const { interfaces, store, state, create, json, target } = table;
+  const { interfaces, store, state, create, json, target, plugins } = table;
   return {
     ...(interfaces === undefined ? {} : {
       interfaces: asArray(interfaces, where("interfaces")).map((name) =>
@@ -125,6 +164,7 @@ function readConfig(path: string, text: string): ConfigFile {
         readTarget(path, entry)
       ),
     }),
+    ...(plugins === undefined ? {} : { plugins: readPlugins(path, plugins) }),
   };
 }
 
@@ -171,21 +211,6 @@ function readTarget(path: string, entry: unknown): TargetOption {
   };
 }
 
-function refuseUnknownKeys(
-  path: string,
-  table: Record<string, unknown>,
-  known: readonly string[],
-): void {
-  for (const key of Object.keys(table)) {
-    if (known.includes(key)) continue;
-    const nearest = nearestWord(key, known);
-    const hint = nearest === undefined
-      ? `known are ${known.join(", ")}`
-      : `did you mean "${nearest}"?`;
-    throw new UsageError(`Unknown key "${key}" in ${path}: ${hint}`);
-  }
-}
-
 function refuseRepeated(names: readonly string[], what: string): void {
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) {
@@ -193,23 +218,4 @@ function refuseRepeated(names: readonly string[], what: string): void {
       `The ${what} ${repeated} is given twice: give it once`,
     );
   }
-}
-
-function asString(value: unknown, where: string): string {
-  if (typeof value !== "string") {
-    throw new UsageError(`${where} must be a string`);
-  }
-  return value;
-}
-
-function asBoolean(value: unknown, where: string): boolean {
-  if (typeof value !== "boolean") {
-    throw new UsageError(`${where} must be true or false`);
-  }
-  return value;
-}
-
-function asArray(value: unknown, where: string): unknown[] {
-  if (!Array.isArray(value)) throw new UsageError(`${where} must be an array`);
-  return value;
 }

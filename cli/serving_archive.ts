@@ -16,11 +16,14 @@ import { ArchiveError } from "../cas/errors.ts";
 import type { EventSink } from "../cas/events.ts";
 import { ArchiveFront } from "../cas/front/archive_front.ts";
 import type { FrontBudget } from "../cas/front/front_options.ts";
+import type { BlobStore } from "../blobstores/blob_store.ts";
 import { parseFileUrl } from "../blobstores/file_url.ts";
+import type { PluginEntry } from "../plugins/configured.ts";
 import { openStore } from "../plugins/registry.ts";
 import type { ArchiveOpening } from "./archive_opening.ts";
 import { controlSocketPath } from "./control.ts";
 import { describeHolder, newestClaim, thisHolder } from "./holder.ts";
+import { pluginRegistry } from "./plugin_registry.ts";
 import {
   openStateFolder,
   type StateFolder,
@@ -44,6 +47,8 @@ const FRONT_BUDGET: FrontBudget = {
 export interface ServingArchiveOptions {
   /** URL of the blob store. */
   readonly storeUrl: string;
+  /** Plugins that the operator allows, where any. */
+  readonly plugins?: readonly PluginEntry[];
   /** `--state`, where given. */
   readonly state?: string;
   /** Make the archive if it is missing. */
@@ -77,7 +82,7 @@ export async function openServingArchive(
   options: ServingArchiveOptions,
 ): Promise<ServingArchive> {
   const { storeUrl, create, onEvent } = options;
-  if (!create) await requireArchive(storeUrl);
+  if (!create) await requireArchive(options);
   const state = await openState(options);
   const stateId = state?.stateId ?? crypto.randomUUID().replaceAll("-", "");
   const controlPath = state && controlPathIn(state, onEvent);
@@ -87,6 +92,7 @@ export async function openServingArchive(
     port = await options.openPort(
       {
         storeUrl,
+        ...(options.plugins === undefined ? {} : { plugins: options.plugins }),
         create,
         access: options.access,
         stateId,
@@ -126,8 +132,8 @@ export async function openServingArchive(
 }
 
 /** Refuses a store without an archive before anything is made beside it. */
-async function requireArchive(storeUrl: string): Promise<void> {
-  const store = await openStore(storeUrl);
+async function requireArchive(options: ServingArchiveOptions): Promise<void> {
+  const store = await openChosen(options);
   try {
     if (await store.head(FORMAT_KEY) === null) {
       throw noArchiveError(store.display);
@@ -173,16 +179,22 @@ async function openState(
     );
   } catch (error) {
     if (!(error instanceof StateFolderBusyError)) throw error;
-    throw await heldError(storeUrl, error);
+    throw await heldError(options, error);
   }
+}
+
+function openChosen(
+  { storeUrl, plugins, onEvent }: ServingArchiveOptions,
+): Promise<BlobStore> {
+  return openStore(storeUrl, { registry: pluginRegistry(plugins, onEvent) });
 }
 
 /** A busy state folder means a running server: say which one, if it is this archive's. */
 async function heldError(
-  storeUrl: string,
+  options: ServingArchiveOptions,
   busy: StateFolderBusyError,
 ): Promise<ArchiveError> {
-  const store = await openStore(storeUrl);
+  const store = await openChosen(options);
   try {
     const holder = describeHolder(await newestClaim(store));
     return new ArchiveError(

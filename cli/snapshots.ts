@@ -14,6 +14,7 @@ import { callControl, type ControlRequest } from "./control.ts";
 import { controlPathOf, newestClaim, thisHolder } from "./holder.ts";
 import type { ArchiveChoice } from "./command.ts";
 import type { Output } from "./output.ts";
+import { pluginRegistry } from "./plugin_registry.ts";
 import { openServingArchive } from "./serving_archive.ts";
 import { formatSize } from "./size.ts";
 
@@ -24,7 +25,7 @@ export async function createSnapshot(
   output: Output,
 ): Promise<void> {
   const request = { verb: "snapshot create", ...snapshot };
-  const asked = await askServer(options.store, request);
+  const asked = await askServer(options, request);
   const made = asked === undefined
     ? await createOffline(options, snapshot, output)
     : asked.result as SnapshotDescription;
@@ -44,7 +45,7 @@ export async function listSnapshots(
     verb: "snapshot list",
     ...(volume === undefined ? {} : { volume }),
   };
-  const asked = await askServer(options.store, request);
+  const asked = await askServer(options, request);
   const snapshots = asked === undefined
     ? await listOffline(options, volume, output)
     : asked.result as SnapshotDescription[];
@@ -54,10 +55,12 @@ export async function listSnapshots(
 
 /** The answer of the server that holds the archive; undefined when none does. */
 async function askServer(
-  storeUrl: string,
+  { store: storeUrl, plugins }: ArchiveChoice,
   request: ControlRequest,
 ): Promise<{ readonly result: unknown } | undefined> {
-  const store = await openStore(storeUrl);
+  const store = await openStore(storeUrl, {
+    registry: pluginRegistry(plugins),
+  });
   try {
     const path = controlPathOf(await newestClaim(store));
     return path === undefined ? undefined : await callControl(path, request);
@@ -75,6 +78,7 @@ async function createOffline(
   const archive = await openServingArchive({
     storeUrl: options.store,
     ...(options.state === undefined ? {} : { state: options.state }),
+    ...(options.plugins === undefined ? {} : { plugins: options.plugins }),
     create: false,
     openPort: openArchiveHere,
     access: "write",
@@ -96,6 +100,7 @@ async function listOffline(
   const archive = await openArchiveHere(
     {
       storeUrl: options.store,
+      ...(options.plugins === undefined ? {} : { plugins: options.plugins }),
       create: false,
       access: "read",
       stateId: "0".repeat(32),

@@ -7,7 +7,7 @@
 import { ARCHIVE_OPTIONS, type Command, defineCommand } from "../command.ts";
 import { standardOutput } from "../output.ts";
 import { serve } from "../serve.ts";
-import { serveOptions } from "../serve_options.ts";
+import { configText, serveOptions } from "../serve_options.ts";
 
 /** Serves disks until it is told to stop. */
 export const serveCommand: Command = defineCommand({
@@ -23,6 +23,9 @@ export const serveCommand: Command = defineCommand({
                   (for a file: store the default is local/ inside it)
 --create          make the archive, and volumes with a SIZE, if missing
 --config FILE     read the same from a TOML file; flags replace what it says
+--plugin S=MODULE#sha256=HASH
+                  allow the plugin MODULE for URLs of scheme S; repeat it for
+                  several (see: help plugin add)
 --json            print every event as one JSON object a line on stdout
 
 DISK is one of
@@ -37,14 +40,13 @@ SIZE is a multiple of 4096 bytes such as 512MiB, 64GiB, 2TiB.`,
     interface: { type: "string", multiple: true },
     target: { type: "string", multiple: true },
     create: { type: "boolean" },
-    config: { type: "string" },
   },
   positionalCountMax: 0,
   async run({ values }): Promise<number> {
     const { config, ...flags } = values;
     const file = config === undefined
       ? undefined
-      : { path: config, text: await Deno.readTextFile(config) };
+      : { path: config, text: configText(config) };
     const options = serveOptions(flags, file);
     // The file may ask for JSON too.
     return await serve(options, standardOutput(options.json));

@@ -51,6 +51,8 @@ export interface BlobDescription {
 export interface Capabilities {
   /** `put` with `ifAbsent` is decided by the store itself. */
   readonly createExclusive: boolean;
+  /** Why `createExclusive` is false and what to do: ends "Cannot …: …". */
+  readonly createExclusiveFault?: string;
   /** `hold` exists: the system lets go of a dead holder's hold. */
   readonly hold: boolean;
   /** Operations at once beyond which more do not help. */

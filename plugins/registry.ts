@@ -44,6 +44,11 @@ export const BUILT_IN_PLUGINS: readonly PluginSource[] = [
     schemes: ["memory"],
     load: () => import("../blobstores/memory_plugin.ts"),
   },
+  {
+    name: "the built-in S3 store",
+    schemes: ["s3"],
+    load: () => import("../blobstores/s3_plugin.ts"),
+  },
 ];
 
 /** Plugins by URL scheme. */

@@ -247,19 +247,21 @@ export class PcapLink implements Link {
   /** Waits a little for a frame on this thread, if that is of any use. */
   #findHere(): boolean {
     if (this.#framesWait()) return true;
-    if (PcapLink.#openCount > 1 || !this.#pace.shouldStay()) return false;
+    if (PcapLink.#openCount > 1) return false;
     for (let looks = this.#pace.looks(); looks > 0; looks--) {
       if (this.#framesWait()) {
         this.#pace.lookHit();
         return true;
       }
     }
+    this.#pace.lookMiss();
+    if (!this.#pace.shouldBlock()) return false;
     const { ppoll } = this.#library.symbols;
     if (ppoll(this.#captureSet, 1n, BLOCK_TIME, 0n) > 0) {
       this.#pace.blockHit();
       return true;
     }
-    this.#pace.miss();
+    this.#pace.blockMiss();
     return false;
   }
 

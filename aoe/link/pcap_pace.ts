@@ -20,7 +20,7 @@ const LOOKS_MIN = 1;
 /** Every so many waits the most looks are tried again. */
 const WAITS_PER_PROBE = 64;
 
-/** Most waits that leave the thread before one tries again to stay. */
+/** Most waits that leave the thread before one tries again to block it. */
 const LEAVES_MAX = 256;
 
 /** Remembers which way of waiting brought frames. */
@@ -30,14 +30,7 @@ export class Pace {
   #leavesLeft = 0;
   #leavesPerMiss = 1;
 
-  /** Whether to stay on the thread, this time; then tell how it ended. */
-  shouldStay(): boolean {
-    if (this.#leavesLeft === 0) return true;
-    this.#leavesLeft--;
-    return false;
-  }
-
-  /** How often a wait that stays should look before it blocks. */
+  /** How often this wait should look; then tell how that ended. */
   looks(): number {
     this.#waits++;
     return this.#waits % WAITS_PER_PROBE === 0 ? LOOKS_MAX : this.#looks;
@@ -46,23 +39,28 @@ export class Pace {
   /** Looking brought a frame. */
   lookHit(): void {
     this.#looks = Math.min(this.#looks * 2, LOOKS_MAX);
-    this.#stayWasRight();
   }
 
-  /** Looking did not, but blocking brought a frame. */
+  /** Looking brought nothing. */
+  lookMiss(): void {
+    this.#looks = Math.max(this.#looks / 2, LOOKS_MIN);
+  }
+
+  /** Whether this wait should block the thread; then tell how that ended. */
+  shouldBlock(): boolean {
+    if (this.#leavesLeft === 0) return true;
+    this.#leavesLeft--;
+    return false;
+  }
+
+  /** Blocking brought a frame. */
   blockHit(): void {
-    this.#looks = Math.max(this.#looks / 2, LOOKS_MIN);
-    this.#stayWasRight();
+    this.#leavesPerMiss = Math.max(1, this.#leavesPerMiss / 2);
   }
 
-  /** Staying brought nothing: the next ones leave, twice as many each time. */
-  miss(): void {
-    this.#looks = Math.max(this.#looks / 2, LOOKS_MIN);
+  /** Blocking brought nothing: the next waits leave, twice as many each time. */
+  blockMiss(): void {
     this.#leavesPerMiss = Math.min(this.#leavesPerMiss * 2, LEAVES_MAX);
     this.#leavesLeft = this.#leavesPerMiss;
-  }
-
-  #stayWasRight(): void {
-    this.#leavesPerMiss = Math.max(1, this.#leavesPerMiss / 2);
   }
 }

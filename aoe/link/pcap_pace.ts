@@ -14,7 +14,7 @@
  */
 
 /** Most looks in a row; one takes 0.2 us, so all take what a wake-up takes. */
-const LOOKS_MAX = 128;
+const LOOKS_MAX = 256;
 /** Fewest looks in a row. */
 const LOOKS_MIN = 1;
 /** Every so many waits the most looks are tried again. */
@@ -38,7 +38,7 @@ export class Pace {
 
   /** Looking brought a frame. */
   lookHit(): void {
-    this.#looks = Math.min(this.#looks * 2, LOOKS_MAX);
+    this.#looks = LOOKS_MAX;
   }
 
   /** Looking brought nothing. */

@@ -99,7 +99,7 @@ export class RunningServer implements AsyncDisposable {
   }
 
   /** Sends a signal and waits for the server's end. */
-  async end(signal: "SIGKILL" | "SIGTERM"): Promise<Deno.CommandStatus> {
+  async end(signal: Deno.Signal): Promise<Deno.CommandStatus> {
     this.#process.kill(signal);
     const status = await within(this.#process.status, {
       timeoutMs: LEAVE_TIMEOUT_MS,

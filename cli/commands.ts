@@ -5,6 +5,9 @@
  */
 
 import type { Command } from "./command.ts";
+import { pluginAddCommand } from "./commands/plugin_add.ts";
+import { pluginListCommand } from "./commands/plugin_list.ts";
+import { pluginVerifyCommand } from "./commands/plugin_verify.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { snapshotCreateCommand } from "./commands/snapshot_create.ts";
 import { snapshotListCommand } from "./commands/snapshot_list.ts";
@@ -17,5 +20,8 @@ export const COMMANDS: readonly Command[] = [
   serveCommand,
   snapshotCreateCommand,
   snapshotListCommand,
+  pluginAddCommand,
+  pluginListCommand,
+  pluginVerifyCommand,
   versionCommand,
 ];

@@ -8,7 +8,6 @@
 import type { EventSink } from "../cas/events.ts";
 import { configuredRegistry, type PluginEntry } from "../plugins/configured.ts";
 import type { PluginLoaderOptions } from "../plugins/loader.ts";
-import { isLocalModule } from "../plugins/module_bytes.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
 
 /** The registry for these plugins; events tell what nothing fails for. */
@@ -25,7 +24,7 @@ export function loaderOptions(
   onEvent: EventSink,
 ): PluginLoaderOptions {
   const fetched = plugins?.some(({ module }) =>
-    module !== undefined && /^https?:/i.test(module) && !isLocalModule(module)
+    module !== undefined && /^https?:/i.test(module)
   );
   // The environment is asked only where it matters: that needs a permission.
   const cachePath = fetched ? pluginCachePath() : undefined;

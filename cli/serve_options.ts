@@ -13,12 +13,8 @@ import {
   refuseUnknownKeys,
 } from "./config_values.ts";
 import { joinPlugins, readPlugins } from "./plugin_config.ts";
-import { parseVolumeSize } from "./size.ts";
-import {
-  parseAddress,
-  parseTargetOption,
-  type TargetOption,
-} from "./target_option.ts";
+import { readTarget } from "./target_config.ts";
+import { parseTargetOption, type TargetOption } from "./target_option.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Everything `serve` needs to know. */
@@ -66,7 +62,6 @@ const FILE_KEYS = [
   "target",
   "plugins",
 ];
-const TARGET_KEYS = ["address", "volume", "size", "snapshot", "root"];
 
 /**
  * Joins flags and the text of a configuration file; a flag replaces what the
@@ -76,10 +71,15 @@ export function serveOptions(
   flags: ServeFlags,
   file?: { readonly path: string; readonly text: string },
 ): ServeOptions {
-  const fromFile = file === undefined ? {} : readConfig(file.path, file.text);
+  const fromFile = file === undefined ? {} : parseConfig(file.path, file.text);
   const targets = flags.target?.map(parseTargetOption) ?? fromFile.targets;
   const interfaces = flags.interface ?? fromFile.interfaces;
-  const store = flags.store ?? fromFile.store;
+  const needsArchive =
+    targets?.some(({ volume, root }) =>
+      volume !== undefined || root !== undefined
+    ) ?? true;
+  const store = flags.store ?? fromFile.store ??
+    (needsArchive ? undefined : "memory:");
   const state = flags.state ?? fromFile.state;
   const plugins = joinPlugins(flags.plugin, fromFile.plugins);
   if (store === undefined) {
@@ -120,7 +120,7 @@ export type ConfigFile = Partial<Omit<ServeOptions, "targets">> & {
 
 /** Reads the configuration file at a path. Throws a `UsageError`. */
 export function readConfigFile(path: string): ConfigFile {
-  return readConfig(path, configText(path));
+  return parseConfig(path, configText(path));
 }
 
 /** The text of a configuration file. Throws a `UsageError`. */
@@ -135,7 +135,7 @@ export function configText(path: string): string {
 }
 
 /** Reads a configuration file's text; unknown keys are errors, not ignored wishes. */
-function readConfig(path: string, text: string): ConfigFile {
+export function parseConfig(path: string, text: string): ConfigFile {
   let table: Record<string, unknown>;
   try {
     table = parse(text);
@@ -165,49 +165,6 @@ function readConfig(path: string, text: string): ConfigFile {
       ),
     }),
     ...(plugins === undefined ? {} : { plugins: readPlugins(path, plugins) }),
-  };
-}
-
-function readTarget(path: string, entry: unknown): TargetOption {
-  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
-    throw new UsageError(
-      `"target" in ${path} must be tables: write [[target]]`,
-    );
-  }
-  const table = entry as Record<string, unknown>;
-  refuseUnknownKeys(path, table, TARGET_KEYS);
-  const text = (key: string): string | undefined =>
-    table[key] === undefined
-      ? undefined
-      : asString(table[key], `"${key}" of a target in ${path}`);
-  const address = text("address");
-  const volume = text("volume");
-  const size = text("size");
-  const snapshot = text("snapshot");
-  const root = text("root");
-  if (
-    address === undefined || (volume === undefined) === (root === undefined)
-  ) {
-    throw new UsageError(
-      `A target in ${path} needs "address" and either "volume" or "root"`,
-    );
-  }
-  if (size !== undefined && (snapshot !== undefined || root !== undefined)) {
-    throw new UsageError(
-      `Target ${address} in ${path}: only a volume's head can have a "size"`,
-    );
-  }
-  if (root !== undefined && !/^[0-9a-fA-F]{64}$/.test(root)) {
-    throw new UsageError(
-      `Target ${address} in ${path}: "root" is 64 hexadecimal digits`,
-    );
-  }
-  return {
-    ...parseAddress(address),
-    ...(volume === undefined ? {} : { volume }),
-    ...(snapshot === undefined ? {} : { snapshot }),
-    ...(root === undefined ? {} : { root: root.toLowerCase() }),
-    ...(size === undefined ? {} : { sizeBytes: parseVolumeSize(size) }),
   };
 }
 

@@ -66,6 +66,14 @@ export function isLocalModule(address: string): boolean {
   return /^file:/i.test(address);
 }
 
+/** A module as it can be written into a configuration: a path becomes absolute. */
+export function lastingModule(module: string): string {
+  const address = moduleAddress(module);
+  return isLocalModule(address)
+    ? parseFileUrl(address, () => Deno.cwd())
+    : module;
+}
+
 /**
  * Reads the module at an address of `moduleAddress`. Rejects with `NotFound`,
  * `Timeout`, `Unavailable` or `InvalidConfig`.

@@ -68,9 +68,9 @@ export function checkPin(reference: PluginReference, found: string): void {
     );
   }
   throw new BlobError(
-    `Cannot use the plugin ${module}: its bytes have changed. The ` +
-      `configuration allows SHA-256 ${sha256}, and it has ${found}. If that ` +
-      `is an update you want, change the hash in the configuration`,
+    `Cannot use the plugin ${module}: its bytes have changed. The pin is ` +
+      `SHA-256 ${sha256}, and it has ${found}. If that is an update you want, ` +
+      `look at it with plugin add and change the pin`,
     { code: "InvalidConfig" },
   );
 }

@@ -106,8 +106,9 @@ function optionFault(option: unknown): string | null {
   if (!TYPES.includes(type as string)) {
     return `its option "${name}" is of no \`type\` of ${TYPES.join(", ")}`;
   }
-  if (typeof description !== "string") {
-    return `its option "${name}" has no \`description\``;
+  // A stranger's text goes to the operator's terminal.
+  if (typeof description !== "string" || /\p{Cc}/u.test(description)) {
+    return `its option "${name}" has no \`description\` of one line`;
   }
   const marks = [required, secret];
   return marks.every((mark) => mark === undefined || typeof mark === "boolean")

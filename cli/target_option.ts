@@ -1,32 +1,35 @@
 /**
- * The way a target is written on the command line:
- * `SHELF.SLOT=VOLUME[:SIZE]`, `SHELF.SLOT=VOLUME@SNAPSHOT`,
- * `SHELF.SLOT=root:HASH`.
+ * The way a target is written on the command line: `SHELF.SLOT=DISK`, then
+ * options with commas between, where DISK is `VOLUME[:SIZE]`,
+ * `VOLUME@SNAPSHOT`, `root:HASH`, `path:FILE` or `memory:SIZE`.
  *
  * @module
  */
 
 import { parseVolumeSize } from "./size.ts";
+import { parseTuning, type TargetTuning } from "./target_tuning.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** A target that the operator wants served. */
-export interface TargetOption {
+export interface TargetOption extends TargetTuning {
   /** 0 to 65534. */
   readonly shelf: number;
   /** 0 to 254. */
   readonly slot: number;
-  /** The volume; absent when `root` names the state. */
+  /** The volume; absent when `root`, `path` or `memory` names the disk. */
   readonly volume?: string;
   /** A snapshot of it, served read-only. */
   readonly snapshot?: string;
   /** A root hash, served read-only. */
   readonly root?: string;
-  /** Size of a volume that is to be made. */
-  readonly sizeBytes?: number;
+  /** A file or block device, served as it is. */
+  readonly path?: string;
+  /** A disk in memory, of `sizeBytes`. */
+  readonly memory?: true;
 }
 
-const FORM =
-  "SHELF.SLOT=VOLUME[:SIZE], SHELF.SLOT=VOLUME@SNAPSHOT or SHELF.SLOT=root:HASH";
+const FORM = "SHELF.SLOT=DISK, where DISK is VOLUME[:SIZE], VOLUME@SNAPSHOT, " +
+  "root:HASH, path:FILE or memory:SIZE";
 
 /** Reads one `--target`. Throws a `UsageError`. */
 export function parseTargetOption(text: string): TargetOption {
@@ -35,20 +38,56 @@ export function parseTargetOption(text: string): TargetOption {
     throw new UsageError(`Cannot read the target "${text}": write ${FORM}`);
   }
   const address = parseAddress(text.slice(0, separator));
-  const disk = text.slice(separator + 1);
+  const [disk = "", ...words] = text.slice(separator + 1).split(",");
+  const tuning = parseTuning(words, text);
+  return checkedTarget({ ...address, ...parseDisk(disk, text), ...tuning });
+}
+
+/** Reads what stands before the first comma. */
+function parseDisk(
+  disk: string,
+  text: string,
+): Omit<TargetOption, "shelf" | "slot"> {
   const root = /^root:([0-9a-fA-F]{64})$/.exec(disk)?.[1];
-  if (root !== undefined) return { ...address, root: root.toLowerCase() };
+  if (root !== undefined) return { root: root.toLowerCase() };
+  const path = /^path:(.+)$/s.exec(disk)?.[1];
+  if (path !== undefined) return { path };
+  const size = /^memory:(.+)$/.exec(disk)?.[1];
+  if (size !== undefined) {
+    return { memory: true, sizeBytes: parseVolumeSize(size) };
+  }
   const match = /^([^:@]+)(?::([^:@]+)|@([^:@]+))?$/.exec(disk);
   const volume = match?.[1];
   if (match === null || volume === undefined) {
     throw new UsageError(`Cannot read the target "${text}": write ${FORM}`);
   }
   return {
-    ...address,
     volume,
     ...(match[2] === undefined ? {} : { sizeBytes: parseVolumeSize(match[2]) }),
     ...(match[3] === undefined ? {} : { snapshot: match[3] }),
   };
+}
+
+/** The target, unless its parts do not go together. Throws a `UsageError`. */
+export function checkedTarget(target: TargetOption): TargetOption {
+  const name = `${target.shelf}.${target.slot}`;
+  const isPast = isPastState(target);
+  if (target.clone && !isPast) {
+    throw new UsageError(
+      `Target ${name}: only a snapshot or a root can be served as a clone`,
+    );
+  }
+  if (target.sizeBytes !== undefined && isPast) {
+    throw new UsageError(
+      `Target ${name}: only a volume's head, a file and memory can be given a size`,
+    );
+  }
+  return target;
+}
+
+/** Whether the target is a state of a volume that no longer changes. */
+export function isPastState(target: TargetOption): boolean {
+  return target.snapshot !== undefined || target.root !== undefined;
 }
 
 /** Reads `SHELF.SLOT`, refusing the two broadcast values. */

@@ -70,8 +70,72 @@ Deno.test("parseTargetOption() refuses broken targets and reserved addresses", (
       "1.0=disk:1GiB@a",
       "1.0=disk:",
       "a.b=disk",
+      "1.0=path:",
+      "1.0=memory:",
+      "1.0=disk@monday,size=1GiB",
+      "1.0=disk,clone",
+      "1.0=disk@monday,clone,ro",
     ]
   ) assert.throws(() => parseTargetOption(text), UsageError, text);
+});
+
+Deno.test("parseTargetOption() reads disks that are no volumes, and options", () => {
+  assert.deepEqual(parseTargetOption("1.0=path:/srv/a:b@c=d.img,size=1MiB"), {
+    shelf: 1,
+    slot: 0,
+    path: "/srv/a:b@c=d.img",
+    sizeBytes: 2 ** 20,
+  });
+  assert.deepEqual(parseTargetOption("1.0=memory:1MiB"), {
+    shelf: 1,
+    slot: 0,
+    memory: true,
+    sizeBytes: 2 ** 20,
+  });
+  assert.deepEqual(
+    parseTargetOption(
+      "1.0=disk,ro,allow=00:11:22:33:44:AA,buffers=32,sectors=8,serial=X1," +
+        "allow=00:11:22:33:44:bb,config=a=b c",
+    ),
+    {
+      shelf: 1,
+      slot: 0,
+      volume: "disk",
+      readOnly: true,
+      allow: ["00:11:22:33:44:aa", "00:11:22:33:44:bb"],
+      bufferCount: 32,
+      sectorCountMax: 8,
+      serial: "X1",
+      configString: "a=b c",
+    },
+  );
+  assert.equal(parseTargetOption("1.0=disk@monday,clone").clone, true);
+  assert.equal(parseTargetOption("1.0=disk,ro=false").readOnly, false);
+});
+
+Deno.test("parseTargetOption() says what is wrong with an option", () => {
+  for (
+    const [options, message] of [
+      ["bufers=3", /did you mean "buffers"/],
+      ["buffers=1", /2 to 65535/],
+      ["buffers=", /2 to 65535/],
+      ["sectors=129", /2 to 128/],
+      ["allow=1.2.3.4", /00:11:22:33:44:55/],
+      ["allow", /must be a string/],
+      ["serial=", /1 to 20/],
+      ["serial=123456789012345678901", /1 to 20/],
+      [`config=${"x".repeat(1025)}`, /1025 bytes/],
+      ["ro=yes", /true or false/],
+      ["ro,ro", /"ro" twice/],
+      ["", /Unknown option ""/],
+    ] as const
+  ) {
+    assert.throws(
+      () => parseTargetOption(`1.0=disk,${options}`),
+      (error) => error instanceof UsageError && message.test(error.message),
+      options,
+    );
+  }
 });
 
 Deno.test("addressWarnings() names addresses that Linux may ignore", () => {
@@ -208,6 +272,59 @@ Deno.test("serveOptions() reads a file, and flags replace what it says", () => {
   const replaced = serveOptions({ interface: ["lo"], json: true }, file);
   assert.deepEqual(replaced.interfaces, ["lo"]);
   assert.equal(replaced.json, true);
+});
+
+Deno.test("serveOptions() reads the options of a target from a file, too", () => {
+  const text = `
+interfaces = ["eth1"]
+[[target]]
+address = "1.0"
+path = "/srv/a,b.img"
+ro = true
+allow = ["00:11:22:33:44:AA", "00:11:22:33:44:bb"]
+buffers = 32
+sectors = 8
+serial = "X1"
+config = "a,b"
+[[target]]
+address = "1.1"
+memory = "1MiB"
+`;
+  const options = serveOptions({}, { path: "deepshelf.toml", text });
+  assert.equal(options.store, "memory:", "no target needs a store");
+  assert.deepEqual(options.targets, [
+    {
+      shelf: 1,
+      slot: 0,
+      path: "/srv/a,b.img",
+      readOnly: true,
+      allow: ["00:11:22:33:44:aa", "00:11:22:33:44:bb"],
+      bufferCount: 32,
+      sectorCountMax: 8,
+      serial: "X1",
+      configString: "a,b",
+    },
+    { shelf: 1, slot: 1, memory: true, sizeBytes: 2 ** 20 },
+  ]);
+  for (
+    const [from, to, hint] of [
+      ['memory = "1MiB"', 'memory = "1MiB"\nroot = "a"', /one of "volume"/],
+      ['memory = "1MiB"', 'memory = "1MiB"\nbufers = 3', /did you mean "buff/],
+      ['memory = "1MiB"', 'memory = "1MiB"\nsnapshot = "a"', /"volume"/],
+      ["buffers = 32", "buffers = 3.5", /2 to 65535/],
+      ["ro = true", 'ro = "maybe"', /true or false/],
+    ] as const
+  ) {
+    assert.throws(
+      () =>
+        serveOptions({}, {
+          path: "deepshelf.toml",
+          text: text.replace(from, to),
+        }),
+      (error) => error instanceof UsageError && hint.test(error.message),
+      to,
+    );
+  }
 });
 
 Deno.test("serveOptions() refuses a file with unknown keys or wrong types", () => {

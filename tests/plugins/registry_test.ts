@@ -63,10 +63,10 @@ Deno.test("openStore() passes url, create and signal on to the plugin", async ()
 
 Deno.test("an unknown scheme lists the known ones and the nearest", async () => {
   const near = await refusal(openStore("flie:./archive"));
-  assert.match(near, /file:, memory:/);
+  assert.match(near, /file:.*memory:/);
   assert.match(near, /Did you mean file: \?/);
   const far = await refusal(openStore("gopher://user:secret@host/"));
-  assert.match(far, /gopher:.*file:, memory:/);
+  assert.match(far, /gopher:.*file:.*memory:/);
   assert.doesNotMatch(far, /Did you mean|secret/);
 });
 
@@ -78,12 +78,13 @@ Deno.test("a path without a scheme gets the URL to type", async () => {
 
 Deno.test("a scheme is registered once", () => {
   const registry = new PluginRegistry();
-  assert.deepEqual(registry.schemes, ["file", "memory"]);
+  const before = registry.schemes;
+  assert.ok(before.includes("file") && before.includes("memory"));
   assert.throws(
     () => registry.register(source(plugin(), ["test", "file"])),
     /\/srv\/test_plugin\.ts.*file:.*the built-in file store/,
   );
-  assert.deepEqual(registry.schemes, ["file", "memory"], "nothing was added");
+  assert.deepEqual(registry.schemes, before, "nothing was added");
   registry.register(source(plugin()));
   assert.throws(() => registry.register(source(plugin())), /test:/);
   assert.throws(() => registry.register(source(plugin(), ["x", "x"])), /x:/);

@@ -109,6 +109,23 @@ export const AtaCommand = {
   SetFeatures: 0xef,
 } as const;
 
+/** What a SET FEATURES or a SMART asks for, in the Feature register. */
+export const AtaFeature = {
+  /** DATA SET MANAGEMENT: the ranges need not be kept. */
+  Trim: 0x01,
+  /** SET FEATURES: no write cache. There never is one here. */
+  DisableWriteCache: 0x82,
+  /** SMART READ DATA. */
+  SmartReadData: 0xd0,
+  /** SMART ENABLE OPERATIONS. */
+  SmartEnable: 0xd8,
+  /** SMART RETURN STATUS. */
+  SmartReturnStatus: 0xda,
+} as const;
+
+/** What SMART wants in lba1 and lba2, and RETURN STATUS leaves there: all is well. */
+export const SMART_SIGNATURE = 0xc24f;
+
 /** Values of the Status register. */
 export const AtaStatus = {
   /** Device ready, no error. */

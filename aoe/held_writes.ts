@@ -1,5 +1,5 @@
 /**
- * Write requests that the device had no room for: copies of their frames in
+ * Requests to change sectors that wait for the device: copies of their frames in
  * arrival order, in a bounded set of buffers.
  *
  * @module
@@ -12,7 +12,7 @@ import type { Port } from "./port.ts";
 export interface HeldWrite {
   /** Where it came from. */
   readonly port: Port;
-  /** The copied frame. */
+  /** The copied frame; its owner may change what follows the header. */
   readonly frame: Uint8Array;
   /** Bytes of the frame that count. */
   readonly length: number;
@@ -38,9 +38,12 @@ export class HeldWrites {
     return this.#queue[0];
   }
 
-  /** Copies a request to the end of the queue; false when there is no room. */
+  /**
+   * Copies a request to the end of the queue; false when its host has no room
+   * left.
+   */
   hold(port: Port, frame: Uint8Array, length: number): boolean {
-    const copy = this.#pool.take();
+    const copy = this.#pool.take(frame);
     if (copy === undefined) return false;
     copy.set(frame.subarray(0, length));
     this.#queue.push({ port, frame: copy, length });

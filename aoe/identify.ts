@@ -5,16 +5,14 @@
  *
  * What is claimed is what the target does: 28-bit and 48-bit addresses, both
  * flushes, no write cache (a write is answered when it is durable), 8 logical
- * sectors in a physical one.
+ * sectors in a physical one, power management, SMART, and TRIM with what reads
+ * return after it.
  *
  * @module
  */
 
-import {
-  type BlockDevice,
-  type DeviceIdentity,
-  SECTOR_SIZE,
-} from "./block_device.ts";
+import { type DeviceIdentity, SECTOR_SIZE } from "./block_device.ts";
+import { TRIM_BLOCK_COUNT_MAX } from "./trim.ts";
 
 /** Sectors that 28-bit commands can address. */
 export const LBA28_SECTOR_COUNT_MAX: number = 2 ** 28 - 1;
@@ -25,6 +23,8 @@ export const IdentifyWord = {
   General: 0,
   /** Cylinders of the default geometry. */
   Cylinders: 1,
+  /** Whether IDENTIFY is complete without a SET FEATURES before it. */
+  SpecificConfiguration: 2,
   /** Heads of the default geometry. */
   Heads: 3,
   /** Sectors per track of the default geometry. */
@@ -47,6 +47,8 @@ export const IdentifyWord = {
   CurrentGeometry: 54,
   /** Sectors for 28-bit commands, 2 words. */
   Lba28SectorCount: 60,
+  /** Additional features, what reads return after TRIM among them. */
+  AdditionalSupported: 69,
   /** ATA versions. */
   MajorVersion: 80,
   /** Commands supported, 3 words. */
@@ -55,10 +57,16 @@ export const IdentifyWord = {
   Enabled: 85,
   /** Sectors for 48-bit commands, 4 words. */
   Lba48SectorCount: 100,
+  /** Most blocks of ranges in one DATA SET MANAGEMENT. */
+  TrimBlockCountMax: 105,
   /** Logical sectors per physical sector. */
   PhysicalSector: 106,
+  /** What DATA SET MANAGEMENT can do. */
+  DataSetManagement: 169,
   /** Where logical sector 0 lies in its physical sector. */
   Alignment: 209,
+  /** Turns per minute. */
+  RotationRate: 217,
   /** Signature and checksum. */
   Integrity: 255,
 } as const;
@@ -73,6 +81,22 @@ export const IdentifyFeature = {
   FlushCacheExt: 0x2000,
 } as const;
 
+/**
+ * What TRIM does: nothing is known of it, it is a hint that changes nothing, or
+ * the sectors read as zeros.
+ */
+export type TrimEffect = "none" | "hint" | "zero";
+
+/** What is true of a device. */
+export interface IdentifyFacts {
+  /** Sectors. */
+  readonly sectorCount: number;
+  /** Names. */
+  readonly identity: DeviceIdentity;
+  /** What TRIM does, "none" by default. */
+  readonly trim?: TrimEffect;
+}
+
 /** What an initiator wants of the answer. */
 export interface IdentifyDescription extends DeviceIdentity {
   /** Sectors, by the 48-bit words where 48-bit commands are supported. */
@@ -81,6 +105,8 @@ export interface IdentifyDescription extends DeviceIdentity {
   readonly lba48: boolean;
   /** Logical sectors in a physical one. */
   readonly sectorsPerPhysicalSector: number;
+  /** What TRIM does. */
+  readonly trim: TrimEffect;
 }
 
 const SERIAL_LENGTH = 20;
@@ -88,33 +114,44 @@ const FIRMWARE_LENGTH = 8;
 const MODEL_LENGTH = 40;
 
 const GENERAL_FIXED_DEVICE = 0x0040;
+const COMPLETE_AS_IT_IS = 0xc837;
 const HEADS = 16;
 const SECTORS_PER_TRACK = 63;
 const CYLINDERS_MAX = 16383;
 const MULTIPLE_NONE = 0x8000;
 const CAPABILITY_LBA = 1 << 9;
 const GEOMETRY_VALID = 1 << 0;
-/** ATA/ATAPI-4 to ATA8-ACS. */
-const MAJOR_VERSIONS = 0x01f0;
+const WORDS_64_TO_70_VALID = 1 << 1;
+/** ATA/ATAPI-4 to ACS-2. */
+const MAJOR_VERSIONS = 0x03f0;
 /** Bit 14 set and 15 clear: the word is filled in, not left at 0 or 0xffff. */
 const WORD_VALID = 0x4000;
+/** Word 82 and 85: NOP, power management, SMART; no write cache. */
+const FEATURES_OF_OLD: number = 1 << 14 | 1 << 3 | 1 << 0;
 const PHYSICAL_SECTOR_MULTIPLE = 1 << 13;
 const SECTORS_PER_PHYSICAL_SECTOR_LOG2 = 3;
+const TRIM_SUPPORTED = 1 << 0;
+/** Reads after TRIM return the same until the next write. */
+const TRIM_DETERMINISTIC = 1 << 14;
+/** And that is zeros. */
+const TRIM_ZEROES = 1 << 5;
+const NO_ROTATION = 1;
 const INTEGRITY_SIGNATURE = 0xa5;
 
-/** Overwrites the 512 bytes of `bytes` at `offset` with what is true of `device` now. */
+/** Overwrites the 512 bytes of `bytes` at `offset` with what is true of a device. */
 export function encodeIdentify(
   bytes: Uint8Array,
   offset: number,
-  device: Pick<BlockDevice, "sectorCount" | "identity">,
+  facts: IdentifyFacts,
 ): void {
-  const { sectorCount, identity } = device;
+  const { sectorCount, identity } = facts;
   const block = bytes.subarray(offset, offset + SECTOR_SIZE);
   block.fill(0);
   const features = IdentifyFeature.Lba48 | IdentifyFeature.FlushCache |
     IdentifyFeature.FlushCacheExt;
   const lba28SectorCount = Math.min(sectorCount, LBA28_SECTOR_COUNT_MAX);
   putWord(block, IdentifyWord.General, GENERAL_FIXED_DEVICE);
+  putWord(block, IdentifyWord.SpecificConfiguration, COMPLETE_AS_IT_IS);
   putGeometry(block, sectorCount);
   putText(block, IdentifyWord.Serial, SERIAL_LENGTH, identity.serial);
   putText(block, IdentifyWord.Firmware, FIRMWARE_LENGTH, identity.firmware);
@@ -124,9 +161,10 @@ export function encodeIdentify(
   putWord(block, IdentifyWord.CapabilitiesMore, WORD_VALID);
   putNumber(block, IdentifyWord.Lba28SectorCount, 2, lba28SectorCount);
   putWord(block, IdentifyWord.MajorVersion, MAJOR_VERSIONS);
+  putWord(block, IdentifyWord.Supported, FEATURES_OF_OLD);
   putWord(block, IdentifyWord.Supported + 1, WORD_VALID | features);
   putWord(block, IdentifyWord.Supported + 2, WORD_VALID);
-  // Word 85 stays 0: its bit 5 would say that a write cache is enabled.
+  putWord(block, IdentifyWord.Enabled, FEATURES_OF_OLD);
   putWord(block, IdentifyWord.Enabled + 1, features);
   putWord(block, IdentifyWord.Enabled + 2, WORD_VALID);
   putNumber(block, IdentifyWord.Lba48SectorCount, 4, sectorCount);
@@ -136,6 +174,8 @@ export function encodeIdentify(
     WORD_VALID | PHYSICAL_SECTOR_MULTIPLE | SECTORS_PER_PHYSICAL_SECTOR_LOG2,
   );
   putWord(block, IdentifyWord.Alignment, WORD_VALID);
+  putWord(block, IdentifyWord.RotationRate, NO_ROTATION);
+  putTrim(block, facts.trim ?? "none");
   putIntegrity(block);
 }
 
@@ -154,6 +194,8 @@ export function decodeIdentify(
   const lba48 = (supported & IdentifyFeature.Lba48) !== 0;
   const physical = getNumber(block, IdentifyWord.PhysicalSector, 1);
   const multiple = (physical & PHYSICAL_SECTOR_MULTIPLE) !== 0;
+  const management = getNumber(block, IdentifyWord.DataSetManagement, 1);
+  const additional = getNumber(block, IdentifyWord.AdditionalSupported, 1);
   return {
     serial: getText(block, IdentifyWord.Serial, SERIAL_LENGTH),
     firmware: getText(block, IdentifyWord.Firmware, FIRMWARE_LENGTH),
@@ -163,6 +205,11 @@ export function decodeIdentify(
       ? getNumber(block, IdentifyWord.Lba48SectorCount, 4)
       : getNumber(block, IdentifyWord.Lba28SectorCount, 2),
     sectorsPerPhysicalSector: multiple ? 1 << (physical & 0x0f) : 1,
+    trim: (management & TRIM_SUPPORTED) === 0
+      ? "none"
+      : (additional & TRIM_ZEROES) === 0
+      ? "hint"
+      : "zero",
   };
 }
 
@@ -174,12 +221,23 @@ function putGeometry(block: Uint8Array, sectorCount: number): void {
   putWord(block, IdentifyWord.Cylinders, cylinders);
   putWord(block, IdentifyWord.Heads, HEADS);
   putWord(block, IdentifyWord.SectorsPerTrack, SECTORS_PER_TRACK);
-  putWord(block, IdentifyWord.Validity, GEOMETRY_VALID);
+  putWord(block, IdentifyWord.Validity, GEOMETRY_VALID | WORDS_64_TO_70_VALID);
   const current = IdentifyWord.CurrentGeometry;
   putWord(block, current, cylinders);
   putWord(block, current + 1, HEADS);
   putWord(block, current + 2, SECTORS_PER_TRACK);
   putNumber(block, current + 3, 2, cylinders * HEADS * SECTORS_PER_TRACK);
+}
+
+function putTrim(block: Uint8Array, trim: TrimEffect): void {
+  if (trim === "none") return;
+  putWord(block, IdentifyWord.DataSetManagement, TRIM_SUPPORTED);
+  putWord(block, IdentifyWord.TrimBlockCountMax, TRIM_BLOCK_COUNT_MAX);
+  putWord(
+    block,
+    IdentifyWord.AdditionalSupported,
+    TRIM_DETERMINISTIC | (trim === "zero" ? TRIM_ZEROES : 0),
+  );
 }
 
 function putWord(block: Uint8Array, word: number, value: number): void {

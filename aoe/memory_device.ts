@@ -27,13 +27,11 @@ const SECTORS_PER_BLOCK = 8;
 
 /** A disk in memory. Tickets settle in the next microtask. */
 export class MemoryDevice implements BlockDevice {
-  /** Sectors. */
-  readonly sectorCount: number;
   /** Whether the target refuses writes. */
   readonly readOnly: boolean;
   /** Names for IDENTIFY. */
   readonly identity: DeviceIdentity;
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
   readonly #settle: () => void;
   #listener: SettleListener | undefined;
   #ticket = 0;
@@ -42,15 +40,7 @@ export class MemoryDevice implements BlockDevice {
   /** A disk of zeros. */
   constructor(options: MemoryDeviceOptions) {
     const { sectorCount } = options;
-    if (
-      !Number.isSafeInteger(sectorCount) || sectorCount <= 0 ||
-      sectorCount % SECTORS_PER_BLOCK !== 0
-    ) {
-      throw new RangeError(
-        `Cannot make memory device: ${sectorCount} sectors, use a positive multiple of ${SECTORS_PER_BLOCK}`,
-      );
-    }
-    this.sectorCount = sectorCount;
+    requireSectorCount(sectorCount, "make");
     this.readOnly = options.readOnly ?? false;
     this.identity = options.identity ??
       { model: "Deepshelf memory disk", serial: "memory", firmware: "1" };
@@ -59,6 +49,28 @@ export class MemoryDevice implements BlockDevice {
       this.#settledTicket = this.#ticket;
       this.#listener?.(this.#ticket, true);
     };
+  }
+
+  /** Sectors. */
+  get sectorCount(): number {
+    return this.#bytes.length / SECTOR_SIZE;
+  }
+
+  /**
+   * Adds sectors of zeros at the end. `AoeServer.advertise` tells initiators.
+   *
+   * @throws {RangeError} when `sectorCount` is smaller than it is now.
+   */
+  grow(sectorCount: number): void {
+    requireSectorCount(sectorCount, "grow");
+    if (sectorCount < this.sectorCount) {
+      throw new RangeError(
+        `Cannot grow memory device to ${sectorCount} sectors: it has ${this.sectorCount}`,
+      );
+    }
+    const bytes = new Uint8Array(sectorCount * SECTOR_SIZE);
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
   }
 
   /** The newest ticket, or 0 when every ticket has settled. */
@@ -83,8 +95,13 @@ export class MemoryDevice implements BlockDevice {
     this.#sectors(range).set(
       from.subarray(offset, offset + range.sectorCount * SECTOR_SIZE),
     );
-    if (this.lastTicket === 0) queueMicrotask(this.#settle);
-    return ++this.#ticket;
+    return this.#takeTicket();
+  }
+
+  /** Fills the sectors with zeros. */
+  trim(range: SectorRange): number {
+    this.#sectors(range).fill(0);
+    return this.#takeTicket();
   }
 
   /** Resolves at once. */
@@ -97,6 +114,11 @@ export class MemoryDevice implements BlockDevice {
     this.#listener = listener;
   }
 
+  #takeTicket(): number {
+    if (this.lastTicket === 0) queueMicrotask(this.#settle);
+    return ++this.#ticket;
+  }
+
   #sectors(range: SectorRange): Uint8Array {
     const start = range.lba * SECTOR_SIZE;
     return this.#bytes.subarray(
@@ -104,4 +126,16 @@ export class MemoryDevice implements BlockDevice {
       start + range.sectorCount * SECTOR_SIZE,
     );
   }
+}
+
+function requireSectorCount(sectorCount: number, action: string): void {
+  if (
+    Number.isSafeInteger(sectorCount) && sectorCount > 0 &&
+    sectorCount % SECTORS_PER_BLOCK === 0
+  ) {
+    return;
+  }
+  throw new RangeError(
+    `Cannot ${action} memory device: ${sectorCount} sectors, use a positive multiple of ${SECTORS_PER_BLOCK}`,
+  );
 }

@@ -19,6 +19,8 @@ export class PendingReplies {
   readonly #frames: Uint8Array[] = [];
   readonly #ports: (Port | undefined)[] = [];
   readonly #tickets: Float64Array;
+  /** The first ticket that each reply stands for; `#tickets` has the last. */
+  readonly #firstTickets: Float64Array;
   #head = 0;
   #size = 0;
 
@@ -26,6 +28,7 @@ export class PendingReplies {
   constructor(capacity: number) {
     this.capacity = capacity;
     this.#tickets = new Float64Array(capacity);
+    this.#firstTickets = new Float64Array(capacity);
     for (let i = 0; i < capacity; i++) {
       this.#frames.push(new Uint8Array(FRAME_LENGTH_MIN));
       this.#ports.push(undefined);
@@ -50,11 +53,16 @@ export class PendingReplies {
     return this.#frames[this.#tail()]!;
   }
 
-  /** Keeps the reply in `nextFrame` until `ticket` settles. The ring is not full. */
-  push(port: Port, ticket: number): void {
+  /**
+   * Keeps the reply in `nextFrame` until `ticket` settles. With `firstTicket`
+   * it stands for all tickets from that on, and is an error if one of them
+   * fails. The ring is not full.
+   */
+  push(port: Port, ticket: number, firstTicket: number = ticket): void {
     const at = this.#tail();
     this.#ports[at] = port;
     this.#tickets[at] = ticket;
+    this.#firstTickets[at] = firstTicket;
     this.#size++;
   }
 
@@ -67,22 +75,35 @@ export class PendingReplies {
     let count = 0;
     while (this.#size > 0 && this.#tickets[this.#head]! <= throughTicket) {
       const frame = this.#frames[this.#head]!;
-      if (!ok) {
-        frame[AtaOffset.CommandStatus] = AtaStatus.Failed;
-        frame[AtaOffset.ErrorFeature] = AtaErrorBit.Aborted;
-      }
+      if (!ok) markFailed(frame);
       this.#ports[this.#head]!.send(frame, FRAME_LENGTH_MIN);
       this.#head = (this.#head + 1) % this.capacity;
       this.#size--;
       count++;
     }
+    if (!ok) this.#failStarted(throughTicket);
     for (let i = 0; i < count; i++) {
       this.#ports[(first + i) % this.capacity]!.flush();
     }
     return count;
   }
 
+  /** Fails the replies of which only some tickets have settled. */
+  #failStarted(throughTicket: number): void {
+    for (let i = 0; i < this.#size; i++) {
+      const at = (this.#head + i) % this.capacity;
+      if (this.#firstTickets[at]! <= throughTicket) {
+        markFailed(this.#frames[at]!);
+      }
+    }
+  }
+
   #tail(): number {
     return (this.#head + this.#size) % this.capacity;
   }
+}
+
+function markFailed(frame: Uint8Array): void {
+  frame[AtaOffset.CommandStatus] = AtaStatus.Failed;
+  frame[AtaOffset.ErrorFeature] = AtaErrorBit.Aborted;
 }

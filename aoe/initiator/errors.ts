@@ -6,6 +6,7 @@
 
 import { AtaErrorBit } from "../ata.ts";
 import { AoeErrorCode } from "../header.ts";
+import { MaskError } from "../mac_mask.ts";
 
 /** The device carried the command out and failed, or refused it. */
 export class AtaError extends Error {
@@ -39,6 +40,27 @@ export class AoeError extends Error {
   constructor(action: string, code: number) {
     super(`Cannot ${action}: AoE error ${code}${nameOf(AoeErrorCode, code)}`);
     this.code = code;
+  }
+}
+
+/** A directive of a change to the MAC mask failed. */
+export class MaskEditError extends Error {
+  /** Always "MaskEditError". */
+  override readonly name = "MaskEditError";
+  /** Error code, see `MaskError`. */
+  readonly code: number;
+  /** Which directive it was, counted from 0. */
+  readonly index: number;
+
+  /** `action` says what was tried, on what. */
+  constructor(action: string, code: number, index: number) {
+    super(
+      `Cannot ${action}: directive ${index} failed with error ${code}${
+        nameOf(MaskError, code)
+      }`,
+    );
+    this.code = code;
+    this.index = index;
   }
 }
 

@@ -7,8 +7,8 @@
 import {
   ATA_DATA_OFFSET,
   AtaCommand,
+  AtaFeature,
   AtaFlag,
-  ataFrameLength,
   encodeAtaArgument,
 } from "../ata.ts";
 import { SECTOR_SIZE, type SectorRange } from "../block_device.ts";
@@ -18,7 +18,15 @@ import {
   encodeHeader,
   HEADER_LENGTH,
 } from "../header.ts";
+import { ETHERNET_HEADER_LENGTH } from "../link/link.ts";
 import { decodeIdentify, type IdentifyDescription } from "../identify.ts";
+import {
+  decodeMaskArgument,
+  encodeMaskArgument,
+  MaskCommand,
+  type MaskDirective,
+  MaskError,
+} from "../mac_mask.ts";
 import { sectorCountForMtu } from "../port.ts";
 import {
   CONFIG_SECTOR_COUNT_DEFAULT,
@@ -28,10 +36,23 @@ import {
   encodeConfigArgument,
 } from "../query_config.ts";
 import type { TargetAddress } from "../reply.ts";
+import {
+  decodeReserveArgument,
+  encodeReserveArgument,
+  ReserveCommand,
+} from "../reserve_release.ts";
+import { encodeTrimRanges, TRIM_BLOCK_COUNT_MAX } from "../trim.ts";
+import {
+  type AtaReply,
+  type AtaRequest,
+  decodeAtaReply,
+  encodeAtaRequest,
+} from "./ata_command.ts";
+import { MaskEditError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RequestQueue } from "./request_queue.ts";
 import { SectorTransfer } from "./sector_transfer.ts";
-import { SingleRequest, throwAtaError } from "./single_request.ts";
+import { SingleRequest } from "./single_request.ts";
 import { WriteOrder } from "./write_order.ts";
 
 /** A target that answered a query. */
@@ -99,23 +120,95 @@ export class RemoteTarget {
   }
 
   /** Resolves when every write answered before is on stable storage. */
-  flush(): Promise<void> {
-    const action = `flush ${this.name}`;
-    return this.#ata(
-      action,
-      AtaCommand.FlushCacheExt,
-      0,
-      (reply, length) => throwAtaError(reply, length, ATA_DATA_OFFSET, action),
-    );
+  async flush(): Promise<void> {
+    await this.ata({ command: AtaCommand.FlushCacheExt }, "flush");
   }
 
   /** Asks for size and names. */
-  identify(): Promise<IdentifyDescription> {
-    const action = `identify ${this.name}`;
-    return this.#ata(action, AtaCommand.Identify, 1, (reply, length) => {
-      throwAtaError(reply, length, ataFrameLength(1), action);
-      return decodeIdentify(reply, ATA_DATA_OFFSET);
-    });
+  async identify(): Promise<IdentifyDescription> {
+    const { data } = await this.ata({
+      command: AtaCommand.Identify,
+      sectorCount: 1,
+      replyDataLength: SECTOR_SIZE,
+    }, "identify");
+    return decodeIdentify(data);
+  }
+
+  /**
+   * Says of up to 64 ranges of up to 65535 sectors that their content is needed
+   * no more. What they read as then is for `identify` to tell. Unlike a write
+   * it does not wait for earlier ones to the same sectors.
+   */
+  async trim(ranges: readonly SectorRange[]): Promise<void> {
+    await this.ata({
+      command: AtaCommand.DataSetManagement,
+      feature: AtaFeature.Trim,
+      sectorCount: TRIM_BLOCK_COUNT_MAX,
+      flags: AtaFlag.Extended,
+      data: encodeTrimRanges(ranges),
+    }, "trim");
+  }
+
+  /** Sends any ATA command of one frame. `action` is the verb for messages. */
+  ata(
+    request: AtaRequest,
+    action: string = `send ATA command 0x${request.command.toString(16)} to`,
+  ): Promise<AtaReply> {
+    const what = `${action} ${this.name}`;
+    return this.#ask(
+      AoeCommand.Ata,
+      what,
+      (frame) => encodeAtaRequest(frame, request),
+      (reply, length) => decodeAtaReply(reply, length, request, what),
+    );
+  }
+
+  /**
+   * Reads the MAC mask, after carrying out `directives` if there are any.
+   *
+   * @throws {MaskEditError} when one of them failed; those before it are
+   * carried out.
+   */
+  mask(directives: readonly MaskDirective[] = []): Promise<Uint8Array[]> {
+    const action = `edit MAC mask of ${this.name}`;
+    return this.#ask(
+      AoeCommand.MacMask,
+      action,
+      (frame) =>
+        encodeMaskArgument(frame, {
+          command: directives.length > 0 ? MaskCommand.Edit : MaskCommand.Read,
+          error: MaskError.None,
+          directiveCount: directives.length,
+          directives,
+        }),
+      (reply, length) => {
+        const answer = decodeMaskArgument(reply, length);
+        if (answer.error !== MaskError.None) {
+          throw new MaskEditError(action, answer.error, answer.directiveCount);
+        }
+        return answer.directives.map(({ mac }) => mac);
+      },
+    );
+  }
+
+  /** Reads which hosts the target is reserved for; none means for everybody. */
+  reservation(): Promise<Uint8Array[]> {
+    return this.#reserve(ReserveCommand.Read, []);
+  }
+
+  /**
+   * Reserves the target for these hosts, or releases it for none; the answer is
+   * the list of now. Without `force` it is an `AoeError` with code 6 if the
+   * target is reserved and this host is not among those it is reserved for.
+   */
+  reserve(
+    macs: readonly Uint8Array[],
+    options: { readonly force?: boolean } = {},
+  ): Promise<Uint8Array[]> {
+    return this.#reserve(
+      options.force === true ? ReserveCommand.ForceSet : ReserveCommand.Set,
+      macs,
+    );
   }
 
   /**
@@ -134,16 +227,12 @@ export class RemoteTarget {
       command,
       configString,
     };
-    const request = new SingleRequest({
-      action: `query config of ${this.name}`,
-      fill: (frame) => {
-        this.#encodeHeader(frame, AoeCommand.QueryConfig);
-        return encodeConfigArgument(frame, argument);
-      },
-      parse: decodeConfigArgument,
-    });
-    this.#queue.push(request);
-    return request.answer;
+    return this.#ask(
+      AoeCommand.QueryConfig,
+      `query config of ${this.name}`,
+      (frame) => encodeConfigArgument(frame, argument),
+      decodeConfigArgument,
+    );
   }
 
   /**
@@ -188,24 +277,43 @@ export class RemoteTarget {
     return transfer.done;
   }
 
-  #ata<Answer>(
-    action: string,
+  #reserve(
     command: number,
-    sectorCount: number,
+    macs: readonly Uint8Array[],
+  ): Promise<Uint8Array[]> {
+    return this.#ask(
+      AoeCommand.ReserveRelease,
+      `${
+        command === ReserveCommand.Read ? "read reservation of" : "reserve"
+      } ${this.name}`,
+      (frame) => encodeReserveArgument(frame, { command, macs }),
+      (reply, length) => [...decodeReserveArgument(reply, length).macs],
+    );
+  }
+
+  /** Sends a request of one frame; `fill` writes what follows the header. */
+  #ask<Answer>(
+    command: number,
+    action: string,
+    fill: (frame: Uint8Array) => number,
     parse: (reply: Uint8Array, length: number) => Answer,
   ): Promise<Answer> {
+    const bytes = new Uint8Array(
+      this.#exchange.link.mtu + ETHERNET_HEADER_LENGTH,
+    );
+    let length = 0;
+    try {
+      this.#encodeHeader(bytes, command);
+      length = fill(bytes);
+    } catch (error) {
+      // What does not fit must not stop the queue.
+      return Promise.reject(error);
+    }
     const request = new SingleRequest({
       action,
       fill: (frame) => {
-        this.#encodeHeader(frame, AoeCommand.Ata);
-        encodeAtaArgument(frame, {
-          flags: 0,
-          errorFeature: 0,
-          sectorCount,
-          commandStatus: command,
-          lba: 0,
-        });
-        return ATA_DATA_OFFSET;
+        frame.set(bytes.subarray(0, length));
+        return length;
       },
       parse,
     });

@@ -55,6 +55,37 @@ Deno.test("IDENTIFY claims no write cache", () => {
   assert.equal(words[85]! & 0x20, 0);
 });
 
+Deno.test("IDENTIFY tells of NOP, power management and SMART, on at all times", () => {
+  const words = identifyWords(2048);
+  assert.equal(words[82], 0x4009);
+  assert.equal(words[85], 0x4009);
+});
+
+Deno.test("IDENTIFY tells of a disk that does not turn and needs no SET FEATURES", () => {
+  const words = identifyWords(2048);
+  assert.equal(words[217], 1);
+  assert.equal(words[2], 0xc837);
+  assert.notEqual(words[80]! & 0x200, 0, "follows ACS-2, which has TRIM");
+});
+
+for (
+  const { trim, words: expected } of [
+    { trim: "none", words: [0, 0, 0] },
+    { trim: "hint", words: [0x4000, 1, 1] },
+    { trim: "zero", words: [0x4020, 1, 1] },
+  ] as const
+) {
+  Deno.test(`IDENTIFY tells of TRIM as "${trim}" in words 69, 105 and 169`, () => {
+    const bytes = new Uint8Array(512);
+    encodeIdentify(bytes, 0, { sectorCount: 8, identity: IDENTITY, trim });
+    const view = new DataView(bytes.buffer);
+    const words = [69, 105, 169].map((word) => view.getUint16(2 * word, true));
+    assert.deepEqual(words, expected);
+    assert.equal(decodeIdentify(bytes).trim, trim);
+    assert.equal(view.getUint16(2 * 53, true) & 2, 2, "word 69 is valid");
+  });
+}
+
 Deno.test("IDENTIFY tells of 4096-byte physical sectors that start at sector 0", () => {
   const words = identifyWords(2048);
   assert.equal(words[106], 0x6003);
@@ -122,6 +153,7 @@ Deno.test("any size and ASCII names survive encoding and decoding", () => {
         sectorCount,
         lba48: true,
         sectorsPerPhysicalSector: 8,
+        trim: "none",
       });
     },
   ));

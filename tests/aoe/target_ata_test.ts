@@ -162,7 +162,11 @@ Deno.test("a WRITE to a read-only disk is an ATA abort", () => {
 });
 
 Deno.test("every ATA command that is not served is an ATA abort without the E flag", () => {
-  const served = new Set([0x20, 0x24, 0x30, 0x34, 0xe7, 0xea, 0xec]);
+  const served = new Set([
+    ...[0x20, 0x24, 0x30, 0x34, 0x40, 0x42, 0xe7, 0xea, 0xec],
+    ...[0x94, 0x95, 0x96, 0x97, 0x98, 0x99],
+    ...[0xe0, 0xe1, 0xe2, 0xe3, 0xe5, 0xe6],
+  ]);
   const { ask } = targetFixture();
   for (let command = 0; command < 256; command++) {
     if (served.has(command)) continue;
@@ -208,7 +212,7 @@ Deno.test("a read that cannot be verified is UNC and carries no data", async () 
 });
 
 Deno.test("reads that must wait are bounded, and places come free again", async () => {
-  const { ask, device, link, target } = targetFixture({ pendingReadsMax: 2 });
+  const { ask, device, link, target } = targetFixture({ pendingReadsMax: 4 });
   device.atHand = false;
   for (let tag = 1; tag <= 3; tag++) ask(readRequest(0, 1, { tag }));
   assert.equal(device.waitingReads.length, 2);

@@ -162,7 +162,7 @@ Deno.test("a read passes a held write and sees what was acknowledged", async () 
 });
 
 Deno.test("held writes are bounded and the excess is dropped", async () => {
-  const { ask, device, link, target } = targetFixture({ heldWritesMax: 2 });
+  const { ask, device, link, target } = targetFixture({ heldWritesMax: 4 });
   device.room = 0;
   for (let tag = 1; tag <= 4; tag++) ask(writeRequest(tag, 1, tag, { tag }));
   assert.equal(target.statistics.droppedRequests, 2);

@@ -48,6 +48,8 @@ const BY_SERVICE_CODE: Readonly<Record<string, BlobErrorCode>> = {
   AccountIsDisabled: "PermissionDenied",
   AllAccessDisabled: "PermissionDenied",
   AuthorizationHeaderMalformed: "InvalidConfig",
+  // The body was damaged on its way to the service.
+  BadDigest: "Unavailable",
   BlobAlreadyExists: "AlreadyExists",
   BlobArchived: "Unsupported",
   ContainerBeingDeleted: "Unavailable",
@@ -59,6 +61,7 @@ const BY_SERVICE_CODE: Readonly<Record<string, BlobErrorCode>> = {
   InvalidObjectState: "Unsupported",
   InvalidStorageClass: "InvalidConfig",
   InvalidToken: "PermissionDenied",
+  Md5Mismatch: "Unavailable",
   NoSuchBucket: "InvalidConfig",
   OperationTimedOut: "Timeout",
   PermanentRedirect: "InvalidConfig",
@@ -68,6 +71,7 @@ const BY_SERVICE_CODE: Readonly<Record<string, BlobErrorCode>> = {
   SlowDown: "RateLimited",
   Throttling: "RateLimited",
   TooManyRequests: "RateLimited",
+  XAmzContentSHA256Mismatch: "Unavailable",
   XMinioStorageFull: "NoSpace",
 };
 

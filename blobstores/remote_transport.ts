@@ -13,7 +13,8 @@
 import { RemoteFailure } from "./remote_failure.ts";
 
 const RANGE = /^bytes=(\d+)-(\d+)$/;
-const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+|\*)$/;
+const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(?:\d+|\*)$/;
+const TOTAL = /^bytes .*\/(\d+)$/;
 const XML_CODE = /<Code>([A-Za-z0-9]+)<\/Code>/;
 const STATUS_OK = 200;
 const STATUS_PARTIAL = 206;
@@ -106,11 +107,28 @@ async function receive(
       throw fault;
     }
   }
-  const body = await response.bytes();
+  const body = await readBody(response);
   if (range !== undefined && body.length !== range.length) {
     throw truncated(body.length, range.length);
   }
   return { status, headers, body };
+}
+
+/** The whole body. Straight into place where its length is known: half the time. */
+async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+  const length = Number(response.headers.get("content-length") ?? Number.NaN);
+  if (!Number.isSafeInteger(length) || response.body === null) {
+    return await response.bytes();
+  }
+  const body = new Uint8Array(length);
+  let filled = 0;
+  for await (const chunk of response.body) {
+    if (filled + chunk.length > length) break;
+    body.set(chunk, filled);
+    filled += chunk.length;
+  }
+  if (filled !== length) throw truncated(filled, length);
+  return body;
 }
 
 interface WantedRange {
@@ -135,13 +153,14 @@ function rangeFault(
   { status, headers }: Response,
 ): RemoteFailure | undefined {
   if (status === STATUS_PARTIAL) {
-    const match = CONTENT_RANGE.exec(headers.get("content-range") ?? "");
+    const told = headers.get("content-range") ?? "";
+    const match = CONTENT_RANGE.exec(told);
     const first = Number(match?.[1]);
     const last = Number(match?.[2]);
     if (first === range.first && last === range.last) return undefined;
-    if (first === range.first && Number(match?.[3]) === last + 1) {
-      return outside(last + 1);
-    }
+    // What there is of it, or, of an empty blob, nothing.
+    const size = Number(TOTAL.exec(told)?.[1] ?? Number.NaN);
+    if (size <= range.last) return outside(size);
     return new RemoteFailure({
       code: "Unavailable",
       reason: `asked for bytes ${range.first} to ${range.last}, it answered ` +

@@ -24,6 +24,26 @@ interface SdkRequest {
   readonly body?: unknown;
 }
 
+/**
+ * An answer's body as the stream that the SDK wants. The SDK hands the stream
+ * of an object on as it is, so that its bytes need not be copied out of it.
+ */
+export class HeldBody extends ReadableStream<Uint8Array> {
+  /** All of it. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+
+  /** Takes over the bytes. */
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    super({
+      pull(controller): void {
+        controller.enqueue(bytes);
+        controller.close();
+      },
+    }, { highWaterMark: 0 });
+    this.bytes = bytes;
+  }
+}
+
 /** A client for a place, over a transport. */
 export function makeS3Client(
   { endpoint, region, pathStyle }: S3Place,
@@ -98,7 +118,7 @@ async function handle(
     response: {
       statusCode: answer.status,
       headers: Object.fromEntries(answer.headers),
-      body: new Response(answer.body).body,
+      body: new HeldBody(answer.body),
     },
   };
 }

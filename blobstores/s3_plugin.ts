@@ -34,9 +34,10 @@ const plugin: BlobStorePlugin = {
     const service = new S3Service({ place, client, transport });
     try {
       await enterBucket(client, place, { create, signal });
-      const probe = await probeCreateIfAbsent(service, {
-        ...(signal && { signal }),
-      });
+      const probe = await probeCreateIfAbsent(
+        service,
+        signal === undefined ? {} : { signal },
+      );
       return new RemoteStore({
         display: place.display,
         capabilities: {
@@ -77,8 +78,8 @@ async function enterBucket(
   }
   if (!create) {
     throw new BlobError(
-      `Cannot open ${display}: there is no bucket "${bucket}". Make it ` +
-        `first, or correct its name`,
+      `Cannot open ${display}: there is no bucket "${bucket}". Check the ` +
+        `name for a typing error, or ask for a new store with --create`,
       { code: "NotFound" },
     );
   }

@@ -21,7 +21,7 @@ import type {
 import { RemoteFailure } from "./remote_failure.ts";
 import type { RemoteObject, RemoteService } from "./remote_store.ts";
 import type { RemoteTransport } from "./remote_transport.ts";
-import { s3Failure } from "./s3_client.ts";
+import { HeldBody, s3Failure } from "./s3_client.ts";
 import type { S3Place } from "./s3_url.ts";
 
 /** What the service works with. */
@@ -76,10 +76,13 @@ export class S3Service implements RemoteService {
       ...(range && { Range: `bytes=${range.offset}-${last}` }),
     });
     const { Body } = await answer(this.#client.send(command, until(signal)));
-    if (Body === undefined) return new Uint8Array(0);
-    return await answer(
-      Body.transformToByteArray() as Promise<Uint8Array<ArrayBuffer>>,
-    );
+    if (Body as unknown instanceof HeldBody) {
+      return (Body as unknown as HeldBody).bytes;
+    }
+    throw new RemoteFailure({
+      code: "Unknown",
+      reason: "the AWS client library gives no body",
+    });
   }
 
   async head(

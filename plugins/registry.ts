@@ -49,6 +49,11 @@ export const BUILT_IN_PLUGINS: readonly PluginSource[] = [
     schemes: ["s3"],
     load: () => import("../blobstores/s3_plugin.ts"),
   },
+  {
+    name: "the built-in Azure store",
+    schemes: ["azure"],
+    load: () => import("../blobstores/azure_plugin.ts"),
+  },
 ];
 
 /** Plugins by URL scheme. */

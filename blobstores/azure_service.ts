@@ -1,0 +1,156 @@
+/**
+ * Azure Blob Storage through Microsoft's SDK: it signs requests and reads
+ * listings; connections are ours (remote_transport.ts).
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import type { ContainerClient } from "@azure/storage-blob";
+import { azureFailure } from "./azure_client.ts";
+import type {
+  GetOptions,
+  ListOptions,
+  OperationOptions,
+  PutOptions,
+} from "./blob_store.ts";
+import { RemoteFailure } from "./remote_failure.ts";
+import type { RemoteObject, RemoteService } from "./remote_store.ts";
+import type { RemoteTransport } from "./remote_transport.ts";
+
+/** The most that the service gives in one page. */
+const PAGE_LENGTH_MAX = 5000;
+
+/** What the service works with. */
+export interface AzureServiceOptions {
+  /** The container. */
+  readonly container: ContainerClient;
+  /** What the names of all blobs begin with. */
+  readonly prefix: string;
+  /** Sends requests; owned. */
+  readonly transport: RemoteTransport;
+}
+
+/** Blobs of a container below a prefix. */
+export class AzureService implements RemoteService {
+  readonly #container: ContainerClient;
+  readonly #prefix: string;
+  readonly #transport: RemoteTransport;
+
+  /** Takes over the transport. */
+  constructor({ container, prefix, transport }: AzureServiceOptions) {
+    this.#container = container;
+    this.#prefix = prefix;
+    this.#transport = transport;
+  }
+
+  async put(
+    name: string,
+    body: Uint8Array<ArrayBuffer>,
+    { ifAbsent, signal }: PutOptions,
+  ): Promise<void> {
+    const blob = this.#container.getBlockBlobClient(this.#prefix + name);
+    await answer(blob.upload(body, body.length, {
+      ...until(signal),
+      ...(ifAbsent ? { conditions: { ifNoneMatch: "*" } } : {}),
+      // Nothing else would notice a byte that changed on the way.
+      transactionalContentMD5: createHash("md5").update(body).digest(),
+    }));
+  }
+
+  async get(
+    name: string,
+    { range, signal }: GetOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const blob = this.#container.getBlobClient(this.#prefix + name);
+    const { readableStreamBody } = await answer(
+      blob.download(range?.offset ?? 0, range?.length, {
+        ...until(signal),
+        maxRetryRequests: 0,
+      }),
+    );
+    if (readableStreamBody === undefined) {
+      throw new RemoteFailure({
+        code: "Unknown",
+        reason: "the Azure client library gives no body",
+      });
+    }
+    return await answer(joined(readableStreamBody));
+  }
+
+  async head(
+    name: string,
+    { signal }: OperationOptions,
+  ): Promise<number | null> {
+    const blob = this.#container.getBlobClient(this.#prefix + name);
+    try {
+      const found = await answer(blob.getProperties(until(signal)));
+      if (found.contentLength !== undefined) return found.contentLength;
+    } catch (error) {
+      if ((error as RemoteFailure).code === "NotFound") return null;
+      throw error;
+    }
+    throw new RemoteFailure({
+      code: "Unsupported",
+      reason: "the service does not tell the length of a blob",
+    });
+  }
+
+  async *list(
+    prefix: string,
+    { startAfter, signal }: ListOptions,
+  ): AsyncGenerator<readonly RemoteObject[], void, undefined> {
+    const own = this.#prefix;
+    // The service begins at this name itself, if there is such a blob.
+    const startFrom = startAfter?.startsWith(prefix) && startAfter > prefix
+      ? { startFrom: own + startAfter }
+      : {};
+    const pages = this.#container.listBlobsFlat({
+      prefix: own + prefix,
+      ...startFrom,
+      ...until(signal),
+    }).byPage({ maxPageSize: PAGE_LENGTH_MAX });
+    for (;;) {
+      const page = await answer(pages.next());
+      if (page.done === true) return;
+      yield page.value.segment.blobItems.map(({ name, properties }) => ({
+        name: name.slice(own.length),
+        size: properties.contentLength ?? 0,
+      }));
+    }
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+}
+
+function until(
+  signal: AbortSignal | undefined,
+): { abortSignal?: AbortSignal } {
+  return signal === undefined ? {} : { abortSignal: signal };
+}
+
+/** The SDK's answer; its own errors become failures without its objects. */
+async function answer<Output>(sent: Promise<Output>): Promise<Output> {
+  try {
+    return await sent;
+  } catch (error) {
+    throw azureFailure(error);
+  }
+}
+
+async function joined(
+  stream: NodeJS.ReadableStream,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk as unknown as Uint8Array);
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, filled);
+    filled += chunk.length;
+  }
+  return bytes;
+}

@@ -8,6 +8,8 @@
 import { LinkError } from "../aoe/link/pcap_error.ts";
 import { blobErrorCode } from "../blobstores/blob_store.ts";
 import { type ArchiveErrorCode, archiveErrorCode } from "../cas/errors.ts";
+import { DeviceError, type DeviceErrorCode } from "../devices/device_error.ts";
+import { ControlError } from "./control.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Exit statuses; any other than 0 is a failure. */
@@ -40,10 +42,28 @@ const STATUS_OF_ARCHIVE_ERROR: Partial<Record<ArchiveErrorCode, number>> = {
   Damaged: ExitStatus.Damaged,
 };
 
+const STATUS_OF_DEVICE_ERROR: Record<DeviceErrorCode, number> = {
+  Missing: ExitStatus.Missing,
+  Busy: ExitStatus.Held,
+  SizeMismatch: ExitStatus.Usage,
+  Failed: ExitStatus.Failed,
+};
+
+/** For what a server refused: it tells only the code. */
+const STATUS_OF_CODE: Readonly<Record<string, number>> = {
+  ...STATUS_OF_ARCHIVE_ERROR,
+  ...STATUS_OF_DEVICE_ERROR,
+  Usage: ExitStatus.Usage,
+};
+
 /** The exit status for an error. */
 export function exitStatusOf(error: unknown): number {
   if (error instanceof UsageError) return ExitStatus.Usage;
   if (error instanceof LinkError) return ExitStatus.Link;
+  if (error instanceof DeviceError) return STATUS_OF_DEVICE_ERROR[error.code];
+  if (error instanceof ControlError) {
+    return STATUS_OF_CODE[error.code ?? ""] ?? ExitStatus.Failed;
+  }
   const code = archiveErrorCode(error);
   if (code !== undefined) {
     return STATUS_OF_ARCHIVE_ERROR[code] ?? ExitStatus.Failed;
@@ -61,5 +81,6 @@ export function exitStatusOf(error: unknown): number {
 /** True for errors whose message is made for the operator, so that a stack trace adds nothing. */
 export function isOperatorError(error: unknown): boolean {
   return error instanceof UsageError || error instanceof LinkError ||
+    error instanceof DeviceError || error instanceof ControlError ||
     archiveErrorCode(error) !== undefined || blobErrorCode(error) !== "Unknown";
 }

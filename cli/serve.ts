@@ -5,26 +5,21 @@
  * @module
  */
 
-import { SECTOR_SIZE } from "../aoe/block_device.ts";
-import type { Link } from "../aoe/link/link.ts";
-import { PcapLink } from "../aoe/link/pcap.ts";
+import { listInterfaces, PcapLink } from "../aoe/link/pcap.ts";
 import { AoeServer } from "../aoe/server.ts";
-import { Target } from "../aoe/target.ts";
-import type { ViewRequest } from "../cas/archive_port.ts";
-import { BLOCK_SIZE } from "../cas/block_pool.ts";
+import type { EventSink } from "../cas/events.ts";
 import { openArchiveOnThread } from "./archive_worker.ts";
-import {
-  type ControlHandler,
-  type ControlServer,
-  serveControl,
-} from "./control.ts";
+import { type ControlServer, serveControl } from "./control.ts";
 import { ExitStatus } from "./exit_status.ts";
+import { Interfaces } from "./interfaces.ts";
 import type { Output } from "./output.ts";
+import { controlHandler } from "./serve_control.ts";
 import type { ServeOptions } from "./serve_options.ts";
+import { ServedTargets } from "./served_targets.ts";
+import { describeServerEvent } from "./server_events.ts";
 import { openServingArchive, type ServingArchive } from "./serving_archive.ts";
-import { formatSize } from "./size.ts";
 import { StopSignals } from "./stop_signals.ts";
-import { addressWarnings, type TargetOption } from "./target_option.ts";
+import { TargetStates } from "./target_states.ts";
 
 /** Serves until a signal; the exit status. Throws what keeps it from serving. */
 export async function serve(
@@ -32,13 +27,20 @@ export async function serve(
   output: Output,
 ): Promise<number> {
   using signals = new StopSignals();
-  for (const { shelf, slot } of options.targets) {
-    for (const message of addressWarnings(shelf, slot)) {
-      output.event({ event: "address-warning", severity: "strange", message });
-    }
-  }
-  const links = openLinks(options.interfaces);
+  const onEvent: EventSink = (event) => output.event(event);
+  const server = new AoeServer({
+    serveWithoutLinks: true,
+    onEvent: (event) => onEvent(describeServerEvent(event)),
+  });
+  const interfaces = new Interfaces({
+    wishes: options.interfaces,
+    list: listInterfaces,
+    open: (name) => new PcapLink(name),
+    use: (link) => server.addLink(link),
+    onEvent,
+  });
   try {
+    interfaces.start();
     const archive = await openServingArchive({
       storeUrl: options.store,
       ...(options.state === undefined ? {} : { state: options.state }),
@@ -46,56 +48,59 @@ export async function serve(
       create: options.create,
       openPort: openArchiveOnThread,
       access: "serve",
-      onEvent: (event) => output.event(event),
+      onEvent,
     });
-    return await run({ options, links, archive, signals, output });
+    await run({ options, server, interfaces, archive, signals, onEvent });
   } finally {
-    for (const link of links) link.close();
+    interfaces.stop();
+    await server.close();
   }
-}
-
-/** Opens all links, or none. */
-function openLinks(interfaces: readonly string[]): Link[] {
-  const links: Link[] = [];
-  try {
-    for (const name of interfaces) links.push(new PcapLink(name));
-    return links;
-  } catch (error) {
-    for (const link of links) link.close();
-    throw error;
-  }
+  onEvent({ event: "stopped", severity: "info", message: "Stopped" });
+  return ExitStatus.Done;
 }
 
 interface Running {
   readonly options: ServeOptions;
-  readonly links: readonly Link[];
+  readonly server: AoeServer;
+  readonly interfaces: Interfaces;
   readonly archive: ServingArchive;
   readonly signals: StopSignals;
-  readonly output: Output;
+  readonly onEvent: EventSink;
 }
 
 /** Serves an open archive, and closes it whatever happens. */
-async function run(running: Running): Promise<number> {
-  const { options, links, archive, signals, output } = running;
-  const server = new AoeServer();
+async function run(running: Running): Promise<void> {
+  const { options, server, interfaces, archive, signals, onEvent } = running;
+  const { front, port, state, controlPath } = archive;
   let control: ControlServer | undefined;
+  let states: TargetStates | undefined;
+  let targets: ServedTargets | undefined;
   try {
+    states = TargetStates.open(state?.targetsPath, onEvent);
+    targets = new ServedTargets({
+      server,
+      sources: {
+        openVolume: (request) => front.openVolume(request),
+        ...(state === undefined ? {} : { scratchPath: state.scratchPath }),
+        onEvent,
+      },
+      states,
+      onEvent,
+    });
     for (const option of options.targets) {
-      server.addTarget(await openTarget(option, options, archive));
+      await targets.add(option, options.create);
     }
-    for (const link of links) server.addLink(link);
-    if (archive.controlPath !== undefined) {
-      control = serveControl(archive.controlPath, controlHandler(archive));
+    if (controlPath !== undefined) {
+      const things = { archive, targets, interfaces };
+      control = serveControl(controlPath, controlHandler(things));
     }
     const ended = server.run();
-    announce(running, server);
-    const lost = await Promise.race([
-      signals.stopped,
-      ended,
-      archive.port.lost,
-    ]);
+    for (const target of targets.list()) {
+      targets.announce(target, interfaces.open);
+    }
+    const lost = await Promise.race([signals.stopped, ended, port.lost]);
     if (lost instanceof Error) throw lost;
-    output.event({
+    onEvent({
       event: "stopping",
       severity: "info",
       message:
@@ -103,73 +108,10 @@ async function run(running: Running): Promise<number> {
     });
   } finally {
     control?.close();
+    interfaces.stop();
     await server.close();
+    await targets?.close();
+    await states?.close();
     await archive.close();
   }
-  output.event({ event: "stopped", severity: "info", message: "Stopped" });
-  return ExitStatus.Done;
-}
-
-/** Opens the disk of a target. */
-async function openTarget(
-  option: TargetOption,
-  { create }: ServeOptions,
-  { front }: ServingArchive,
-): Promise<Target> {
-  const { shelf, slot, volume, snapshot, root, sizeBytes } = option;
-  const request: ViewRequest = {
-    ...(volume === undefined ? {} : { volume }),
-    ...(snapshot === undefined ? {} : { snapshot }),
-    ...(root === undefined ? {} : { root }),
-    ...(create && sizeBytes !== undefined
-      ? { createBlockCount: sizeBytes / BLOCK_SIZE }
-      : {}),
-  };
-  const device = await front.openVolume(request);
-  return new Target({ shelf, slot, device });
-}
-
-function announce(
-  { options, links, output }: Running,
-  server: AoeServer,
-): void {
-  const interfaces = links.map(({ name }) => name);
-  server.targets.forEach(({ shelf, slot, device }, index) => {
-    const option = options.targets[index];
-    const disk = option?.root ?? option?.volume ?? "";
-    const state = option?.snapshot === undefined ? "" : `@${option.snapshot}`;
-    const sizeBytes = device.sectorCount * SECTOR_SIZE;
-    output.event({
-      event: "ready",
-      severity: "info",
-      message: `Serving ${disk}${state} (${formatSize(sizeBytes)}${
-        device.readOnly ? ", read-only" : ""
-      }) as target ${shelf}.${slot} on ${interfaces.join(", ")}`,
-      target: `${shelf}.${slot}`,
-      ...(option?.volume === undefined ? {} : { volume: option.volume }),
-      ...(option?.snapshot === undefined ? {} : { snapshot: option.snapshot }),
-      ...(option?.root === undefined ? {} : { root: option.root }),
-      sizeBytes,
-      readOnly: device.readOnly,
-      interfaces,
-    });
-  });
-}
-
-/** What commands may ask of a running server. */
-function controlHandler({ front, port }: ServingArchive): ControlHandler {
-  return async ({ verb, volume, name }) => {
-    switch (verb) {
-      case "snapshot create":
-        return await front.snapshot(String(volume), String(name));
-      case "snapshot list":
-        return await port.listSnapshots(
-          typeof volume === "string" ? volume : undefined,
-        );
-      default:
-        throw new TypeError(
-          `The server does not know the request "${verb}": it may be older than the command`,
-        );
-    }
-  };
 }

@@ -73,6 +73,8 @@ export interface ServingArchive {
   readonly front: ArchiveFront;
   /** Where the control socket belongs; absent without a state folder. */
   readonly controlPath?: string;
+  /** The state folder; absent where nothing outlives the process. */
+  readonly state?: StateFolder;
   /** Folds everything into the archive and lets go of it. */
   close(): Promise<void>;
 }
@@ -86,6 +88,8 @@ export async function openServingArchive(
   const state = await openState(options);
   const stateId = state?.stateId ?? crypto.randomUUID().replaceAll("-", "");
   const controlPath = state && controlPathIn(state, onEvent);
+  // What is stored in memory is another archive with every start.
+  const kept = /^memory:/i.test(storeUrl) ? undefined : state;
   const pool = BlockPool.allocate(POOL_SLOT_COUNT);
   let port: ArchivePort | undefined;
   try {
@@ -97,18 +101,18 @@ export async function openServingArchive(
         access: options.access,
         stateId,
         holder: thisHolder(controlPath),
-        ...(state === undefined
+        ...(kept === undefined
           ? {}
-          : { indexPath: state.indexPath, headsPath: state.headsPath }),
+          : { indexPath: kept.indexPath, headsPath: kept.headsPath }),
       },
       pool,
       onEvent,
     );
-    state?.bind(port.archiveId);
+    kept?.bind(port.archiveId);
     const front = await ArchiveFront.open({
       port,
       pool,
-      disk: journalDisk(state),
+      disk: journalDisk(kept),
       stateId,
       budget: FRONT_BUDGET,
       report: onEvent,
@@ -118,6 +122,7 @@ export async function openServingArchive(
       port,
       front,
       ...(controlPath === undefined ? {} : { controlPath }),
+      ...(state === undefined ? {} : { state }),
       async close(): Promise<void> {
         await front.close();
         await opened.close();
@@ -207,7 +212,7 @@ async function heldError(
   }
 }
 
-/** Without a state folder nothing outlives the process: nor need the journal. */
+/** Where nothing outlives the process the journal need not, either. */
 function journalDisk(state: StateFolder | undefined): Disk {
   return state === undefined
     ? new SimulatedDisk({ random: Math.random })

@@ -7,6 +7,8 @@
  * journal/       acknowledged writes not yet in the archive: NOT a cache
  * index/         where each score is stored: a cache
  * heads.json     newest roots seen: a cache
+ * targets.json   config strings, masks and reservations that initiators set
+ * scratch/       changes of throw-away clones, while a server runs
  * control.sock   how commands reach the server
  * ```
  *
@@ -27,6 +29,10 @@ export interface StateFolder {
   readonly indexPath: string;
   /** File of the newest roots seen. */
   readonly headsPath: string;
+  /** File of what initiators left behind in targets. */
+  readonly targetsPath: string;
+  /** Folder of the changes of throw-away clones. */
+  readonly scratchPath: string;
   /** Binds the folder to an archive; throws a `UsageError` if it belongs to another. */
   bind(archiveId: string): void;
   /** Lets go of it. */
@@ -81,8 +87,10 @@ export function openStateFolder(
   try {
     const journalPath = `${path}/journal`;
     const indexPath = `${path}/index`;
+    const scratchPath = `${path}/scratch`;
     Deno.mkdirSync(journalPath, { recursive: true });
     Deno.mkdirSync(indexPath, { recursive: true });
+    Deno.mkdirSync(scratchPath, { recursive: true });
     const file = readStateFile(path) ?? {
       stateId: toHex(randomBytes(16)),
     };
@@ -93,6 +101,8 @@ export function openStateFolder(
       journalPath,
       indexPath,
       headsPath: `${path}/heads.json`,
+      targetsPath: `${path}/targets.json`,
+      scratchPath,
       bind(archiveId: string): void {
         if (file.archiveId === archiveId) return;
         if (file.archiveId !== undefined) {

@@ -6,6 +6,9 @@
 
 /** A wrong command line or configuration; the message says how to mend it. */
 export class UsageError extends Error {
+  /** Always this; tells it apart at the other end of the control socket. */
+  readonly code = "Usage";
+
   /** Makes the error. */
   constructor(message: string) {
     super(message);

@@ -1,0 +1,60 @@
+/**
+ * What commands may ask of a running server.
+ *
+ * @module
+ */
+
+import type { ControlHandler, ControlRequest } from "./control.ts";
+import type { Interfaces } from "./interfaces.ts";
+import type { ServedTargets } from "./served_targets.ts";
+import type { ServingArchive } from "./serving_archive.ts";
+import { parseVolumeSize } from "./size.ts";
+import { parseTargetOption } from "./target_option.ts";
+
+/** What requests are answered from. */
+export interface ServedThings {
+  /** The archive. */
+  readonly archive: ServingArchive;
+  /** The targets. */
+  readonly targets: ServedTargets;
+  /** The interfaces. */
+  readonly interfaces: Interfaces;
+}
+
+type Answer = (things: ServedThings, request: ControlRequest) => unknown;
+
+const ANSWERS: Readonly<Record<string, Answer>> = {
+  "snapshot create": ({ archive }, { volume, name }) =>
+    archive.front.snapshot(String(volume), String(name)),
+  "snapshot list": ({ archive }, { volume }) =>
+    archive.port.listSnapshots(
+      typeof volume === "string" ? volume : undefined,
+    ),
+  "target list": ({ targets }) => targets.list(),
+  "target add": async ({ targets, interfaces }, { target, create }) => {
+    const option = parseTargetOption(String(target));
+    const added = await targets.add(option, create === true);
+    targets.announce(added, interfaces.open);
+    return added;
+  },
+  "target remove": ({ targets }, { target }) => targets.remove(String(target)),
+  "target grow": ({ targets }, { target, size }) =>
+    targets.grow(
+      String(target),
+      typeof size === "string" ? parseVolumeSize(size) : undefined,
+    ),
+};
+
+/** Answers requests about what is served. */
+export function controlHandler(things: ServedThings): ControlHandler {
+  return async (request) => {
+    const { verb } = request;
+    const answer = Object.hasOwn(ANSWERS, verb) ? ANSWERS[verb] : undefined;
+    if (answer === undefined) {
+      throw new TypeError(
+        `The server does not know the request "${verb}": it may be older than the command`,
+      );
+    }
+    return await answer(things, request);
+  };
+}

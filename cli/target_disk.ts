@@ -1,0 +1,183 @@
+/**
+ * The disk behind a target: opens what the operator named, and lets go of it
+ * when the target is removed.
+ *
+ * @module
+ */
+
+import { type BlockDevice, SECTOR_SIZE } from "../aoe/block_device.ts";
+import type { ViewRequest } from "../cas/archive_port.ts";
+import { BLOCK_SIZE } from "../cas/block_pool.ts";
+import type { EventSink } from "../cas/events.ts";
+import { openPathDevice } from "../devices/path_device.ts";
+import { ScratchDevice } from "../devices/scratch_device.ts";
+import { openScratchFile } from "../devices/scratch_file.ts";
+import { SparseMemoryDevice } from "../devices/sparse_memory_device.ts";
+import { hostName } from "./holder.ts";
+import { formatSize } from "./size.ts";
+import type { TargetOption } from "./target_option.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** An open disk. */
+export interface TargetDisk {
+  /** The disk. */
+  readonly device: BlockDevice;
+  /**
+   * Makes it larger, or takes note of what has grown by itself when no size is
+   * given. Throws a `UsageError` or a `DeviceError`.
+   */
+  grow(sizeBytes: number | undefined): void;
+  /** Lets go of it; its target must have stopped. */
+  close(): Promise<void>;
+}
+
+/** Where disks come from. */
+export interface DiskSources {
+  /** Opens a state of a volume. */
+  readonly openVolume: (request: ViewRequest) => Promise<BlockDevice>;
+  /** Make what is missing. */
+  readonly create: boolean;
+  /** Folder for the changes of clones; absent to keep them in memory. */
+  readonly scratchPath?: string;
+  /** Takes events. */
+  readonly onEvent: EventSink;
+}
+
+/** Opens the disk of a target. */
+export async function openTargetDisk(
+  option: TargetOption,
+  sources: DiskSources,
+): Promise<TargetDisk> {
+  const { path, memory, sizeBytes } = option;
+  if (path !== undefined) return openPath(option, path, sources);
+  if (memory && sizeBytes !== undefined) return openMemory(option, sizeBytes);
+  const device = await sources.openVolume(viewRequest(option, sources));
+  if (option.clone) return openClone(option, device, sources);
+  return {
+    device,
+    grow: () => {
+      throw cannotGrow(option, "stop serving it, then type volume grow");
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The disk as the operator named it, for messages: "disk@monday". */
+export function describeDisk(option: TargetOption): string {
+  const { volume, snapshot, root, path, sizeBytes = 0 } = option;
+  const clone = option.clone ? "a clone of " : "";
+  if (root !== undefined) return `${clone}root:${root}`;
+  if (path !== undefined) return `path:${path}`;
+  if (volume === undefined) return `memory:${formatSize(sizeBytes)}`;
+  return snapshot === undefined ? volume : `${clone}${volume}@${snapshot}`;
+}
+
+function viewRequest(
+  option: TargetOption,
+  { create }: DiskSources,
+): ViewRequest {
+  const { volume, snapshot, root, sizeBytes } = option;
+  return {
+    ...(volume === undefined ? {} : { volume }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(root === undefined ? {} : { root }),
+    ...(create && sizeBytes !== undefined
+      ? { createBlockCount: sizeBytes / BLOCK_SIZE }
+      : {}),
+  };
+}
+
+function openPath(
+  option: TargetOption,
+  path: string,
+  { create, onEvent }: DiskSources,
+): TargetDisk {
+  const { sizeBytes } = option;
+  const opened = openPathDevice({
+    path,
+    readOnly: option.readOnly ?? false,
+    host: hostName(),
+    ...(create && sizeBytes !== undefined ? { createBytes: sizeBytes } : {}),
+    onFailure: reporter(option, onEvent),
+  });
+  return {
+    device: opened.device,
+    grow: (size) => size === undefined ? opened.refresh() : opened.resize(size),
+    close: () => opened.close(),
+  };
+}
+
+function openMemory(option: TargetOption, sizeBytes: number): TargetDisk {
+  const device = new SparseMemoryDevice({
+    sectorCount: sizeBytes / SECTOR_SIZE,
+    readOnly: false,
+    identity: {
+      model: "Deepshelf memory",
+      serial: randomSerial(),
+      firmware: "1",
+    },
+  });
+  return {
+    device,
+    grow(size): void {
+      if (size === undefined || size / SECTOR_SIZE < device.sectorCount) {
+        throw cannotGrow(option, "give it a size above its present one");
+      }
+      device.grow(size / SECTOR_SIZE);
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** A writable layer over a state that does not change, dropped at exit. */
+function openClone(
+  option: TargetOption,
+  base: BlockDevice,
+  { scratchPath, onEvent }: DiskSources,
+): TargetDisk {
+  const { sectorCount } = base;
+  // Every start makes another disk: nobody may take it for the last one.
+  const identity = { ...base.identity, serial: randomSerial() };
+  const file = scratchPath === undefined ? undefined : openScratchFile({
+    folder: scratchPath,
+    name: `${option.shelf}.${option.slot}-${identity.serial}`,
+    sectorCount,
+    onFailure: reporter(option, onEvent),
+  });
+  const changes = file?.device ??
+    new SparseMemoryDevice({ sectorCount, readOnly: false, identity });
+  return {
+    device: new ScratchDevice({ base, changes, identity }),
+    grow: () => {
+      throw cannotGrow(option, "it has the size of its snapshot");
+    },
+    close: async () => await file?.close(),
+  };
+}
+
+function cannotGrow(option: TargetOption, why: string): UsageError {
+  return new UsageError(
+    `Cannot grow target ${option.shelf}.${option.slot}, ${
+      describeDisk(option)
+    }: ${why}`,
+  );
+}
+
+function reporter(
+  { shelf, slot }: TargetOption,
+  onEvent: EventSink,
+): (message: string) => void {
+  const target = `${shelf}.${slot}`;
+  return (message) =>
+    onEvent({
+      event: "disk-failed",
+      severity: "admin",
+      message: `Target ${target}: ${message}`,
+      target,
+    });
+}
+
+/** An ATA serial number: 20 characters. */
+function randomSerial(): string {
+  return crypto.randomUUID().replaceAll("-", "").slice(0, 20).toUpperCase();
+}

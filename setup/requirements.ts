@@ -42,6 +42,22 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: "xfsprogs", anyOf: ["mkfs.xfs"] },
   { debianPackage: "btrfs-progs", anyOf: ["mkfs.btrfs"] },
   { debianPackage: "fio", anyOf: ["fio"] },
+  // The server alone, without a service that would start by itself.
+  { debianPackage: "apache2-bin", anyOf: ["apache2", "httpd"] },
+];
+
+/** What the tests of `s3:` stores need: Ceph with its S3 gateway. */
+export const CEPH_REQUIREMENTS: readonly Requirement[] = [
+  { debianPackage: "ceph-common", anyOf: ["ceph"] },
+  { debianPackage: "ceph-mon", anyOf: ["ceph-mon"] },
+  { debianPackage: "ceph-mgr", anyOf: ["ceph-mgr"] },
+  { debianPackage: "ceph-osd", anyOf: ["ceph-osd"] },
+  { debianPackage: "radosgw", anyOf: ["radosgw"] },
+];
+
+/** What the tests of `http:` stores need: a web server. */
+export const WEB_REQUIREMENTS: readonly Requirement[] = [
+  { debianPackage: "nginx", anyOf: ["nginx"] },
 ];
 
 /** What the benchmarks need beside it: a wire, and a server to compare with. */

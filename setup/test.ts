@@ -9,7 +9,12 @@
 
 import { ensureKernel } from "./kernel.ts";
 import { ensurePackages, type Missing } from "./packages.ts";
-import { SERVER_REQUIREMENTS, TEST_REQUIREMENTS } from "./requirements.ts";
+import {
+  CEPH_REQUIREMENTS,
+  SERVER_REQUIREMENTS,
+  TEST_REQUIREMENTS,
+  WEB_REQUIREMENTS,
+} from "./requirements.ts";
 import { say } from "./say.ts";
 
 const ROOT: string = new URL("..", import.meta.url).pathname;
@@ -35,8 +40,13 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function prepare(): Promise<Missing[]> {
   const missing = await ensurePackages(
-    [...SERVER_REQUIREMENTS, ...TEST_REQUIREMENTS],
-    { why: "the tests run a Linux guest in QEMU against the server" },
+    [
+      ...SERVER_REQUIREMENTS,
+      ...TEST_REQUIREMENTS,
+      ...CEPH_REQUIREMENTS,
+      ...WEB_REQUIREMENTS,
+    ],
+    { why: "the tests run a Linux guest in QEMU, Ceph and a web server" },
   );
   const kernel = await ensureKernel();
   if ("remedy" in kernel) missing.push(kernel);

@@ -101,3 +101,30 @@ apacheTest(
     assert.equal((await store.head("a"))?.size, 3);
   },
 );
+
+// Apache's own conditions let several creators win in one contest of six.
+apacheTest("webdav: each of many contests has one winner", async () => {
+  await using apache = await Apache.start();
+  const url = `webdav://${apache.host}/`;
+  const stores = await Promise.all(
+    Array.from({ length: 4 }, () => plugin.open(url, { create: false }, {})),
+  );
+  for (let round = 0; round < 20; round++) {
+    const create = async (index: number): Promise<string> => {
+      const body = new Uint8Array(1000 + index);
+      const put = stores[index % 4]!.put(`${round}`, body, { ifAbsent: true });
+      return await codeOf(put);
+    };
+    const outcomes = await Promise.all(
+      Array.from({ length: 8 }, (_, index) => create(index)),
+    );
+    const winner = outcomes.indexOf("resolved");
+    assert.deepEqual(
+      outcomes,
+      outcomes.map((_, index) =>
+        index === winner ? "resolved" : "AlreadyExists"
+      ),
+    );
+    assert.equal((await stores[0]!.head(`${round}`))?.size, 1000 + winner);
+  }
+});

@@ -12,8 +12,13 @@ import {
   encodeAtaArgument,
   encodeConfigArgument,
   encodeHeader,
+  encodeMaskArgument,
+  encodeReserveArgument,
+  encodeTrimRanges,
   FRAME_LENGTH_MIN,
   MAC_BROADCAST,
+  type MaskDirective,
+  type SectorRange,
 } from "../../aoe/mod.ts";
 
 export const SERVER_MAC: Uint8Array = bytesOf("02 00 00 00 00 01");
@@ -127,6 +132,50 @@ export function configRequest(
     configString,
   });
   return frame;
+}
+
+/** MAC mask: reads, or edits if there are directives. Padded to 60 bytes. */
+export function maskRequest(
+  directives: readonly MaskDirective[] = [],
+  options: RequestOptions = {},
+): Uint8Array {
+  const argumentLength = Math.max(36, 4 + 8 * directives.length);
+  const frame = request(AoeCommand.MacMask, argumentLength, options);
+  encodeMaskArgument(frame, {
+    command: directives.length > 0 ? 1 : 0,
+    error: 0,
+    directiveCount: directives.length,
+    directives,
+  });
+  return frame;
+}
+
+/** Reserve/Release, padded to 60 bytes. */
+export function reserveRequest(
+  command: number,
+  macs: readonly Uint8Array[] = [],
+  options: RequestOptions = {},
+): Uint8Array {
+  const argumentLength = Math.max(36, 2 + 6 * macs.length);
+  const frame = request(AoeCommand.ReserveRelease, argumentLength, options);
+  encodeReserveArgument(frame, { command, macs });
+  return frame;
+}
+
+/** DATA SET MANAGEMENT with TRIM. */
+export function trimRequest(
+  ranges: readonly SectorRange[],
+  options: RequestOptions = {},
+): Uint8Array {
+  return ataRequest(
+    { flags: 0x41, errorFeature: 1, sectorCount: 1, commandStatus: 0x06 },
+    { ...options, payload: encodeTrimRanges(ranges) },
+  );
+}
+
+/** 02:00:00:00:xx:xx, of a host that is not the usual client. */
+export function hostMac(number: number): Uint8Array {
+  return Uint8Array.of(0x02, 0, 0, 0x77, number >>> 8, number);
 }
 
 /** The same request to everybody. */

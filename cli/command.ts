@@ -87,16 +87,27 @@ export interface ArchiveChoice {
 export function archiveChoice(
   values: OptionValues<typeof ARCHIVE_OPTIONS>,
 ): ArchiveChoice {
-  const file = values.config === undefined ? {} : readConfigFile(values.config);
-  const { store = file.store, state = file.state } = values;
+  const { store, ...rest } = serverChoice(values);
   if (store === undefined) {
     throw new UsageError(
       "No store: add --store URL, such as --store file:./archive",
     );
   }
+  return { store, ...rest };
+}
+
+/**
+ * The running server that `--store` or `--state` name, or the file of
+ * `--config`.
+ */
+export function serverChoice(
+  values: OptionValues<typeof ARCHIVE_OPTIONS>,
+): Partial<ArchiveChoice> {
+  const file = values.config === undefined ? {} : readConfigFile(values.config);
+  const { store = file.store, state = file.state } = values;
   const plugins = joinPlugins(values.plugin, file.plugins);
   return {
-    store,
+    ...(store === undefined ? {} : { store }),
     ...(state === undefined ? {} : { state }),
     ...(plugins.length === 0 ? {} : { plugins }),
   };

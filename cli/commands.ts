@@ -12,12 +12,24 @@ import { serveCommand } from "./commands/serve.ts";
 import { snapshotCreateCommand } from "./commands/snapshot_create.ts";
 import { snapshotListCommand } from "./commands/snapshot_list.ts";
 import { startCommand } from "./commands/start.ts";
+import { discoverCommand } from "./commands/discover.ts";
+import { pingCommand } from "./commands/ping.ts";
+import { targetAddCommand } from "./commands/target_add.ts";
+import { targetGrowCommand } from "./commands/target_grow.ts";
+import { targetListCommand } from "./commands/target_list.ts";
+import { targetRemoveCommand } from "./commands/target_remove.ts";
 import { versionCommand } from "./commands/version.ts";
 
 /** Every command. */
 export const COMMANDS: readonly Command[] = [
   startCommand,
   serveCommand,
+  targetListCommand,
+  targetAddCommand,
+  targetRemoveCommand,
+  targetGrowCommand,
+  discoverCommand,
+  pingCommand,
   snapshotCreateCommand,
   snapshotListCommand,
   pluginAddCommand,

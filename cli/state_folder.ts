@@ -123,6 +123,11 @@ export function openStateFolder(
   }
 }
 
+/** The id of the folder at `path`; undefined when it is no state folder. Throws a `UsageError` when it is damaged. */
+export function stateIdOf(path: string): string | undefined {
+  return readStateFile(absolute(path))?.stateId;
+}
+
 function readStateFile(path: string): StateFile | undefined {
   let text: string;
   try {

@@ -9,19 +9,16 @@ import { standardOutput } from "../output.ts";
 import { serve } from "../serve.ts";
 import { configText, serveOptions } from "../serve_options.ts";
 
-/** Serves disks until it is told to stop. */
-export const serveCommand: Command = defineCommand({
-  words: ["serve"],
-  usage:
-    "--interface IF --store URL --target SHELF.SLOT=DISK [--state DIR] [--create] [--json] | --config FILE",
-  summary: "Serve disks of an archive over ATA over Ethernet.",
-  details:
-    `--interface IF    network interface to serve on; repeat it for several
---store URL       where the archive lives: file:PATH or memory:
+const DETAILS: string =
+  `--interface IF    network interface to serve on, with or without an IP address,
+                  or a pattern such as 'eth*'; repeat it for several. One that
+                  is missing is used when it appears
+--store URL       where the archive lives: file:PATH or memory:; needed for
+                  volumes, snapshots and roots
 --target A=DISK   a disk to serve at address A = SHELF.SLOT; repeat it for several
 --state DIR       folder of the journal, the index and caches
                   (for a file: store the default is local/ inside it)
---create          make the archive, and volumes with a SIZE, if missing
+--create          make the archive, and disks with a SIZE, if missing
 --config FILE     read the same from a TOML file; flags replace what it says
 --plugin S=MODULE#sha256=HASH
                   allow the plugin MODULE for URLs of scheme S; repeat it for
@@ -33,8 +30,29 @@ DISK is one of
   VOLUME:SIZE       the same; made with this size if missing and --create is given
   VOLUME@SNAPSHOT   a snapshot, read-only
   root:HASH         the state with this root hash, read-only
+  path:FILE         a file or block device of this machine, as it is
+  memory:SIZE       a disk in memory, gone when the server stops
 
-SIZE is a multiple of 4096 bytes such as 512MiB, 64GiB, 2TiB.`,
+OPTIONs follow DISK with commas between; in a file they are keys of [[target]]
+  ro                refuse writes
+  clone             a snapshot or root as a writable disk of its own, whose
+                    changes are dropped when the server stops
+  size=SIZE         the size of a volume or file to be made
+  allow=MAC         only hosts with this address see it; repeat it for several
+  buffers=N         requests a client may have outstanding, 2 to 65535 (64)
+  sectors=N         most sectors of one request, 2 to 128 (16)
+  serial=TEXT       serial number, up to 20 characters, instead of the disk's own
+  config=TEXT       config string until a client sets another (aoecfg)
+
+SIZE is a multiple of 4096 bytes such as 512MiB, 64GiB, 2TiB.`;
+
+/** Serves disks until it is told to stop. */
+export const serveCommand: Command = defineCommand({
+  words: ["serve"],
+  usage:
+    "--interface IF --store URL --target SHELF.SLOT=DISK[,OPTION...] [--state DIR] [--create] [--json] | --config FILE",
+  summary: "Serve disks of an archive over ATA over Ethernet.",
+  details: DETAILS,
   options: {
     ...ARCHIVE_OPTIONS,
     interface: { type: "string", multiple: true },

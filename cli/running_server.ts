@@ -1,0 +1,63 @@
+/**
+ * Requests that only a running server can carry out.
+ *
+ * @module
+ */
+
+import { openStore } from "../plugins/registry.ts";
+import type { ArchiveChoice } from "./command.ts";
+import {
+  callControl,
+  type ControlRequest,
+  controlSocketPath,
+} from "./control.ts";
+import { controlPathOf, newestClaim } from "./holder.ts";
+import { pluginRegistry } from "./plugin_registry.ts";
+import { stateIdOf } from "./state_folder.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** Which server: the one with this archive or, if named, this state folder. */
+export type ServerChoice = Partial<ArchiveChoice>;
+
+/** Asks the running server. Throws a `UsageError` when none runs, and a `ControlError` when it refuses. */
+export async function askRunningServer(
+  choice: ServerChoice,
+  request: ControlRequest,
+): Promise<unknown> {
+  const path = await controlPath(choice);
+  const answer = path === undefined
+    ? undefined
+    : await callControl(path, request);
+  if (answer !== undefined) return answer.result;
+  throw new UsageError(
+    `No server answers for ${
+      choice.state ?? choice.store
+    }: start one with serve, or name its state folder with --state DIR`,
+  );
+}
+
+async function controlPath(
+  { store: storeUrl, state, plugins }: ServerChoice,
+): Promise<string | undefined> {
+  if (state !== undefined) {
+    const stateId = stateIdOf(state);
+    return stateId && controlSocketPath(absolute(state), stateId);
+  }
+  if (storeUrl === undefined) {
+    throw new UsageError(
+      "Which server? Add --store URL, or --state DIR if it has no store",
+    );
+  }
+  const store = await openStore(storeUrl, {
+    registry: pluginRegistry(plugins),
+  });
+  try {
+    return controlPathOf(await newestClaim(store));
+  } finally {
+    await store.close();
+  }
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+}

@@ -103,6 +103,8 @@ export interface RemoteFailureOptions {
   readonly retryable?: boolean;
   /** What happened, as half a sentence without secrets. */
   readonly reason?: string;
+  /** Where the service says that it is instead. Not shown. */
+  readonly location?: string;
 }
 
 /** A request that did not do what it was made for. Holds no secrets. */
@@ -115,6 +117,8 @@ export class RemoteFailure extends Error {
   readonly retryAfterMs: number | undefined;
   /** The status of the answer, if one came. */
   readonly status: number | undefined;
+  /** Where the service says that it is instead; may hold secrets. */
+  readonly location: string | undefined;
 
   /** Classifies a failure. */
   constructor(options: RemoteFailureOptions) {
@@ -125,6 +129,7 @@ export class RemoteFailure extends Error {
     this.retryable = options.retryable ?? RETRYABLE.has(this.code);
     this.retryAfterMs = options.retryAfterMs;
     this.status = options.status;
+    this.location = options.location;
   }
 }
 

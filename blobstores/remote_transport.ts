@@ -203,10 +203,12 @@ async function refusal(response: Response): Promise<RemoteFailure> {
   const requestId = headers.get("x-amz-request-id") ??
     headers.get("x-ms-request-id");
   const retryAfterMs = parseRetryAfter(headers);
+  const location = headers.get("location");
   return new RemoteFailure({
     status,
     ...(serviceCode === undefined ? {} : { serviceCode }),
     ...(requestId === null ? {} : { requestId }),
+    ...(location === null ? {} : { location }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }

@@ -54,6 +54,11 @@ export const BUILT_IN_PLUGINS: readonly PluginSource[] = [
     schemes: ["azure"],
     load: () => import("../blobstores/azure_plugin.ts"),
   },
+  {
+    name: "the built-in web store",
+    schemes: ["http", "https"],
+    load: () => import("../blobstores/http_plugin.ts"),
+  },
 ];
 
 /** Plugins by URL scheme. */

@@ -40,6 +40,7 @@ const MEBIBYTE: number = 1024 * 1024;
 const FRONT_BUDGET: FrontBudget = {
   journalBytesMax: 256 * MEBIBYTE,
   checkpointBytes: 64 * MEBIBYTE,
+  journalFillBytes: 80 * MEBIBYTE,
   checkpointAgeMs: 30_000,
 };
 

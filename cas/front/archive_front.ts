@@ -275,6 +275,7 @@ export class ArchiveFront {
       ...options,
       fillRandom: fillRandom ?? ((bytes) => crypto.getRandomValues(bytes)),
       found: recovery.found,
+      fillBytes: budget.journalFillBytes ?? 0,
     });
     await segments.prepare();
     this.#journal = new Journal({

@@ -24,6 +24,8 @@ export interface FrontBudget {
   readonly checkpointBytes: number;
   /** Milliseconds that a write stays in the journal alone. */
   readonly checkpointAgeMs: number;
+  /** Bytes that a file of the journal is filled to ahead of need: what a checkpoint takes and some more; 0 by default. */
+  readonly journalFillBytes?: number;
   /** Bytes of one batch of the journal, a multiple of 4096; there are two buffers. */
   readonly batchBytesMax?: number;
 }

@@ -260,7 +260,7 @@ export class Journal {
   }
 
   #prepareNext(): void {
-    this.#options.segments.prepare().catch((error: unknown) => {
+    this.#options.segments.prepareAhead().catch((error: unknown) => {
       this.#report("strange", "cannot make the next segment ahead", error);
     });
   }

@@ -10,7 +10,8 @@
  *   is always the newest part of the journal, which can be replayed over any
  *   later root.
  *
- * A file that is let go becomes the next segment where it can: overwriting is
+ * A file that is let go becomes the next segment where it can, also over a
+ * restart, and a new one made ahead of need is filled with zeros: overwriting is
  * faster than growing (0.19 against 0.25 to 0.34 ms for 128 KiB and a sync,
  * measured 2026-11 on ext4).
  *
@@ -28,6 +29,9 @@ import {
 
 /** What a file is called between two lives. */
 const SPARE_NAME = "spare";
+
+/** Bytes of zeros written at once: one takes less than a millisecond. */
+const FILL_STEP_BYTES = 1024 * 1024;
 
 /** Who writes this journal. */
 export interface JournalIdentity {
@@ -77,6 +81,8 @@ export interface SegmentStoreOptions {
   readonly fillRandom: (bytes: Uint8Array) => void;
   /** Segments of before, ascending. */
   readonly found: readonly FoundSegment[];
+  /** Bytes that a file made ahead of need is filled with zeros to. */
+  readonly fillBytes: number;
 }
 
 /** Makes, hands out and removes segments. */
@@ -86,6 +92,7 @@ export class SegmentStore {
   readonly #taken: Segment[] = [];
   #next: Segment | undefined;
   #newestNumber: number;
+  #closing = false;
   /** Directory changes, one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -120,6 +127,15 @@ export class SegmentStore {
     });
   }
 
+  /** The same, with time to fill its file. */
+  prepareAhead(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#next !== undefined) return;
+      await this.#fillSpare();
+      this.#next = await this.#make();
+    });
+  }
+
   /** Hands out the next segment if it is ready. */
   takeNow(): Segment | undefined {
     const segment = this.#next;
@@ -150,8 +166,9 @@ export class SegmentStore {
     });
   }
 
-  /** Closes all files; with `remove`, nothing of the journal is left. */
+  /** Closes all files; with `remove`, only a spare file is left of the journal. */
   async close(remove: boolean): Promise<void> {
+    this.#closing = true;
     if (remove) await this.retireBelow(Infinity);
     await this.#inTurn(async () => {
       for (const segment of this.#taken) {
@@ -162,13 +179,33 @@ export class SegmentStore {
       this.#next?.file.close();
       if (!remove) return;
       const { disk } = this.#options;
+      // What is left was made ahead, and is the one that has been filled.
       for (const name of disk.list().sort()) {
-        const ours = name === SPARE_NAME ||
-          parseSegmentName(name) !== undefined;
-        if (ours) disk.remove(name);
+        if (parseSegmentName(name) !== undefined) disk.rename(name, SPARE_NAME);
       }
       await disk.syncDirectory();
     });
+  }
+
+  /**
+   * Fills the spare file, or a new one, with zeros as far as it lacks bytes. A
+   * disk that has no room for that has room for a file that grows.
+   */
+  async #fillSpare(): Promise<void> {
+    const { disk, fillBytes } = this.#options;
+    const exists = disk.list().includes(SPARE_NAME);
+    const file = exists ? disk.open(SPARE_NAME) : disk.create(SPARE_NAME);
+    try {
+      const zeros = new Uint8Array(FILL_STEP_BYTES);
+      while (file.size < fillBytes && !this.#closing) {
+        file.write(zeros, file.size);
+        await file.sync();
+      }
+    } catch {
+      this.#discardSpare();
+    } finally {
+      file.close();
+    }
   }
 
   async #make(): Promise<Segment> {

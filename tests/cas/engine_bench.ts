@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { MemorySpace, MemoryStore } from "../../blobstores/memory_store.ts";
 import type { BlobStore } from "../../blobstores/blob_store.ts";
+import type { OpenedArchive } from "../../cas/archive_operations.ts";
 import {
   type ArchivePort,
   type CheckpointResult,
@@ -88,7 +89,7 @@ export class Bench {
     this.store = store ?? new MemoryStore({ space });
   }
 
-  open(options: Partial<ArchiveOptions> = {}): Promise<ArchivePort> {
+  open(options: Partial<ArchiveOptions> = {}): Promise<OpenedArchive> {
     return openArchive({
       store: this.store,
       openBlocks: () => {

@@ -9,7 +9,14 @@ import {
 } from "../../cas/disk/simulated_disk.ts";
 import { backPressureMs } from "../../cas/front/back_pressure.ts";
 import type { Volume } from "../../cas/front/volume.ts";
-import { openRig, quiet, type Rig, seeded, stamped } from "./front/fixtures.ts";
+import {
+  openRig,
+  quiet,
+  type Rig,
+  seeded,
+  segmentNames,
+  stamped,
+} from "./front/fixtures.ts";
 import { History } from "./front/history.ts";
 
 interface Recorder {
@@ -301,7 +308,7 @@ Deno.test("closing while the archive cannot be written keeps the journal", async
   const again = await openRig({ archive, disk });
   await history.check(await open(again), bounds, "after the close");
   await again.front.close();
-  assert.deepEqual(disk.list(), []);
+  assert.deepEqual(segmentNames(disk), []);
 });
 
 Deno.test("a server that lost its claim acknowledges nothing more", async () => {
@@ -383,4 +390,27 @@ Deno.test("a segment that failed is removed and not used again", async () => {
   await rig.front.close();
   await rig.front.close();
   await rig.front.abandon();
+});
+
+Deno.test("a journal file made ahead of need is filled, kept over a restart, and used", async () => {
+  const budget = { journalFillBytes: 2 * 1024 * 1024 };
+  const first = await openRig({ budget });
+  for (let turn = 0; turn < 20; turn++) await quiet();
+  await first.front.close();
+  assert.deepEqual(first.disk.list(), ["spare"]);
+  const spare = first.disk.open("spare");
+  assert.ok(spare.size >= budget.journalFillBytes);
+
+  const { archive, disk } = first;
+  const second = await openRig({ archive, disk, budget });
+  const history = new History(await open(second));
+  history.write(3, 9);
+  await second.clock.advance(0);
+  const [name = ""] = segmentNames(disk);
+  assert.equal(disk.open(name).size, spare.size, "overwritten, not grown");
+  const bounds = history.bounds();
+  await second.front.abandon();
+  const third = await openRig({ archive, disk });
+  await history.check(await open(third), bounds, "after the restart");
+  await third.front.abandon();
 });

@@ -348,7 +348,7 @@ Deno.test("a journal larger than the memory is replayed", async () => {
     assert.equal(stampOf(bytes, 7), block + 1);
   }
   await small.front.close();
-  assert.deepEqual(rig.disk.list(), []);
+  assert.deepEqual(segmentNames(rig), []);
 });
 
 Deno.test("volumes in the journal are opened and archived though nothing serves them", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { BlobError } from "../../blobstores/blob_store.ts";
-import type { ArchivePort } from "../../cas/archive_port.ts";
+import type { OpenedArchive } from "../../cas/archive_operations.ts";
 import { BlockPool } from "../../cas/block_pool.ts";
 import { ArchiveError, archiveErrorCode } from "../../cas/errors.ts";
 import type { ArchiveEvent } from "../../cas/events.ts";
@@ -16,7 +16,7 @@ interface Link {
   readonly bench: Bench;
   readonly events: ArchiveEvent[];
   readonly end: (reason: Error) => void;
-  readonly connect: () => Promise<ArchivePort>;
+  readonly connect: () => Promise<OpenedArchive>;
   readonly [Symbol.dispose]: () => void;
 }
 
@@ -67,6 +67,9 @@ Deno.test("an archive behind a channel does all that one beside does", async () 
   assert.equal(snapshot.rootHash, result.roots[0]!.rootHash);
   assert.deepEqual(await archive.listSnapshots("disk"), [snapshot]);
   assert.deepEqual(await archive.listSnapshots(), [snapshot]);
+  const cloning = { source: { volume: "disk", snapshot: "now" }, volume: "b" };
+  const clone = await archive.operate("clone", cloning);
+  assert.equal(clone.parentHash, snapshot.rootHash);
   await archive.close();
   assert.equal(link.bench.space.hold, null);
 });
@@ -118,12 +121,12 @@ Deno.test("events cross, also while the archive opens", async () => {
 Deno.test("a lost claim is told across", async () => {
   const lost = Promise.withResolvers<Error>();
   using link = makeLink(() => {
-    const port: Partial<ArchivePort> = {
+    const port: Partial<OpenedArchive> = {
       archiveId: "a".repeat(32),
       epoch: 7,
       lost: lost.promise,
     };
-    return Promise.resolve(port as ArchivePort);
+    return Promise.resolve(port as OpenedArchive);
   });
   const archive = await link.connect();
   assert.equal(archive.epoch, 7);
@@ -135,14 +138,14 @@ Deno.test("a lost claim is told across", async () => {
 Deno.test("a thread that dies rejects every call, waiting or new, and loses the claim", async () => {
   const never = new Promise<never>(() => {});
   using link = makeLink(() => {
-    const port: Partial<ArchivePort> = {
+    const port: Partial<OpenedArchive> = {
       archiveId: "a".repeat(32),
       epoch: 7,
       lost: never,
       fetch: () => never,
       checkpoint: () => never,
     };
-    return Promise.resolve(port as ArchivePort);
+    return Promise.resolve(port as OpenedArchive);
   });
   const archive = await link.connect();
   const none = new Float64Array(0);
@@ -172,7 +175,7 @@ Deno.test("a thread that dies while it opens rejects the opening", async () => {
 Deno.test("a message can call nothing but the methods of an archive", async () => {
   const { port1, port2 } = new MessageChannel();
   const endpoint: ThreadEndpoint = port2;
-  serveArchive(endpoint, () => Promise.resolve({} as ArchivePort));
+  serveArchive(endpoint, () => Promise.resolve({} as OpenedArchive));
   const replies: { type: string; error?: { name: string } }[] = [];
   const two = new Promise<void>((resolve) => {
     port1.onmessage = ({ data }) => {

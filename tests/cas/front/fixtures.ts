@@ -152,3 +152,8 @@ export function stampOf(bytes: Uint8Array, sector: number): number {
   const first = words[0] as number;
   return words.every((word) => word === first) ? first : NaN;
 }
+
+/** The names of the journal's segments: a spare file holds nothing of it. */
+export function segmentNames(disk: SimulatedDisk): string[] {
+  return disk.list().filter((name) => /^\d+$/.test(name)).sort();
+}

@@ -37,7 +37,7 @@ export function loaderOptions(
 
 /** The folder of modules by hash; undefined where the environment names none. */
 export function pluginCachePath(
-  variable: (name: string) => string | undefined = (name) => Deno.env.get(name),
+  variable: (name: string) => string | undefined = permittedVariable,
 ): string | undefined {
   // systemd sets the first one for a unit with CacheDirectory=.
   const service = variable("CACHE_DIRECTORY");
@@ -46,4 +46,10 @@ export function pluginCachePath(
   if (cache?.startsWith("/")) return `${cache}/deepshelf/plugins`;
   const home = variable("HOME");
   return home?.startsWith("/") ? `${home}/.cache/deepshelf/plugins` : undefined;
+}
+
+/** A variable of the environment, if it may be read without asking the user. */
+function permittedVariable(name: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+  return state === "granted" ? Deno.env.get(name) : undefined;
 }

@@ -43,12 +43,25 @@ export function followReferences(
         `${where}: \${${target}} is no reference: write \${NAME} for a variable of the environment, \${file:PATH} for a file, $\${ for the characters themselves`,
       );
     }
-    const value = sources.variable(target);
+    const value = variableValue(target, where, sources);
     if (value !== undefined) return value;
     throw new UsageError(
       `${where}: the environment has no variable ${target}: set it, or write \${file:PATH} to read a file`,
     );
   });
+}
+
+function variableValue(
+  name: string,
+  where: string,
+  { variable }: ReferenceSources,
+): string | undefined {
+  try {
+    return variable(name);
+  } catch (error) {
+    // Deno names the permission that is missing.
+    throw new UsageError(`${where}: ${(error as Error).message}`);
+  }
 }
 
 function fileValue(

@@ -83,23 +83,24 @@ export class PluginLoader {
     if (redirectedTo !== undefined) {
       this.#report(`The plugin ${module} was redirected to ${redirectedTo}`);
     }
-    await this.#keep(cache, reference, bytes);
+    if (!isLocalModule(address)) await this.#keep(reference, bytes);
     return bytes;
   }
 
   async #keep(
-    cache: ModuleCache | null,
     { module, sha256 }: PluginReference,
     bytes: Uint8Array<ArrayBuffer>,
   ): Promise<void> {
+    let obstacle = "XDG_CACHE_HOME and HOME name no folder for a cache";
     try {
-      await cache?.put(sha256!, bytes);
+      if (this.#cache !== null) return await this.#cache.put(sha256!, bytes);
     } catch (error) {
-      this.#report(
-        `Cannot keep the plugin ${module} in ${this.#options.cachePath}, so ` +
-          `every start needs the network: ${(error as Error).message}`,
-      );
+      obstacle = (error as Error).message;
     }
+    this.#report(
+      `The plugin ${module} is not kept, so every start needs the network: ` +
+        obstacle,
+    );
   }
 
   #report(message: string): void {

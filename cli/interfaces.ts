@@ -149,7 +149,7 @@ export class Interfaces {
       this.#options.onEvent({
         event: "link-added",
         severity: "info",
-        message: `Serving on ${name}, too`,
+        message: `Now serving on ${name}`,
         interface: name,
         mtu: link.mtu,
       });

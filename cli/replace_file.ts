@@ -14,9 +14,11 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     mode: 0o600,
   });
   try {
-    const writer = file.writable.getWriter();
-    await writer.write(new TextEncoder().encode(text));
-    writer.releaseLock();
+    const bytes = new TextEncoder().encode(text);
+    let written = 0;
+    while (written < bytes.length) {
+      written += await file.write(bytes.subarray(written));
+    }
     await file.sync();
   } finally {
     file.close();

@@ -19,6 +19,7 @@
  */
 
 import type { Disk, DiskFile } from "../disk/disk.ts";
+import type { Clock } from "./clock.ts";
 import {
   BATCH_ALIGNMENT,
   type Checksum,
@@ -32,6 +33,8 @@ const SPARE_NAME = "spare";
 
 /** Bytes of zeros written at once: one takes less than a millisecond. */
 const FILL_STEP_BYTES = 1024 * 1024;
+/** Between two steps. */
+const FILL_PAUSE_MS = 20;
 
 /** Who writes this journal. */
 export interface JournalIdentity {
@@ -81,6 +84,8 @@ export interface SegmentStoreOptions {
   readonly fillRandom: (bytes: Uint8Array) => void;
   /** Segments of before, ascending. */
   readonly found: readonly FoundSegment[];
+  /** Time, for the pauses while a file is filled. */
+  readonly clock: Clock;
   /** Bytes that a file made ahead of need is filled with zeros to. */
   readonly fillBytes: number;
 }
@@ -92,7 +97,7 @@ export class SegmentStore {
   readonly #taken: Segment[] = [];
   #next: Segment | undefined;
   #newestNumber: number;
-  #closing = false;
+  readonly #closing: AbortController = new AbortController();
   /** Directory changes, one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -168,7 +173,7 @@ export class SegmentStore {
 
   /** Closes all files; with `remove`, only a spare file is left of the journal. */
   async close(remove: boolean): Promise<void> {
-    this.#closing = true;
+    this.#closing.abort();
     if (remove) await this.retireBelow(Infinity);
     await this.#inTurn(async () => {
       for (const segment of this.#taken) {
@@ -192,14 +197,16 @@ export class SegmentStore {
    * disk that has no room for that has room for a file that grows.
    */
   async #fillSpare(): Promise<void> {
-    const { disk, fillBytes } = this.#options;
+    const { disk, clock, fillBytes } = this.#options;
     const exists = disk.list().includes(SPARE_NAME);
     const file = exists ? disk.open(SPARE_NAME) : disk.create(SPARE_NAME);
     try {
       const zeros = new Uint8Array(FILL_STEP_BYTES);
-      while (file.size < fillBytes && !this.#closing) {
+      while (file.size < fillBytes && !this.#closing.signal.aborted) {
         file.write(zeros, file.size);
         await file.sync();
+        // Batches are synced on the same disk: they go first.
+        await clock.sleep(FILL_PAUSE_MS, this.#closing.signal);
       }
     } catch {
       this.#discardSpare();

@@ -17,6 +17,11 @@ export interface ViewRequest {
   readonly volume?: string;
   /** A snapshot of that volume, opened read-only. */
   readonly snapshot?: string;
+  /**
+   * Milliseconds since 1970: the volume's newest state not after this time,
+   * opened read-only.
+   */
+  readonly atMs?: number;
   /** A root hash, 64 hexadecimal digits, opened read-only. */
   readonly root?: string;
   /** Make the volume with this many blocks if it does not exist. */
@@ -141,7 +146,7 @@ export interface CheckpointResult {
 
 /** A named root. */
 export interface SnapshotDescription {
-  /** The volume's name when the snapshot was made. */
+  /** The volume's name: the present one in a list, for it may have changed. */
   readonly volume: string;
   /** The snapshot's name. */
   readonly name: string;
@@ -186,7 +191,7 @@ export interface ArchivePort {
   /** Names the present root of a volume. Rejects when the name is taken or not allowed. */
   createSnapshot(view: number, name: string): Promise<SnapshotDescription>;
 
-  /** All snapshots, or those of one volume, oldest first. */
+  /** All snapshots but those of retired volumes, or those of one volume, oldest first. */
   listSnapshots(volume?: string): Promise<SnapshotDescription[]>;
 
   /** Resolves with the reason if this server stops being the archive's writer. */

@@ -15,8 +15,12 @@ export type ArchiveErrorCode =
   | "NoSnapshot"
   /** The archive has no root of that hash. */
   | "NoRoot"
-  /** A snapshot of that name exists. */
+  /** A snapshot or volume of that name exists. */
   | "NameTaken"
+  /** The volume is open, and so must not be changed under its disks. */
+  | "InUse"
+  /** The state belongs to another volume. */
+  | "OtherVolume"
   /** The name has characters or a length that are not allowed. */
   | "BadName"
   /** The volume exists with another size than asked. */

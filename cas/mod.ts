@@ -5,6 +5,7 @@
  * @module
  */
 
+export * from "./archive_operations.ts";
 export * from "./archive_port.ts";
 export * from "./block_pool.ts";
 export * from "./block_store.ts";

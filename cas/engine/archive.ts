@@ -12,7 +12,6 @@
  */
 
 import type {
-  ArchivePort,
   CheckpointResult,
   FetchRequest,
   FetchResult,
@@ -21,25 +20,27 @@ import type {
   ViewDescription,
   ViewRequest,
 } from "../archive_port.ts";
-import { BlockKind } from "../block_store.ts";
+import type {
+  OpenedArchive,
+  OperationName,
+  OperationRequest,
+  OperationResult,
+} from "../archive_operations.ts";
 import { ArchiveError } from "../errors.ts";
 import type { ArchiveOptions } from "./archive_options.ts";
-import { fromHex, toHex } from "./bytes.ts";
 import { runCheckpoint } from "./checkpoint.ts";
 import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { DamageReport, ReportedDamage } from "./damage_report.ts";
 import { fetchBlocks } from "./fetch.ts";
-import { depthFor } from "./geometry.ts";
 import { checkName } from "./names.ts";
 import { OpenBlocks } from "./open_blocks.ts";
-import { decodeRoot } from "./root.ts";
-import { publishRoots } from "./root_publisher.ts";
-import { findRootByHash, readRoot } from "./root_store.ts";
-import { HASH_PATTERN } from "./sealed_text.ts";
-import { listSnapshots, putSnapshot, readSnapshot } from "./snapshots.ts";
+import { Operations } from "./operations.ts";
+import { putSnapshot } from "./snapshots.ts";
+import { States } from "./states.ts";
 import { Turns } from "./turns.ts";
-import { describeView, rootOf, treeOf, type ViewRoot, Views } from "./views.ts";
+import { VolumeChanges } from "./volume_changes.ts";
+import { describeView, rootOf, treeOf, Views } from "./views.ts";
 import { checkSize, type Volume, type Volumes } from "./volumes.ts";
 
 /** What an `Archive` is made of. */
@@ -58,10 +59,8 @@ export interface ArchiveParts {
   readonly options: ArchiveOptions;
 }
 
-const VOLUME_ID_LENGTH = 16;
-
 /** An open archive; made by `openArchive`. */
-export class Archive implements ArchivePort {
+export class Archive implements OpenedArchive {
   readonly archiveId: string;
   readonly epoch: number;
   readonly lost: Promise<Error>;
@@ -73,6 +72,9 @@ export class Archive implements ArchivePort {
   /** Everything that writes packs and roots. */
   readonly #writes = new Turns();
   readonly #reported: ReportedDamage;
+  readonly #states: States;
+  readonly #changes: VolumeChanges;
+  readonly #operations: Operations;
   readonly #pending = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
@@ -87,6 +89,25 @@ export class Archive implements ArchivePort {
       () => volumes.all().map(({ head }) => head),
     );
     this.#reported = new ReportedDamage(() => context.clock.nowMs());
+    this.#states = new States(context, volumes, this.#blocks);
+    const shared = {
+      context,
+      claim: () => this.#claim(),
+      volumes,
+      blocks: this.#blocks,
+    };
+    this.#changes = new VolumeChanges({
+      ...shared,
+      stateId: options.stateId,
+      views: this.#views,
+    });
+    this.#operations = new Operations({
+      ...shared,
+      states: this.#states,
+      changes: this.#changes,
+      reported: this.#reported,
+      alone: (change) => this.#alone(change),
+    });
     this.archiveId = parts.archiveId;
     this.epoch = claim?.epoch ?? 0;
     this.lost = claim?.lost ?? new Promise(() => {});
@@ -153,17 +174,20 @@ export class Archive implements ArchivePort {
     return this.#run(async () => {
       const root = rootOf(this.#views.get(view));
       await this.#claim().check();
-      return putSnapshot(this.#parts.context, name, root);
+      return putSnapshot(this.#parts.context, name, root, root.record.name);
     });
   }
 
-  listSnapshots(volume?: string): Promise<SnapshotDescription[]> {
-    return this.#run(async () => {
-      const { context, volumes } = this.#parts;
-      const id = volume === undefined ? undefined : volumes.get(volume).id;
-      const stored = await listSnapshots(context, id);
-      return stored.map(({ volumeId: _, ...snapshot }) => snapshot);
-    });
+  async listSnapshots(volume?: string): Promise<SnapshotDescription[]> {
+    const request = volume === undefined ? {} : { volume };
+    return [...await this.operate("snapshot list", request)];
+  }
+
+  operate<Name extends OperationName>(
+    name: Name,
+    request: OperationRequest<Name>,
+  ): Promise<OperationResult<Name>> {
+    return this.#run(() => this.#operations.operate(name, request));
   }
 
   close(): Promise<void> {
@@ -220,109 +244,40 @@ export class Archive implements ArchivePort {
     );
   }
 
+  /** Runs a change beside no other, no checkpoint and no opening of a view. */
+  #alone<Result>(change: () => Promise<Result>): Promise<Result> {
+    return this.#openings.run(() =>
+      this.#writes.run(async () => {
+        const result = await change();
+        await this.saveHints();
+        return result;
+      })
+    );
+  }
+
   async #openView(request: ViewRequest): Promise<ViewDescription> {
-    const { volume: name, snapshot, root, createBlockCount } = request;
-    if (root !== undefined) {
-      return describeView(this.#views.openRoot(await this.#findRoot(root)));
-    }
-    if (name === undefined) {
-      throw new RangeError("A view needs a volume or a root");
+    const { volume: name, snapshot, atMs, root, createBlockCount } = request;
+    if (
+      name === undefined ||
+      [snapshot, atMs, root].some((it) => it !== undefined)
+    ) {
+      const state = await this.#states.find(request);
+      return describeView(this.#views.openRoot(state, snapshot));
     }
     checkName("volume", name);
     const { volumes } = this.#parts;
-    if (snapshot !== undefined) {
-      const stored = await this.#snapshotRoot(volumes.get(name), snapshot);
-      return describeView(this.#views.openRoot(stored, snapshot));
-    }
     if (createBlockCount === undefined) {
       return describeView(this.#views.openHead(volumes.get(name)));
     }
     const volume = volumes.find(name) ??
-      await this.#writes.run(() => this.#createVolume(name, createBlockCount));
+      await this.#writes.run(() => this.#create(name, createBlockCount));
     checkSize(volume, createBlockCount);
     return describeView(this.#views.openHead(volume));
   }
 
-  async #createVolume(name: string, blockCount: number): Promise<Volume> {
-    const { context, volumes, options } = this.#parts;
-    const claim = this.#claim();
-    const { blocks } = await this.#blocks.get();
-    const depth = depthFor(blockCount);
-    const record = {
-      volumeId: toHex(context.random(VOLUME_ID_LENGTH)),
-      name,
-      blockCount,
-      depth,
-      treeRoot: new Uint8Array(32),
-      sequence: 0,
-      timeMs: context.clock.nowMs(),
-      epoch: claim.epoch,
-      writerId: options.stateId,
-    };
-    const beginWrite = (): ReturnType<typeof blocks.write> => blocks.write();
-    let volume: Volume | undefined;
-    await publishRoots([{ record }], beginWrite(), {
-      context,
-      claim,
-      beginWrite,
-      onPublished: (root) => {
-        volume = volumes.add(root);
-      },
-    });
+  async #create(name: string, blockCount: number): Promise<Volume> {
+    const volume = await this.#changes.create(name, blockCount);
     await this.saveHints();
-    return volume!;
-  }
-
-  async #snapshotRoot(volume: Volume, name: string): Promise<ViewRoot> {
-    const { context } = this.#parts;
-    const snapshot = await readSnapshot(context, volume, name);
-    const { rootHash, sequence } = snapshot;
-    try {
-      const root = await readRoot(context, volume.id, sequence);
-      if (root.hash === rootHash) return root;
-    } catch (error) {
-      if (!(error instanceof ArchiveError)) throw error;
-      const root = await this.#rootBlock(rootHash);
-      if (root === undefined) throw error;
-      return root;
-    }
-    return this.#findRoot(rootHash);
-  }
-
-  /** A root by its hash: its block in a pack, else its blob. */
-  async #findRoot(hash: string): Promise<ViewRoot> {
-    const { context, options } = this.#parts;
-    if (!HASH_PATTERN.test(hash)) {
-      throw new ArchiveError(
-        "NoRoot",
-        `"${hash}" is no root hash: a root hash has 64 of 0-9 and a-f`,
-      );
-    }
-    const root = await this.#rootBlock(hash) ??
-      await findRootByHash(context, hash);
-    if (root !== undefined) return root;
-    throw new ArchiveError(
-      "NoRoot",
-      `There is no root ${hash} in the archive in ${options.store.display}: "snapshot list" shows root hashes`,
-    );
-  }
-
-  async #rootBlock(hash: string): Promise<ViewRoot | undefined> {
-    const { reader } = await this.#blocks.get();
-    let bytes: Uint8Array | undefined;
-    await reader.read(BlockKind.Root, fromHex(hash), (_, block) => {
-      bytes = block?.slice();
-    });
-    try {
-      return bytes && { record: decodeRoot(bytes), hash };
-    } catch (error) {
-      throw new ArchiveError(
-        "Unsupported",
-        `Cannot read root ${hash}: ${
-          (error as Error).message
-        }; use a newer program`,
-        { cause: error },
-      );
-    }
+    return volume;
   }
 }

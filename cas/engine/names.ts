@@ -31,7 +31,7 @@ export function isName(name: string): boolean {
 
 /** Throws `BadName` unless the name is allowed; `what` is "volume" or "snapshot". */
 export function checkName(what: string, name: string): void {
-  if (isName(name)) return;
+  if (typeof name === "string" && isName(name)) return;
   throw new ArchiveError(
     "BadName",
     `Cannot use "${name}" as the name of a ${what}: a name has 1 to ${NAME_LENGTH_MAX} of a-z, 0-9, ".", "_", "-" and begins with a letter or digit`,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ArchivePort } from "../archive_port.ts";
+import type { OpenedArchive } from "../archive_operations.ts";
 import { Archive } from "./archive.ts";
 import type { ArchiveOptions } from "./archive_options.ts";
 import { takeClaim } from "./claim.ts";
@@ -24,7 +24,7 @@ const CLAIM_CHECK_MS = 5000;
  */
 export async function openArchive(
   options: ArchiveOptions,
-): Promise<ArchivePort> {
+): Promise<OpenedArchive> {
   const { store, hasher, clock, random, onEvent, access } = options;
   checkId("The id of the state directory", options.stateId);
   const closing = new AbortController();

@@ -28,16 +28,20 @@ export interface StoredSnapshot extends SnapshotDescription {
   readonly volumeId: string;
 }
 
-/** Names a root. Rejects with `BadName` or `NameTaken`. */
+/**
+ * Names a root; `volume` is the volume's present name. Rejects with `BadName` or
+ * `NameTaken`.
+ */
 export async function putSnapshot(
   context: EngineContext,
   name: string,
   root: Pick<PublishedRoot, "record" | "hash">,
+  volume: string,
 ): Promise<SnapshotDescription> {
   checkName("snapshot", name);
   const { record, hash } = root;
   const snapshot: SnapshotDescription = {
-    volume: record.name,
+    volume,
     name,
     timeMs: context.clock.nowMs(),
     rootHash: hash,
@@ -54,7 +58,7 @@ export async function putSnapshot(
   if (other === undefined) return snapshot;
   throw new ArchiveError(
     "NameTaken",
-    `Cannot create snapshot "${name}" of volume "${record.name}": there is one of that name; choose another name`,
+    `Cannot create snapshot "${name}" of volume "${volume}": there is one of that name; choose another name`,
   );
 }
 

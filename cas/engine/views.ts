@@ -36,6 +36,11 @@ export class Views {
     return open ?? this.#add({ id: this.#views.length, volume });
   }
 
+  /** True when the head of this volume was opened. */
+  isOpen(volume: Volume): boolean {
+    return this.#views.some((view) => view.volume === volume);
+  }
+
   /** Opens a root that stays, with the snapshot's name if it has one. */
   openRoot(root: ViewRoot, snapshot?: string): View {
     const named = snapshot === undefined ? {} : { snapshot };

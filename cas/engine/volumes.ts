@@ -11,13 +11,29 @@ import type { PublishedRoot } from "./root_blob.ts";
 import { listVolumeIds, newestSequence, readRoot } from "./root_store.ts";
 
 /** A volume. */
-export interface Volume {
-  /** Its id, 32 hexadecimal digits. */
-  readonly id: string;
-  /** Its name. */
-  readonly name: string;
+export class Volume {
   /** Its present state; moves with every checkpoint. */
   head: PublishedRoot;
+
+  /** The volume with this present state. */
+  constructor(head: PublishedRoot) {
+    this.head = head;
+  }
+
+  /** Its id, 32 hexadecimal digits. */
+  get id(): string {
+    return this.head.record.volumeId;
+  }
+
+  /** Its name. */
+  get name(): string {
+    return this.head.record.name;
+  }
+
+  /** True when it is hidden and its name free for another. */
+  get retired(): boolean {
+    return this.head.record.retired === true;
+  }
 }
 
 /** Newest sequences by volume id, as local state remembers them. */
@@ -60,26 +76,50 @@ export class Volumes {
     return volumes;
   }
 
-  /** All volumes that can be served. */
+  /** All volumes whose newest root can be read, retired ones too. */
   all(): Volume[] {
     return [...this.#byId.values()];
   }
 
   /** Adds the volume of this root, which is its present state. */
   add(head: PublishedRoot): Volume {
-    const { volumeId: id, name } = head.record;
-    const volume: Volume = { id, name, head };
-    this.#byId.set(id, volume);
+    const volume = new Volume(head);
+    this.#byId.set(volume.id, volume);
     return volume;
   }
 
+  /** The volume of this id, or undefined. */
+  byId(id: string): Volume | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** The one retired volume of this name or id. Throws `NoVolume`. */
+  retired(nameOrId: string): Volume {
+    const retired = this.all().filter((volume) => volume.retired);
+    const named = retired.filter(({ name }) => name === nameOrId);
+    const found = named.length > 0
+      ? named
+      : retired.filter(({ id }) => id === nameOrId);
+    if (found.length === 1) return found[0]!;
+    throw new ArchiveError(
+      "NoVolume",
+      found.length === 0
+        ? `There is no retired volume "${nameOrId}" in the archive in ${this.#display}: "volume list --retired" shows them`
+        : `The archive in ${this.#display} has ${found.length} retired volumes of the name "${nameOrId}": name the one you mean by its id, ${
+          found.map(({ id }) => id).join(" or ")
+        }`,
+    );
+  }
+
   /**
-   * The volume of this name, or undefined. Rejects with `Damaged` when it may
+   * The volume of this name, or undefined; a retired one counts not. Throws `Damaged` when it may
    * be a volume whose root cannot be read, so that nobody makes a new, empty one
    * in its place.
    */
   find(name: string): Volume | undefined {
-    const found = this.all().filter((volume) => volume.name === name);
+    const found = this.all().filter((volume) =>
+      volume.name === name && !volume.retired
+    );
     if (found.length > 1) {
       const roots = found.map(({ head }) => head.hash).join(" or ");
       throw new ArchiveError(
@@ -101,7 +141,8 @@ export class Volumes {
   get(name: string): Volume {
     const volume = this.find(name);
     if (volume !== undefined) return volume;
-    const names = this.all().map((each) => `"${each.name}"`).sort();
+    const names = this.all().filter((each) => !each.retired)
+      .map((each) => `"${each.name}"`).sort();
     const others = names.length === 0
       ? "it has none"
       : `it has ${names.join(", ")}`;

@@ -1,11 +1,16 @@
 /**
- * The frame thread's end: an `ArchivePort` whose every call is a message.
+ * The frame thread's end: an archive whose every call is a message.
  *
  * @module
  */
 
 import type {
-  ArchivePort,
+  OpenedArchive,
+  OperationName,
+  OperationRequest,
+  OperationResult,
+} from "../archive_operations.ts";
+import type {
   CheckpointResult,
   FetchRequest,
   FetchResult,
@@ -44,7 +49,7 @@ export interface ConnectOptions extends ThreadStart {
 export async function connectArchive(
   endpoint: ThreadEndpoint,
   options: ConnectOptions,
-): Promise<ArchivePort> {
+): Promise<OpenedArchive> {
   const { memory, config, onEvent, ended } = options;
   const connection = new Connection(endpoint, onEvent);
   ended.then((error) => connection.end(error));
@@ -149,7 +154,7 @@ class Connection {
 }
 
 /** The archive of another thread. */
-class RemoteArchive implements ArchivePort {
+class RemoteArchive implements OpenedArchive {
   readonly archiveId: string;
   readonly epoch: number;
   readonly lost: Promise<Error>;
@@ -180,6 +185,13 @@ class RemoteArchive implements ArchivePort {
 
   listSnapshots(volume?: string): Promise<SnapshotDescription[]> {
     return this.#connection.call("listSnapshots", volume);
+  }
+
+  operate<Name extends OperationName>(
+    name: Name,
+    request: OperationRequest<Name>,
+  ): Promise<OperationResult<Name>> {
+    return this.#connection.call("operate", name, request);
   }
 
   close(): Promise<void> {

@@ -14,7 +14,7 @@
  * @module
  */
 
-import type { ArchivePort } from "../archive_port.ts";
+import type { OpenedArchive } from "../archive_operations.ts";
 import type { ArchiveEvent } from "../events.ts";
 import type { ErrorMessage } from "./error_message.ts";
 
@@ -26,12 +26,12 @@ export interface ThreadEndpoint {
   onmessage: ((event: MessageEvent) => void) | null;
 }
 
-/** The methods of `ArchivePort` that are called across. */
+/** The methods of an archive that are called across. */
 export type ArchiveMethod = Extract<
   {
-    [Name in keyof ArchivePort]: ArchivePort[Name] extends
+    [Name in keyof OpenedArchive]: OpenedArchive[Name] extends
       (...args: never[]) => Promise<unknown> ? Name : never;
-  }[keyof ArchivePort],
+  }[keyof OpenedArchive],
   string
 >;
 
@@ -42,6 +42,7 @@ export const ARCHIVE_METHODS: readonly ArchiveMethod[] = [
   "checkpoint",
   "createSnapshot",
   "listSnapshots",
+  "operate",
   "close",
 ];
 

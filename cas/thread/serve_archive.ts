@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ArchivePort } from "../archive_port.ts";
+import type { OpenedArchive } from "../archive_operations.ts";
 import type { EventSink } from "../events.ts";
 import { toErrorMessage } from "./error_message.ts";
 import {
@@ -19,7 +19,7 @@ import {
 export type OpenInThread = (
   start: ThreadStart,
   onEvent: EventSink,
-) => Promise<ArchivePort>;
+) => Promise<OpenedArchive>;
 
 /**
  * Serves one archive over an endpoint, until its `close` was answered. Takes
@@ -30,7 +30,7 @@ export function serveArchive(
   open: OpenInThread,
 ): void {
   const reply = (message: ThreadReply): void => endpoint.postMessage(message);
-  let archive: ArchivePort | undefined;
+  let archive: OpenedArchive | undefined;
 
   async function start(request: ThreadStart): Promise<void> {
     try {

@@ -1,0 +1,220 @@
+/**
+ * What can be asked of an archive beside disks: its volumes, their past states,
+ * and what lies between two of them. One list of operations, from which the
+ * thread's messages, the control socket and the commands all take their types.
+ *
+ * Requests and results are plain JSON: they cross threads and processes.
+ *
+ * @module
+ */
+
+import type { ArchivePort, SnapshotDescription } from "./archive_port.ts";
+
+/**
+ * One state of a volume: its head where only `volume` is given, else the one
+ * that `snapshot`, `atMs` or, without a volume, `root` names.
+ */
+export interface StateReference {
+  /** The volume's name; absent when `root` names the state. */
+  readonly volume?: string;
+  /** A snapshot of that volume. */
+  readonly snapshot?: string;
+  /** Milliseconds since 1970: its newest state not after this time. */
+  readonly atMs?: number;
+  /** A root hash, 64 hexadecimal digits. */
+  readonly root?: string;
+}
+
+/** One state of one volume. */
+export interface StateDescription {
+  /** The volume's name in this state. */
+  readonly volume: string;
+  /** The volume's id, 32 hexadecimal digits. */
+  readonly volumeId: string;
+  /** Its place among the volume's states. */
+  readonly sequence: number;
+  /** When it was made, milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Size in blocks of 4096 bytes. */
+  readonly blockCount: number;
+  /** Hash of the root record, 64 hexadecimal digits. */
+  readonly rootHash: string;
+  /** Root hash of the state whose content it took over, if it did. */
+  readonly parentHash?: string;
+  /** Set when the volume is retired in this state. */
+  readonly retired?: true;
+}
+
+/** A state in a history. */
+export interface HistoryEntry extends StateDescription {
+  /** Data blocks of this volume that its checkpoint wrote. */
+  readonly blocksWritten: number;
+  /** Those of them that were stored for the first time. */
+  readonly blocksNew: number;
+  /** Packs that its checkpoint wrote, for all volumes. */
+  readonly packCount: number;
+  /** Bytes of these packs. */
+  readonly packBytes: number;
+}
+
+/** A state whose root blob cannot be read. */
+export interface DamagedEntry {
+  /** Its place among the volume's states. */
+  readonly sequence: number;
+  /** What is wrong and how to mend it. */
+  readonly damage: string;
+}
+
+/** Part of a history. */
+export interface HistoryPage {
+  /** Newest first. */
+  readonly entries: readonly (HistoryEntry | DamagedEntry)[];
+  /** Where the next page begins; absent at the end of the history. */
+  readonly nextSequence?: number;
+}
+
+/** Sectors of 512 bytes. */
+export interface DifferentSectors {
+  /** First sector. */
+  readonly lba: number;
+  /** How many. */
+  readonly sectorCount: number;
+  /** Set when damage hides whether they differ. */
+  readonly damaged?: true;
+}
+
+/** Part of a comparison. */
+export interface DiffPage {
+  /** Ascending, without overlaps; whole blocks. */
+  readonly ranges: readonly DifferentSectors[];
+  /** Where the next page begins; absent at the end. */
+  readonly nextBlock?: number;
+}
+
+/** Every operation: what it is asked, and what it answers. */
+export interface ArchiveOperations {
+  /** Volumes by name, or the retired ones. */
+  readonly "volume list": {
+    readonly request: { readonly retired?: boolean };
+    readonly result: readonly StateDescription[];
+  };
+  /** Makes a volume of zeros. */
+  readonly "volume create": {
+    readonly request: { readonly volume: string; readonly blockCount: number };
+    readonly result: StateDescription;
+  };
+  /** Makes a volume that begins as a state of another; copies nothing. */
+  readonly "clone": {
+    readonly request: {
+      readonly source: StateReference;
+      readonly volume: string;
+    };
+    readonly result: StateDescription;
+  };
+  /** Makes a volume larger; the new blocks are zeros. */
+  readonly "volume grow": {
+    readonly request: { readonly volume: string; readonly blockCount: number };
+    readonly result: StateDescription;
+  };
+  /** Gives a volume another name. */
+  readonly "volume rename": {
+    readonly request: { readonly volume: string; readonly name: string };
+    readonly result: StateDescription;
+  };
+  /** Hides a volume and frees its name; nothing is deleted. */
+  readonly "volume retire": {
+    readonly request: { readonly volume: string };
+    readonly result: StateDescription;
+  };
+  /** Brings a retired volume back, by name or id, under a new name if given. */
+  readonly "volume unretire": {
+    readonly request: { readonly volume: string; readonly name?: string };
+    readonly result: StateDescription;
+  };
+  /** Moves a volume's head to an old state of its own; the present one stays in the history. */
+  readonly "restore": {
+    readonly request: {
+      readonly volume: string;
+      readonly state: StateReference;
+    };
+    readonly result: StateDescription;
+  };
+  /** All snapshots but those of retired volumes, or those of one volume, oldest first. */
+  readonly "snapshot list": {
+    readonly request: { readonly volume?: string };
+    readonly result: readonly SnapshotDescription[];
+  };
+  /** Names a state. */
+  readonly "snapshot create": {
+    readonly request: { readonly state: StateReference; readonly name: string };
+    readonly result: SnapshotDescription;
+  };
+  /** Which state a reference means. */
+  readonly "state": {
+    readonly request: { readonly state: StateReference };
+    readonly result: StateDescription;
+  };
+  /** States of a volume, newest first, from `fromSequence` if given. */
+  readonly "history": {
+    readonly request: {
+      readonly volume: string;
+      readonly fromSequence?: number;
+      readonly countMax: number;
+    };
+    readonly result: HistoryPage;
+  };
+  /** Sectors that differ between two states, from `fromBlock` if given. */
+  readonly "diff": {
+    readonly request: {
+      readonly from: StateReference;
+      readonly to: StateReference;
+      readonly fromBlock?: number;
+      readonly countMax: number;
+    };
+    readonly result: DiffPage;
+  };
+}
+
+/** The name of an operation. */
+export type OperationName = keyof ArchiveOperations;
+
+/** What an operation is asked. */
+export type OperationRequest<Name extends OperationName> =
+  ArchiveOperations[Name]["request"];
+
+/** What an operation answers. */
+export type OperationResult<Name extends OperationName> =
+  ArchiveOperations[Name]["result"];
+
+/** All names, so that a message can ask for nothing else. */
+export const OPERATION_NAMES: readonly OperationName[] = [
+  "volume list",
+  "volume create",
+  "clone",
+  "volume grow",
+  "volume rename",
+  "volume retire",
+  "volume unretire",
+  "restore",
+  "snapshot list",
+  "snapshot create",
+  "state",
+  "history",
+  "diff",
+];
+
+/** Whoever carries out operations. */
+export interface ArchiveOperator {
+  /**
+   * Carries one out. Rejects with an `ArchiveError`: `InUse` where a change is
+   * asked of a volume that is open, and so may have writes that are not yet in
+   * the archive.
+   */
+  operate<Name extends OperationName>(
+    name: Name,
+    request: OperationRequest<Name>,
+  ): Promise<OperationResult<Name>>;
+}
+
+/** An open archive: disks, and all that can be asked of it. */
+export type OpenedArchive = ArchivePort & ArchiveOperator;

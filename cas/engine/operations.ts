@@ -1,0 +1,163 @@
+/**
+ * Carries out the operations of an archive.
+ *
+ * @module
+ */
+
+import type {
+  ArchiveOperator,
+  DiffPage,
+  OperationName,
+  OperationRequest,
+  OperationResult,
+} from "../archive_operations.ts";
+import type { SnapshotDescription } from "../archive_port.ts";
+import type { Claim } from "./claim.ts";
+import type { EngineContext } from "./context.ts";
+import { describeState } from "./describe_state.ts";
+import { DamageReport, type ReportedDamage } from "./damage_report.ts";
+import type { OpenBlocks } from "./open_blocks.ts";
+import { historyPage } from "./root_history.ts";
+import { listSnapshots, putSnapshot } from "./snapshots.ts";
+import type { States } from "./states.ts";
+import { diffTrees } from "./tree_diff.ts";
+import { treeOf } from "./views.ts";
+import type { VolumeChanges } from "./volume_changes.ts";
+import type { Volume, Volumes } from "./volumes.ts";
+
+/** What operations work with. */
+export interface OperationsOptions {
+  /** The engine's surroundings. */
+  readonly context: EngineContext;
+  /** The claim; throws where the archive is only read. */
+  readonly claim: () => Claim;
+  /** The archive's volumes. */
+  readonly volumes: Volumes;
+  /** Finds states. */
+  readonly states: States;
+  /** Changes volumes. */
+  readonly changes: VolumeChanges;
+  /** The archive's blocks. */
+  readonly blocks: OpenBlocks;
+  /** Damage that was told of before. */
+  readonly reported: ReportedDamage;
+  /** Runs a change alone: beside no other, no checkpoint, no opening of a view. */
+  readonly alone: <Result>(change: () => Promise<Result>) => Promise<Result>;
+}
+
+type Handlers = {
+  readonly [Name in OperationName]: (
+    request: OperationRequest<Name>,
+  ) => Promise<OperationResult<Name>>;
+};
+
+/** The operations of one archive. */
+export class Operations implements ArchiveOperator {
+  readonly #options: OperationsOptions;
+  readonly #handlers: Handlers;
+
+  /** Over the parts of an archive. */
+  constructor(options: OperationsOptions) {
+    this.#options = options;
+    const { volumes, states, changes, context } = options;
+    this.#handlers = {
+      "volume list": ({ retired }) =>
+        Promise.resolve(listVolumes(volumes, retired === true)),
+      "volume create": ({ volume, blockCount }) =>
+        this.#change(() => changes.create(volume, blockCount)),
+      "clone": ({ source, volume }) =>
+        this.#change(async () =>
+          changes.clone(await states.find(source), volume)
+        ),
+      "volume grow": ({ volume, blockCount }) =>
+        this.#change(() => changes.grow(volumes.get(volume), blockCount)),
+      "volume rename": ({ volume, name }) =>
+        this.#change(() => changes.rename(volumes.get(volume), name)),
+      "volume retire": ({ volume }) =>
+        this.#change(() => changes.retire(volumes.get(volume))),
+      "volume unretire": ({ volume, name }) =>
+        this.#change(() => {
+          const retired = volumes.retired(volume);
+          return changes.unretire(retired, name ?? retired.name);
+        }),
+      "restore": ({ volume, state }) =>
+        this.#change(async () =>
+          changes.restore(volumes.get(volume), await states.find(state))
+        ),
+      "snapshot list": ({ volume }) => this.#listSnapshots(volume),
+      "snapshot create": (request) => this.#createSnapshot(request),
+      "state": async ({ state }) => describeState(await states.find(state)),
+      "history": ({ volume, ...page }) =>
+        historyPage(context, volumes.get(volume), page),
+      "diff": (request) => this.#diff(request),
+    };
+  }
+
+  async operate<Name extends OperationName>(
+    name: Name,
+    request: OperationRequest<Name>,
+  ): Promise<OperationResult<Name>> {
+    if (!Object.hasOwn(this.#handlers, name)) {
+      throw new RangeError(`The archive has no operation "${name}"`);
+    }
+    return await this.#handlers[name](request);
+  }
+
+  #change(
+    change: () => Volume | Promise<Volume>,
+  ): Promise<OperationResult<"volume create">> {
+    return this.#options.alone(async () =>
+      describeState((await change()).head)
+    );
+  }
+
+  /** Under the names that the volumes have now. */
+  async #listSnapshots(volume?: string): Promise<SnapshotDescription[]> {
+    const { context, volumes } = this.#options;
+    const id = volume === undefined ? undefined : volumes.get(volume).id;
+    const stored = await listSnapshots(context, id);
+    return stored.flatMap(({ volumeId, ...snapshot }) => {
+      const { retired, name } = volumes.byId(volumeId) ?? {};
+      return retired ? [] : [{ ...snapshot, volume: name ?? snapshot.volume }];
+    });
+  }
+
+  async #createSnapshot(
+    { state, name }: OperationRequest<"snapshot create">,
+  ): Promise<SnapshotDescription> {
+    const { claim, context, states, volumes } = this.#options;
+    const root = await states.find(state);
+    await claim().check();
+    const volume = volumes.byId(root.record.volumeId)?.name;
+    return await putSnapshot(context, name, root, volume ?? root.record.name);
+  }
+
+  async #diff(request: OperationRequest<"diff">): Promise<DiffPage> {
+    const { context, states, blocks, reported } = this.#options;
+    const { fromBlock = 0, countMax } = request;
+    const from = await states.find(request.from);
+    const to = await states.find(request.to);
+    const report = new DamageReport();
+    const page = await diffTrees(treeOf(from.record), treeOf(to.record), {
+      pointers: (await blocks.get()).pointers,
+      report,
+      yieldNow: () => context.clock.yieldNow(),
+      fromBlock,
+      countMax,
+    });
+    const { onEvent } = context;
+    report.emit({ onEvent, reported }, { name: to.record.name });
+    return page;
+  }
+}
+
+function listVolumes(
+  volumes: Volumes,
+  retired: boolean,
+): OperationResult<"volume list"> {
+  return volumes.all().filter((volume) => volume.retired === retired)
+    .map(({ head }) => describeState(head))
+    .sort((left, right) =>
+      left.volume < right.volume ? -1 : left.volume > right.volume ? 1 : 0
+    );
+}

@@ -1,0 +1,206 @@
+/**
+ * Changes to volumes other than writes: each publishes one root. Nothing is
+ * copied and nothing deleted; the state before stays in the history.
+ *
+ * Called one at a time, and never beside the opening of a view or a checkpoint:
+ * the archive sees to it. A volume that is open may have writes in a journal
+ * that are not yet in its tree, so only growing is possible then.
+ *
+ * @module
+ */
+
+import { BLOCK_SIZE } from "../block_pool.ts";
+import { ArchiveError } from "../errors.ts";
+import { SCORE_LENGTH } from "../block_store.ts";
+import { toHex } from "./bytes.ts";
+import type { Claim } from "./claim.ts";
+import type { EngineContext } from "./context.ts";
+import { depthFor } from "./geometry.ts";
+import { checkName } from "./names.ts";
+import { type Maker, nextRecord, type StateChange } from "./next_record.ts";
+import type { OpenBlocks } from "./open_blocks.ts";
+import type { RootRecord } from "./root.ts";
+import { publishRoots } from "./root_publisher.ts";
+import { growTree } from "./tree_grow.ts";
+import { treeOf, type ViewRoot, type Views } from "./views.ts";
+import type { Volume, Volumes } from "./volumes.ts";
+
+const VOLUME_ID_LENGTH = 16;
+
+/** What changes are made with. */
+export interface VolumeChangeOptions {
+  /** The engine's surroundings. */
+  readonly context: EngineContext;
+  /** The claim; throws where the archive is only read. */
+  readonly claim: () => Claim;
+  /** The state directory of this server, 32 hexadecimal digits. */
+  readonly stateId: string;
+  /** The archive's volumes. */
+  readonly volumes: Volumes;
+  /** Which of them are open. */
+  readonly views: Views;
+  /** The archive's blocks. */
+  readonly blocks: OpenBlocks;
+}
+
+/** Makes and changes volumes. */
+export class VolumeChanges {
+  readonly #options: VolumeChangeOptions;
+
+  /** Changes nothing yet. */
+  constructor(options: VolumeChangeOptions) {
+    this.#options = options;
+  }
+
+  /** Makes a volume of zeros. Rejects with `BadName` or `NameTaken`. */
+  create(name: string, blockCount: number): Promise<Volume> {
+    const depth = depthFor(blockCount);
+    const treeRoot = new Uint8Array(SCORE_LENGTH);
+    return this.#begin(name, { blockCount, depth, treeRoot });
+  }
+
+  /** Makes a volume that begins as `source`. Rejects as `create` does. */
+  clone(source: ViewRoot, name: string): Promise<Volume> {
+    const { blockCount, depth, treeRoot } = source.record;
+    const parentHash = source.hash;
+    return this.#begin(name, { blockCount, depth, treeRoot, parentHash });
+  }
+
+  /** Makes a volume larger, also while it is open. Rejects with `SizeMismatch`. */
+  async grow(volume: Volume, blockCount: number): Promise<Volume> {
+    const tree = treeOf(volume.head.record);
+    const depth = depthFor(blockCount);
+    if (blockCount === tree.blockCount) return volume;
+    if (blockCount < tree.blockCount) {
+      throw new ArchiveError(
+        "SizeMismatch",
+        `Cannot grow volume "${volume.name}" to ${
+          blockCount * BLOCK_SIZE
+        } bytes: it has ${
+          tree.blockCount * BLOCK_SIZE
+        }, and a volume never shrinks; ask for more`,
+      );
+    }
+    const { context, blocks } = this.#options;
+    const writer = (await blocks.get()).blocks.write();
+    const treeRoot = await growTree(tree, depth, writer, context.hasher);
+    const record = nextRecord(
+      volume.head,
+      { blockCount, depth, treeRoot },
+      this.#maker(),
+    );
+    return await this.#publish(record, volume, writer);
+  }
+
+  /** Gives a volume another name. Rejects with `InUse`, `BadName` or `NameTaken`. */
+  async rename(volume: Volume, name: string): Promise<Volume> {
+    if (name === volume.name) return volume;
+    this.#requireClosed(volume, "rename");
+    this.#requireFree(name);
+    return await this.#follow(volume, { name });
+  }
+
+  /** Hides a volume. Rejects with `InUse`. */
+  async retire(volume: Volume): Promise<Volume> {
+    this.#requireClosed(volume, "retire");
+    return await this.#follow(volume, { retired: true });
+  }
+
+  /** Brings a retired volume back. Rejects with `BadName` or `NameTaken`. */
+  async unretire(volume: Volume, name: string): Promise<Volume> {
+    this.#requireFree(name);
+    return await this.#follow(volume, { name });
+  }
+
+  /** Moves the head to an old state. Rejects with `InUse` or `OtherVolume`. */
+  async restore(volume: Volume, state: ViewRoot): Promise<Volume> {
+    const { volumeId, name, blockCount, depth, treeRoot } = state.record;
+    if (volumeId !== volume.id) {
+      throw new ArchiveError(
+        "OtherVolume",
+        `Cannot restore volume "${volume.name}" to root ${state.hash}, which is a state of another volume, "${name}": make a volume of it with "clone root:${state.hash} NAME"`,
+      );
+    }
+    if (state.hash === volume.head.hash) return volume;
+    this.#requireClosed(volume, "restore");
+    const parentHash = state.hash;
+    return await this.#follow(volume, {
+      blockCount,
+      depth,
+      treeRoot,
+      parentHash,
+    });
+  }
+
+  async #begin(
+    name: string,
+    content: Pick<
+      RootRecord,
+      "blockCount" | "depth" | "treeRoot" | "parentHash"
+    >,
+  ): Promise<Volume> {
+    this.#requireFree(name);
+    const volumeId = toHex(this.#options.context.random(VOLUME_ID_LENGTH));
+    const record = {
+      volumeId,
+      name,
+      ...content,
+      sequence: 0,
+      ...this.#maker(),
+    };
+    return await this.#publish(record, undefined);
+  }
+
+  #follow(volume: Volume, change: StateChange): Promise<Volume> {
+    const record = nextRecord(volume.head, change, this.#maker());
+    return this.#publish(record, volume);
+  }
+
+  async #publish(
+    record: RootRecord,
+    volume: Volume | undefined,
+    given?: Parameters<typeof publishRoots>[1],
+  ): Promise<Volume> {
+    const { context, claim, volumes, blocks } = this.#options;
+    const ready = await blocks.get();
+    const beginWrite = (): ReturnType<typeof ready.blocks.write> =>
+      ready.blocks.write();
+    let changed = volume;
+    await publishRoots([{ record }], given ?? beginWrite(), {
+      context,
+      claim: claim(),
+      beginWrite,
+      onPublished: (root) => {
+        if (changed === undefined) changed = volumes.add(root);
+        else changed.head = root;
+      },
+    });
+    return changed!;
+  }
+
+  #maker(): Maker {
+    const { context, claim, stateId } = this.#options;
+    return {
+      timeMs: context.clock.nowMs(),
+      epoch: claim().epoch,
+      writerId: stateId,
+    };
+  }
+
+  #requireFree(name: string): void {
+    checkName("volume", name);
+    if (this.#options.volumes.find(name) === undefined) return;
+    throw new ArchiveError(
+      "NameTaken",
+      `There is a volume "${name}" in the archive in ${this.#options.context.store.display}: choose another name, or rename that one first`,
+    );
+  }
+
+  #requireClosed(volume: Volume, what: string): void {
+    if (!this.#options.views.isOpen(volume)) return;
+    throw new ArchiveError(
+      "InUse",
+      `Cannot ${what} volume "${volume.name}" while it is in use: stop the server, or start it without this volume, and try again`,
+    );
+  }
+}

@@ -117,7 +117,7 @@ function optionFault(option: unknown): string | null {
 }
 
 function refused(name: string, reason: string): BlobError {
-  return new BlobError(`Cannot use the plugin ${name}: ${reason}`, {
+  return new BlobError(`Cannot use ${name}: ${reason}`, {
     code: "InvalidConfig",
   });
 }

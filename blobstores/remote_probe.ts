@@ -71,7 +71,9 @@ async function create(
           `write the archive, allow them to`,
       };
     }
-    if (error.code !== "Unsupported" && error.code !== "Unknown") throw error;
+    // Some call the header unknown (400), some not implemented (501).
+    const isAnswer = error.code === "Unsupported" || error.code === "Unknown";
+    if (!isAnswer || error.status === undefined) throw error;
     return {
       fault: `the service refuses create-if-absent (If-None-Match: *): ` +
         `${error.message}. ${REMEDY}`,

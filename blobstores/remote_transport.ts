@@ -227,9 +227,14 @@ function parseRetryAfter(headers: Headers): number | undefined {
 
 /** Keeps of a connection's error what is certainly no secret. */
 function connectionFailure(error: unknown): RemoteFailure {
-  // The message names the URL, in which any word may stand.
-  const message = error instanceof Error ? error.message : "";
-  const text = message.replaceAll(/https?:[^\s)]*/g, "");
+  const causes: string[] = [];
+  for (
+    let at = error;
+    at instanceof Error && causes.length < 4;
+    at = at.cause
+  ) causes.push(at.message);
+  // Some name the URL, in which any word may stand.
+  const text = causes.join(": ").replaceAll(/https?:[^\s)]*/g, "");
   if (/certificate|tls|ssl/i.test(text)) {
     return new RemoteFailure({
       code: "InvalidConfig",
@@ -251,6 +256,7 @@ function connectionFailure(error: unknown): RemoteFailure {
 }
 
 const CONNECTION_FAULTS: readonly (readonly [RegExp, string])[] = [
+  [/corrupt message/i, "it does not speak TLS: http:// instead of https://?"],
   [/refused/i, "nothing listens there (connection refused)"],
   [/dns|lookup|resolve|name or service/i, "its name is not known (DNS)"],
   [/unreachable|no route/i, "there is no route to it"],

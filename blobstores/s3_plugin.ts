@@ -12,7 +12,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { BlobError } from "./blob_store.ts";
 import type { BlobStorePlugin } from "./plugin.ts";
-import { remoteError, RemoteFailure } from "./remote_failure.ts";
+import { remoteError } from "./remote_failure.ts";
 import { probeCreateIfAbsent } from "./remote_probe.ts";
 import { RemoteStore } from "./remote_store.ts";
 import { RemoteTransport } from "./remote_transport.ts";

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import type { BlobStore } from "../../blobstores/blob_store.ts";
 import type { ArchivePort } from "../../cas/archive_port.ts";
 import { createPortableLz4 } from "../../cas/codec/lz4.ts";
-import type { ArchiveAccess } from "../../cas/engine/archive_options.ts";
+import type { ArchiveOptions } from "../../cas/engine/archive_options.ts";
 import { archiveErrorCode } from "../../cas/errors.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
 import { openPacks } from "../../cas/packs/open_packs.ts";
@@ -21,7 +21,18 @@ import {
 } from "../cas/engine_bench.ts";
 
 const BLOCK_COUNT = 100_000;
-const BLOCKS = [0, 1, 2, 127, 128, 40_000, BLOCK_COUNT - 1];
+/** Written ones and others. */
+export const READ_BLOCKS: readonly number[] = [
+  0,
+  1,
+  2,
+  127,
+  128,
+  40_000,
+  BLOCK_COUNT - 1,
+];
+
+export { assertHolds, Model };
 
 /** Opens the same place, as another server would, at each call. */
 export type OpenPlace = () => Promise<BlobStore>;
@@ -35,8 +46,10 @@ export interface ArchiveTestOptions {
 }
 
 /** A server with nothing of its own: its index is empty, as on a new machine. */
-class Server implements AsyncDisposable {
+export class Server implements AsyncDisposable {
+  /** What the engine is run with. */
   readonly bench: Bench;
+  /** The open archive. */
   readonly archive: ArchivePort;
 
   private constructor(bench: Bench, archive: ArchivePort) {
@@ -44,17 +57,15 @@ class Server implements AsyncDisposable {
     this.archive = archive;
   }
 
+  /** Opens the archive, making it if it is missing. */
   static async open(
     place: OpenPlace,
-    access: ArchiveAccess = "serve",
-    stateDigit = "5",
+    options: Partial<ArchiveOptions> = {},
   ): Promise<Server> {
     const store = await place();
     const bench = new Bench(undefined, store);
     try {
       const archive = await bench.open({
-        access,
-        stateId: stateDigit.repeat(32),
         openBlocks: () =>
           Promise.resolve(openPacks({
             store,
@@ -64,6 +75,7 @@ class Server implements AsyncDisposable {
             onEvent: (event) => bench.events.push(event),
             sleep: () => bench.clock.yieldNow(),
           })),
+        ...options,
       });
       return new Server(bench, archive);
     } catch (error) {
@@ -72,6 +84,7 @@ class Server implements AsyncDisposable {
     }
   }
 
+  /** Opens the disk, making it if it is missing. */
   async openDisk(): Promise<number> {
     const request = { volume: "disk", createBlockCount: BLOCK_COUNT };
     return (await this.archive.openView(request)).view;
@@ -82,7 +95,8 @@ class Server implements AsyncDisposable {
   }
 }
 
-const GENERATIONS: readonly (readonly Write[])[] = [
+/** Writes of one checkpoint each. */
+export const GENERATIONS: readonly (readonly Write[])[] = [
   [whole(0, 1), whole(1, 2), whole(40_000, 3)],
   [whole(1, 4), { block: 127, mask: 0x0f, value: 5 }],
   [whole(128, 1), whole(BLOCK_COUNT - 1, 6), whole(0, 0)],
@@ -103,10 +117,10 @@ export function testArchiveIn(
       await server.bench.write(server.archive, view, writes);
     }
     for (const access of ["serve", "read"] as const) {
-      await using server = await Server.open(place, access);
+      await using server = await Server.open(place, { access });
       const { view } = await server.archive.openView({ volume: "disk" });
       const { bench, archive } = server;
-      await assertHolds(bench, archive, { view, model, blocks: BLOCKS });
+      await assertHolds(bench, archive, { view, model, blocks: READ_BLOCKS });
     }
   });
 
@@ -127,7 +141,7 @@ export function testArchiveIn(
     await assertHolds(bench, archive, {
       view: found.view,
       model,
-      blocks: BLOCKS,
+      blocks: READ_BLOCKS,
     });
   });
 }

@@ -87,12 +87,9 @@ function judge(text: string, name: string): DescribeResult {
     };
   }
   if ("error" in answer) return { fault: answer.error };
-  const { members, functions } = answer;
-  const plugin = {
-    ...members,
-    ...Object.fromEntries(functions.map((member) => [member, () => {}])),
-  };
-  const { schemes } = members;
+  const { declared, opens } = answer;
+  const plugin = { ...declared, ...(opens ? { open: () => {} } : {}) };
+  const { schemes } = declared;
   const named = Array.isArray(schemes) && schemes.length > 0 &&
     schemes.every((scheme) =>
       typeof scheme === "string" && SCHEME.test(scheme)
@@ -115,7 +112,9 @@ function parseAnswer(line: string): ProcessAnswer | null {
   try {
     const answer = JSON.parse(line) as ProcessAnswer | null;
     if (typeof answer !== "object" || answer === null) return null;
-    return "error" in answer || Array.isArray(answer.functions) ? answer : null;
+    return "error" in answer || typeof answer.declared === "object"
+      ? answer
+      : null;
   } catch {
     return null;
   }

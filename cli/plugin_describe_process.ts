@@ -11,9 +11,14 @@ import { importBytes } from "../plugins/import_module.ts";
 export type ProcessAnswer =
   | { readonly error: string }
   | {
-    readonly members: Readonly<Record<string, unknown>>;
-    /** Names of its members that are functions. */
-    readonly functions: readonly string[];
+    /** What the plugin declares; whatever of it can be JSON. */
+    readonly declared: {
+      readonly apiVersion?: unknown;
+      readonly schemes?: unknown;
+      readonly options?: unknown;
+    };
+    /** It has a function `open`. */
+    readonly opens: boolean;
   };
 
 async function describe(name: string): Promise<ProcessAnswer> {
@@ -21,17 +26,10 @@ async function describe(name: string): Promise<ProcessAnswer> {
     const bytes = await new Response(Deno.stdin.readable).bytes();
     const module = await importBytes(bytes, { name });
     const plugin = (module as { default?: unknown }).default;
-    if (typeof plugin !== "object" || plugin === null) {
-      return { members: {}, functions: [] };
-    }
-    const members = Object.entries(plugin);
+    const { apiVersion, schemes, options, open } = Object(plugin);
     return {
-      members: Object.fromEntries(
-        members.filter(([, value]) => typeof value !== "function"),
-      ),
-      functions: members.filter(([, value]) => typeof value === "function")
-        .map(([member]) => member)
-        .concat("open" in plugin ? ["open"] : []),
+      declared: { apiVersion, schemes, options },
+      opens: typeof open === "function",
     };
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };

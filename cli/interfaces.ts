@@ -97,7 +97,10 @@ export class Interfaces {
     const missing = this.#names.filter((name) => !this.#isOpen(name));
     if (missing.length === 0 && this.#patterns.length === 0) return undefined;
     let failure: LinkError | undefined;
-    for (const name of missing) failure ??= this.#tryNamed(name);
+    for (const name of missing) {
+      const refusal = this.#tryNamed(name);
+      failure ??= refusal;
+    }
     if (this.#patterns.length === 0) return failure;
     for (const name of list()) {
       if (this.#isOpen(name) || this.#names.includes(name)) continue;

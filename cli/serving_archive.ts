@@ -84,13 +84,16 @@ export interface ServingArchive {
 export async function openServingArchive(
   options: ServingArchiveOptions,
 ): Promise<ServingArchive> {
-  const { storeUrl, create, onEvent } = options;
+  const { storeUrl, onEvent } = options;
+  const isVolatile = /^memory:/i.test(storeUrl);
+  // In memory there is never an archive of before that a typing error hides.
+  const create = options.create || isVolatile;
   if (!create) await requireArchive(options);
   const state = await openState(options);
   const stateId = state?.stateId ?? crypto.randomUUID().replaceAll("-", "");
   const controlPath = state && controlPathIn(state, onEvent);
   // What is stored in memory is another archive with every start.
-  const kept = /^memory:/i.test(storeUrl) ? undefined : state;
+  const kept = isVolatile ? undefined : state;
   const pool = BlockPool.allocate(POOL_SLOT_COUNT);
   let port: ArchivePort | undefined;
   try {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { SECTOR_SIZE } from "../../aoe/block_device.ts";
 import { AtaError, TimeoutError } from "../../aoe/initiator/errors.ts";
 import { Initiator } from "../../aoe/initiator/initiator.ts";
+import { DirectiveCommand } from "../../aoe/mac_mask.ts";
 import { ConfigCommand } from "../../aoe/query_config.ts";
 import type { TargetDescription } from "../../cli/served_targets.ts";
 import { refusalWithin, resultsWithin } from "./commands.ts";
@@ -162,6 +163,12 @@ systemTest(
       await client.target.queryConfig(ConfigCommand.ForceSet, later);
       const link = rig.openLink();
       await other.target.reserve([link.mac, stranger]);
+      await client.target.mask(
+        [link.mac, stranger].map((mac) => ({
+          command: DirectiveCommand.Add,
+          mac,
+        })),
+      );
       link.close();
       await server.end("SIGTERM");
     }
@@ -171,6 +178,7 @@ systemTest(
       using other = await rig.attach("1.1");
       assert.deepEqual((await client.target.queryConfig()).configString, later);
       assert.deepEqual((await other.target.reservation())[1], stranger);
+      assert.deepEqual((await client.target.mask())[1], stranger);
       await server.end(signal);
     }
   },

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { emptyTargetState, type TargetState } from "../../aoe/target_state.ts";
+import type { ArchiveEvent } from "../../cas/events.ts";
+import { TargetStates } from "../../cli/target_states.ts";
+import { UsageError } from "../../cli/usage_error.ts";
+
+const STATE: TargetState = {
+  configString: Uint8Array.from({ length: 256 }, (_, at) => at),
+  mask: [Uint8Array.of(0, 17, 34, 51, 68, 255)],
+  reservation: [
+    Uint8Array.of(2, 0, 0, 0, 0, 1),
+    Uint8Array.of(2, 0, 0, 0, 0, 2),
+  ],
+};
+
+async function withFolder(
+  body: (path: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "deepshelf-states-" });
+  await body(`${folder}/targets.json`);
+  await Deno.remove(folder, { recursive: true });
+}
+
+function refuse(event: ArchiveEvent): void {
+  assert.fail(event.message);
+}
+
+Deno.test("states of targets are in the file once it is closed", async () => {
+  await withFolder(async (path) => {
+    const states = TargetStates.open(path, refuse);
+    assert.equal(states.get("1.0"), undefined);
+    states.set("1.0", emptyTargetState());
+    states.set("1.1", emptyTargetState());
+    states.set("1.0", STATE);
+    await states.close();
+    const again = TargetStates.open(path, refuse);
+    assert.deepEqual(again.get("1.0"), STATE);
+    assert.deepEqual(again.get("1.1"), emptyTargetState());
+    again.set("1.1", STATE);
+    await again.close();
+    const third = TargetStates.open(path, refuse);
+    assert.deepEqual(third.get("1.0"), STATE, "others are kept");
+    assert.deepEqual(
+      [...Deno.readDirSync(path.replace(/\/[^/]*$/, ""))].length,
+      1,
+    );
+  });
+});
+
+Deno.test("without a file states are kept in memory", async () => {
+  const states = TargetStates.open(undefined, refuse);
+  states.set("1.0", STATE);
+  await states.close();
+  assert.deepEqual(states.get("1.0"), STATE);
+});
+
+Deno.test("a damaged file of states is refused, not replaced", async () => {
+  await withFolder(async (path) => {
+    for (
+      const text of [
+        "",
+        "[",
+        "3",
+        '{"1.0":{"configString":"?"}}',
+        '{"1.0":{"mask":["00:11"]}}',
+        '{"1.0":{"mask":3}}',
+        `{"1.0":{"configString":"${btoa("x".repeat(1025))}"}}`,
+      ]
+    ) {
+      await Deno.writeTextFile(path, text);
+      assert.throws(() => TargetStates.open(path, refuse), UsageError, text);
+      assert.equal(await Deno.readTextFile(path), text);
+    }
+  });
+});
+
+Deno.test("a file that cannot be written is told of, and serving goes on", async () => {
+  await withFolder(async (path) => {
+    await Deno.mkdir(`${path}.new`);
+    const events: ArchiveEvent[] = [];
+    const states = TargetStates.open(path, (event) => events.push(event));
+    states.set("1.0", STATE);
+    await states.close();
+    assert.deepEqual(events.map(({ event }) => event), [
+      "target-state-not-kept",
+    ]);
+    await Deno.remove(`${path}.new`);
+    states.set("1.0", STATE);
+    await states.close();
+    assert.deepEqual(TargetStates.open(path, refuse).get("1.0"), STATE);
+  });
+});

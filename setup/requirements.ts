@@ -42,6 +42,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: "xfsprogs", anyOf: ["mkfs.xfs"] },
   { debianPackage: "btrfs-progs", anyOf: ["mkfs.btrfs"] },
   { debianPackage: "fio", anyOf: ["fio"] },
+  { debianPackage: "tcpdump", anyOf: ["tcpdump"] },
   // The server alone, without a service that would start by itself.
   { debianPackage: "apache2-bin", anyOf: ["apache2", "httpd"] },
 ];

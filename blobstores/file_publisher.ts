@@ -33,7 +33,13 @@ import {
 import { type FileSystem, systemErrorCode } from "./file_system.ts";
 import { throwIfCancelled } from "./operation.ts";
 
-/** Bytes written between two looks at the abort signal. */
+/**
+ * Bytes written between two looks at the abort signal, and between two syncs: a
+ * large blob synced at once would hold up everybody else's syncs on the disk.
+ * Beside packs of 16 MiB the journal's batches took 10 to 59 ms at the 99th
+ * percentile, beside pieces of 1 MiB 3 to 20, at 0.8 to 1.1 times the packs'
+ * speed (measured 2026-11 on ext4).
+ */
 const WRITE_SIZE = 1 << 20;
 
 /** What `link` answers where a file cannot have two names. */
@@ -149,8 +155,9 @@ export class FilePublisher {
         for (let offset = 0; offset < body.length; offset += WRITE_SIZE) {
           throwIfCancelled(signal, `put "${key}"`);
           await file.write(body.subarray(offset, offset + WRITE_SIZE));
+          await file.sync();
         }
-        await file.sync();
+        if (body.length === 0) await file.sync();
       } finally {
         file.close();
       }

@@ -72,6 +72,8 @@ export class AtaResponder {
     reply[AtaOffset.ErrorFeature] = 0;
     reply[AtaOffset.SectorCount] = 0;
     reply[AtaOffset.CommandStatus] = AtaStatus.Ok;
+    reply[AtaOffset.Reserved] = 0;
+    reply[AtaOffset.Reserved + 1] = 0;
   }
 
   /** Answers that a request failed. */

@@ -198,6 +198,8 @@ export class Target {
     this.#response.markError(AoeErrorCode.TargetReserved);
     this.#response.bytes[AtaOffset.CommandStatus] = AtaStatus.Failed;
     this.#response.bytes[AtaOffset.ErrorFeature] = AtaErrorBit.Aborted;
+    this.#response.bytes[AtaOffset.Reserved] = 0;
+    this.#response.bytes[AtaOffset.Reserved + 1] = 0;
     this.#response.send(port, ATA_DATA_OFFSET);
   }
 

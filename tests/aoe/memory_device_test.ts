@@ -39,3 +39,29 @@ Deno.test("a memory device of a size that is no multiple of 8 sectors is refused
     assert.throws(() => new MemoryDevice({ sectorCount }), /multiple of 8/);
   }
 });
+
+Deno.test("a memory device grows by sectors of zeros and does not shrink", () => {
+  const device = new MemoryDevice({ sectorCount: 8 });
+  device.write({ lba: 0, sectorCount: 8 }, new Uint8Array(4096).fill(7), 0);
+  device.grow(16);
+  assert.equal(device.sectorCount, 16);
+  const bytes = new Uint8Array(16 * 512);
+  device.readNow({ lba: 0, sectorCount: 16 }, bytes, 0);
+  assert.deepEqual([bytes[0], bytes[4095], bytes[4096]], [7, 7, 0]);
+  assert.throws(() => device.grow(8), /has 16/);
+  assert.throws(() => device.grow(17), /multiple of 8/);
+});
+
+Deno.test("a memory device trims with a ticket like that of a write", async () => {
+  const device = new MemoryDevice({ sectorCount: 16 });
+  const settled: number[] = [];
+  device.onSettled((ticket) => settled.push(ticket));
+  device.write({ lba: 0, sectorCount: 16 }, new Uint8Array(8192).fill(7), 0);
+  const ticket = device.trim({ lba: 4, sectorCount: 2 });
+  await Promise.resolve();
+  assert.deepEqual(settled, [ticket]);
+  const bytes = new Uint8Array(8192);
+  device.readNow({ lba: 0, sectorCount: 16 }, bytes, 0);
+  const first = Array.from({ length: 8 }, (_, i) => bytes[512 * i]);
+  assert.deepEqual(first, [7, 7, 7, 7, 0, 0, 7, 7]);
+});

@@ -34,6 +34,21 @@ Deno.test("READ EXT is answered byte for byte as the protocol says", () => {
   );
 });
 
+Deno.test("reserved fields are zero in an answer, whatever the request has there", () => {
+  const { ask } = targetFixture();
+  for (
+    const frame of [
+      readRequest(0, 1, { flags: 0x03 }),
+      readRequest(0, 0),
+      writeRequest(0, 0, 0),
+    ]
+  ) {
+    frame.fill(0xff, 34, 36);
+    const reply = only(ask(frame));
+    assert.deepEqual([reply[14], reply[34], reply[35]], [0x18, 0, 0]);
+  }
+});
+
 Deno.test("a READ response has exactly 36 + 512 n bytes", () => {
   const { ask } = targetFixture();
   for (const sectorCount of [1, 2, 7, 8, 16]) {

@@ -86,7 +86,7 @@ function judge(text: string, name: string): DescribeResult {
       fault: `Cannot load the plugin ${name}: it ends or hangs the process`,
     };
   }
-  if ("error" in answer) return { fault: answer.error };
+  if ("error" in answer) return { fault: printable(answer.error) };
   const { declared, opens } = answer;
   const plugin = { ...declared, ...(opens ? { open: () => {} } : {}) };
   const { schemes } = declared;
@@ -112,10 +112,14 @@ function parseAnswer(line: string): ProcessAnswer | null {
   try {
     const answer = JSON.parse(line) as ProcessAnswer | null;
     if (typeof answer !== "object" || answer === null) return null;
-    return "error" in answer || typeof answer.declared === "object"
-      ? answer
-      : null;
+    if ("error" in answer) return { error: String(answer.error) };
+    return { declared: Object(answer.declared), opens: answer.opens };
   } catch {
     return null;
   }
+}
+
+/** A stranger's text without what a terminal would take for commands. */
+function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n]/gu, " ");
 }

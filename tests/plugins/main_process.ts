@@ -2,6 +2,9 @@
 
 const MAIN = new URL("../../main.ts", import.meta.url);
 
+/** Deno's own folder, wherever a test puts the caches of plugins. */
+const DENO_DIR = Deno.env.get("DENO_DIR") ?? `${cacheFolder()}/deno`;
+
 /** How it ended. */
 export interface MainResult {
   /** Its exit status. */
@@ -16,7 +19,7 @@ export interface MainResult {
 export interface RunMainOptions {
   /** Flags for `deno run`; `-A` when absent. */
   readonly flags?: readonly string[];
-  /** All of its environment, but where Deno keeps what it has compiled. */
+  /** What its environment has beside this process's. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -27,8 +30,7 @@ export async function runMain(
 ): Promise<MainResult> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", ...flags, MAIN.href, ...args],
-    clearEnv: true,
-    env: { ...denoFolders(), NO_COLOR: "1", ...env },
+    env: { DENO_DIR, NO_COLOR: "1", ...env },
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();
@@ -39,10 +41,7 @@ export async function runMain(
   };
 }
 
-/** Lets the process find packages that are there already, without a HOME. */
-function denoFolders(): Record<string, string> {
-  const home = Deno.env.get("HOME") ?? "/";
-  const cache = Deno.env.get("XDG_CACHE_HOME") ?? `${home}/.cache`;
-  const folder = Deno.env.get("DENO_DIR") ?? `${cache}/deno`;
-  return { DENO_DIR: folder, DENO_NO_UPDATE_CHECK: "1" };
+function cacheFolder(): string {
+  const home = Deno.env.get("HOME") ?? "/root";
+  return Deno.env.get("XDG_CACHE_HOME") ?? `${home}/.cache`;
 }

@@ -3,25 +3,11 @@ import { blobErrorCode, type BlobStore } from "../../blobstores/blob_store.ts";
 import { testBlobStore } from "../../blobstores/conformance.ts";
 import type { BlobStorePlugin } from "../../blobstores/plugin.ts";
 import webdav from "../../plugins/examples/webdav.ts";
-import { say } from "../../setup/say.ts";
-import { Apache, apacheObstacle, PASSWORD, USER } from "./apache.ts";
+import { Apache, PASSWORD, USER } from "./apache.ts";
+import { apacheTest } from "./apache_case.ts";
 
 // The example knows no type of the server's, but must fit them.
 const plugin: BlobStorePlugin = webdav;
-
-const obstacle = apacheObstacle();
-
-/** Registers a test with Apache; skipped, or failed in CI, without one. */
-function apacheTest(name: string, run: () => Promise<void>): void {
-  if (obstacle === undefined) return Deno.test(name, run);
-  if (Deno.env.get("CI") === "true") {
-    return Deno.test(name, () => {
-      throw new Error(obstacle);
-    });
-  }
-  say(`Skipped: ${name}: ${obstacle}`);
-  Deno.test.ignore(name, run);
-}
 
 async function codeOf(operation: Promise<unknown>): Promise<string> {
   return await operation.then(() => "resolved", blobErrorCode);

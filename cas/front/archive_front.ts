@@ -159,6 +159,16 @@ export class ArchiveFront {
     return await this.#checkpointer.snapshot(head, name);
   }
 
+  /**
+   * Takes note that the archive has made a volume larger: its disks have the
+   * new blocks from now on. A smaller size, or a volume not open, is ignored.
+   */
+  grown(volume: string, blockCount: number): void {
+    const view = this.#headNamed(volume)?.view;
+    if (view === undefined) return;
+    view.blockCount = Math.max(view.blockCount, blockCount);
+  }
+
   /** Takes every write of before this call into the archive. */
   checkpoint(): Promise<void> {
     return this.#checkpointer.checkpoint();

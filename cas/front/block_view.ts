@@ -34,8 +34,8 @@ export function sectorMask(first: number, count: number): number {
 export class BlockView {
   /** The engine's handle. */
   readonly view: number;
-  /** Size in blocks. */
-  readonly blockCount: number;
+  /** Size in blocks; grows with the volume. */
+  blockCount: number;
   /** Sequence of the root under the overlay. */
   sequence: number;
   /** The overlay; a read-only state has none. */

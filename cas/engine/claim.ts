@@ -3,7 +3,7 @@
  * "Epochs").
  *
  * Two fences. The store's hold, where it has one, tells a living server from a
- * dead one. The epoch, a number that only grows, made by create-if-absent,
+ * dead one; where it has none, the server is asked (claim_calls.ts). The epoch, a number that only grows, made by create-if-absent,
  * fences a server that was cut off and comes back: it looks for a newer epoch
  * before and after it publishes roots, and a newer writer recognises and steps
  * over what it published in between.
@@ -11,10 +11,15 @@
  * @module
  */
 
-import type { StoreHold } from "../../blobstores/blob_store.ts";
+import {
+  BlobError,
+  type BlobStore,
+  type StoreHold,
+} from "../../blobstores/blob_store.ts";
 import { ArchiveError, archiveErrorCode } from "../errors.ts";
 import { createBlob, readBlob } from "./blobs.ts";
 import { toHex } from "./bytes.ts";
+import { CallAnswerer, hasLeft, holderAnswers, leave } from "./claim_calls.ts";
 import type { EngineContext } from "./context.ts";
 import { EPOCH_PREFIX, epochKey, parseEpochKey } from "./names.ts";
 import {
@@ -26,6 +31,7 @@ import {
 
 const EPOCH_TYPE = "deepshelf epoch";
 const NONCE_LENGTH = 16;
+const LEAVE_WAIT_MS = 5000;
 
 /** Who claims: any JSON fields that help a person or program to find the server. */
 export type ClaimHolder = Readonly<Record<string, string | number>>;
@@ -50,6 +56,8 @@ export interface ClaimDescription {
   readonly timeMs?: number;
   /** Who; absent when its blob is damaged. */
   readonly holder?: ClaimHolder;
+  /** Its state folder's id; absent when its blob is damaged. */
+  readonly stateId?: string;
 }
 
 /** The claim of this server. */
@@ -61,6 +69,8 @@ export class Claim {
   readonly #context: EngineContext;
   readonly #hold: StoreHold | undefined;
   readonly #resolveLost: (reason: Error) => void;
+  #isLost = false;
+  #watching: Promise<void> | undefined;
 
   /** Made by `takeClaim`. */
   constructor(context: EngineContext, epoch: number, hold?: StoreHold) {
@@ -84,18 +94,24 @@ export class Claim {
   }
 
   /**
-   * Looks for a newer claim every so often until the signal aborts. Where the
-   * store has no hold, a server that was superseded while it stood still learns
-   * of it here, not only when it next publishes a root.
+   * Looks for a newer claim, and answers calls, every so often until the signal
+   * aborts. Where the store has no hold, a server that was superseded while it
+   * stood still learns of it here, not only when it next publishes a root.
    */
-  async watch(intervalMs: number, signal: AbortSignal): Promise<void> {
+  watch(intervalMs: number, signal: AbortSignal): void {
     if (this.#hold !== undefined) return;
+    this.#watching = this.#watch(intervalMs, signal);
+  }
+
+  async #watch(intervalMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
+    const calls = new CallAnswerer(this.#context, this.epoch);
     for (;;) {
       await clock.sleep(intervalMs, signal);
       if (signal.aborted) return;
       try {
         await this.check();
+        await calls.answer();
       } catch (error) {
         // `lost` has told it, or the archive was closed; else the next look does.
         if (archiveErrorCode(error) !== undefined) return;
@@ -105,6 +121,7 @@ export class Claim {
 
   /** Notes that the claim is lost to a newer epoch; the error to throw. */
   async lose(newerEpoch: number): Promise<ArchiveError> {
+    this.#isLost = true;
     const by = await describeClaim(this.#context, newerEpoch);
     const error = new ArchiveError(
       "LostClaim",
@@ -114,9 +131,29 @@ export class Claim {
     return error;
   }
 
-  /** Lets go of the store's hold. */
+  /**
+   * Lets go of the archive: of the store's hold, or by a note. Called when the
+   * signal of `watch` was aborted. A note that cannot be put costs the next
+   * server some seconds, so it is waited for no longer than that.
+   */
   async release(): Promise<void> {
-    await this.#hold?.release();
+    if (this.#hold !== undefined) return await this.#hold.release();
+    const { clock } = this.#context;
+    const giveUp = new AbortController();
+    const wait = clock.sleep(LEAVE_WAIT_MS, giveUp.signal);
+    await Promise.race([this.#leave(), wait]);
+    giveUp.abort();
+    await wait;
+  }
+
+  async #leave(): Promise<void> {
+    await this.#watching;
+    if (this.#isLost) return;
+    try {
+      await leave(this.#context, this.epoch);
+    } catch {
+      // The next server asks, and nobody answers.
+    }
   }
 }
 
@@ -126,6 +163,7 @@ export async function takeClaim(
   request: ClaimRequest,
 ): Promise<Claim> {
   const { store, retry, clock, random, hasher } = context;
+  if (!store.capabilities.createExclusive) throw unfencedError(store);
   let hold: StoreHold | undefined;
   if (store.capabilities.hold && store.hold !== undefined) {
     const taken = await retry.run(`hold ${store.display}`, () => store.hold!());
@@ -133,7 +171,11 @@ export async function takeClaim(
     hold = taken;
   }
   try {
-    const epoch = await newestEpoch(context, request.epochHint) + 1;
+    const before = await newestEpoch(context, request.epochHint);
+    if (hold === undefined && await isAlive(context, request, before)) {
+      throw await heldError(context, before);
+    }
+    const epoch = before + 1;
     const body = encodeSealedText({
       type: EPOCH_TYPE,
       epoch,
@@ -150,6 +192,47 @@ export async function takeClaim(
     await hold?.release();
     throw error;
   }
+}
+
+/**
+ * Without a hold: is the holder of this epoch still there? Not if it left, nor
+ * if it had our own state folder, which one process has at a time.
+ */
+async function isAlive(
+  context: EngineContext,
+  request: ClaimRequest,
+  epoch: number,
+): Promise<boolean> {
+  if (epoch === 0) return false;
+  const claim = await readClaim(context, epoch);
+  if (claim.stateId === request.stateId) return false;
+  if (await hasLeft(context, epoch)) return false;
+  const by = await describeClaim(context, epoch);
+  const archive = `the archive in ${context.store.display}`;
+  context.onEvent({
+    event: "claim-asked",
+    severity: "info",
+    message: `Asking ${by} whether it still writes ${archive}: 20 s at most`,
+    epoch,
+  });
+  if (await holderAnswers(context, epoch)) return true;
+  context.onEvent({
+    event: "claim-unanswered",
+    severity: "strange",
+    message: `Taking over ${archive}: ${by} does not answer`,
+    epoch,
+  });
+  return false;
+}
+
+/** Without create-if-absent nothing keeps two servers from writing. */
+function unfencedError({ display, capabilities }: BlobStore): BlobError {
+  const fault = capabilities.createExclusiveFault ??
+    "it does not decide create-if-absent itself, so two servers could write " +
+      "one archive. Open the archive for reading, or use another store";
+  return new BlobError(`Cannot write the archive in ${display}: ${fault}`, {
+    code: "Unsupported",
+  });
 }
 
 /** The newest claim in the store; undefined when there never was one. */
@@ -169,8 +252,10 @@ async function readClaim(
   const fields = bytes && decodeSealedText(bytes, context.hasher);
   if (fields === undefined || fields.type !== EPOCH_TYPE) return { epoch };
   const timeMs = countField(fields, "timeMs");
+  const { stateId } = fields;
   return {
     epoch,
+    ...(typeof stateId === "string" ? { stateId } : {}),
     ...(timeMs === undefined ? {} : { timeMs }),
     holder: holderField(fields),
   };

@@ -79,6 +79,32 @@ export function parseEpochKey(key: string): number | undefined {
   return Number(number);
 }
 
+/** Prefix of the calls to the holder of an epoch. */
+export function callsPrefix(epoch: number): string {
+  return `calls/${digits(epoch)}/`;
+}
+
+/** Key of a call to the holder of an epoch. */
+export function callKey(epoch: number, number: number): string {
+  return callsPrefix(epoch) + digits(number);
+}
+
+/** The number of a call's key; undefined for a key that is none. */
+export function parseCallKey(key: string): number | undefined {
+  const number = key.split("/")[2] ?? "";
+  return SEQUENCE.test(number) ? Number(number) : undefined;
+}
+
+/** Key of the holder's answer to a call. */
+export function answerKey(epoch: number, number: number): string {
+  return `answers/${digits(epoch)}/${digits(number)}`;
+}
+
+/** Key of the note that the holder of an epoch has closed the archive. */
+export function leftKey(epoch: number): string {
+  return `left/${digits(epoch)}`;
+}
+
 /** Prefix of the snapshots of one volume. */
 export function namesPrefix(volumeId: string): string {
   return `${NAMES_PREFIX}${volumeId}/`;

@@ -52,14 +52,16 @@ export async function openArchive(
       options,
       ...(claim === undefined ? {} : { claim }),
     });
+    // From now on it answers calls, however long it takes to get ready.
+    claim?.watch(options.claimCheckMs ?? CLAIM_CHECK_MS, closing.signal);
     if (access === "serve") {
       await archive.ready();
       retry.persist();
-      claim?.watch(options.claimCheckMs ?? CLAIM_CHECK_MS, closing.signal);
     }
     await archive.saveHints();
     return archive;
   } catch (error) {
+    closing.abort();
     await (archive === undefined ? claim?.release() : archive.letGo());
     throw error;
   }

@@ -8,6 +8,7 @@ import type { BlobStore } from "../../blobstores/blob_store.ts";
 import type { ArchivePort } from "../../cas/archive_port.ts";
 import { createPortableLz4 } from "../../cas/codec/lz4.ts";
 import type { ArchiveOptions } from "../../cas/engine/archive_options.ts";
+import { systemClock } from "../../cas/engine/clock.ts";
 import { archiveErrorCode } from "../../cas/errors.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
 import { openPacks } from "../../cas/packs/open_packs.ts";
@@ -66,6 +67,7 @@ export class Server implements AsyncDisposable {
     const bench = new Bench(undefined, store);
     try {
       const archive = await bench.open({
+        clock: systemClock,
         openBlocks: () =>
           Promise.resolve(openPacks({
             store,
@@ -73,7 +75,7 @@ export class Server implements AsyncDisposable {
             hasher,
             lz4: createPortableLz4(),
             onEvent: (event) => bench.events.push(event),
-            sleep: () => bench.clock.yieldNow(),
+            sleep: systemClock.sleep,
           })),
         ...options,
       });
@@ -143,5 +145,17 @@ export function testArchiveIn(
       model,
       blocks: READ_BLOCKS,
     });
+  });
+
+  register(`${name}: a server that lives is not taken over`, async () => {
+    const place = newPlace();
+    const quick = { claimCheckMs: 100 };
+    await using first = await Server.open(place, quick);
+    const view = await first.openDisk();
+    await assert.rejects(
+      Server.open(place, { ...quick, stateId: "7".repeat(32) }),
+      (error) => archiveErrorCode(error) === "Held",
+    );
+    await first.bench.write(first.archive, view, GENERATIONS[0]!);
   });
 }

@@ -35,8 +35,8 @@ export interface FileDeviceOptions {
   readonly sectorCount: number;
   /** Refuse writes. */
   readonly readOnly: boolean;
-  /** Settle when written, not when durable: for what dies with the process. */
-  readonly volatile?: boolean;
+  /** Makes what was written durable; `syncData` unless it dies with the process. */
+  readonly sync: (descriptor: number) => Promise<void>;
   /** Names for IDENTIFY. */
   readonly identity: DeviceIdentity;
   /** Told of every read and batch that failed, in words for the operator. */
@@ -173,7 +173,7 @@ export class FileDevice implements BlockDevice {
   }
 
   async #commit(batch: WriteBatch): Promise<boolean> {
-    const { descriptor, label, volatile, onFailure } = this.#options;
+    const { descriptor, label, sync, onFailure } = this.#options;
     try {
       for (const run of batch.runs) {
         await transfer(write, descriptor, {
@@ -183,7 +183,7 @@ export class FileDevice implements BlockDevice {
           position: run.lba * SECTOR_SIZE,
         });
       }
-      if (!volatile) await sync(descriptor);
+      await sync(descriptor);
       return true;
     } catch (error) {
       onFailure(
@@ -243,7 +243,8 @@ async function transfer(
   }
 }
 
-function sync(descriptor: number): Promise<void> {
+/** Resolves when everything written to an open file is on stable storage. */
+export function syncData(descriptor: number): Promise<void> {
   return new Promise((resolve, reject) =>
     fdatasync(descriptor, (error) => error ? reject(error) : resolve())
   );

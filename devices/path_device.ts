@@ -16,7 +16,7 @@ import { resolve } from "node:path";
 import { type DeviceIdentity, SECTOR_SIZE } from "../aoe/block_device.ts";
 import { refuseUsedBlockDevice } from "./block_device_use.ts";
 import { DeviceError, wordsOf } from "./device_error.ts";
-import { FileDevice } from "./file_device.ts";
+import { FileDevice, syncData } from "./file_device.ts";
 
 /** Sizes are rounded down to this, so that every sector lies in a whole block. */
 const BLOCK_BYTES = 4096;
@@ -105,6 +105,7 @@ function pathDevice(opened: Opened): PathDevice {
     label: path,
     sectorCount,
     readOnly,
+    sync: syncData,
     identity: identityOf(opened.host, path),
     onFailure,
   });

@@ -52,7 +52,7 @@ export function openScratchFile(options: ScratchFileOptions): ScratchFile {
     label: `the scratch file in ${options.folder}`,
     sectorCount: options.sectorCount,
     readOnly: false,
-    volatile: true,
+    sync: () => Promise.resolve(),
     identity: { model: "Deepshelf scratch", serial: "0", firmware: "1" },
     onFailure: options.onFailure,
   });

@@ -6,7 +6,7 @@
  */
 
 import type { BlobStore } from "../blobstores/blob_store.ts";
-import type { ArchivePort } from "../cas/archive_port.ts";
+import type { OpenedArchive } from "../cas/archive_operations.ts";
 import type { BlockPool } from "../cas/block_pool.ts";
 import type { BlockStore } from "../cas/block_store.ts";
 import type { ArchiveAccess } from "../cas/engine/archive_options.ts";
@@ -50,7 +50,7 @@ export async function openArchiveHere(
   opening: ArchiveOpening,
   pool: BlockPool,
   onEvent: EventSink,
-): Promise<ArchivePort> {
+): Promise<OpenedArchive> {
   const codec = await chooseCodec();
   let store: BlobStore | undefined;
   try {
@@ -78,7 +78,12 @@ export async function openArchiveHere(
       random: (length) => crypto.getRandomValues(new Uint8Array(length)),
       onEvent,
     });
-    return closingCodec(archive, codec);
+    const close = archive.close.bind(archive);
+    archive.close = async (): Promise<void> => {
+      await close();
+      codec.close();
+    };
+    return archive;
   } catch (error) {
     await store?.close();
     codec.close();
@@ -104,24 +109,6 @@ function openBlocks(options: BlocksOptions): BlockStore {
     onEvent,
     sleep: systemClock.sleep,
   });
-}
-
-/** The same archive, whose `close` also lets go of native code. */
-function closingCodec(archive: ArchivePort, codec: CodecChoice): ArchivePort {
-  return {
-    archiveId: archive.archiveId,
-    epoch: archive.epoch,
-    lost: archive.lost,
-    openView: (request) => archive.openView(request),
-    fetch: (request) => archive.fetch(request),
-    checkpoint: (generation) => archive.checkpoint(generation),
-    createSnapshot: (view, name) => archive.createSnapshot(view, name),
-    listSnapshots: (volume) => archive.listSnapshots(volume),
-    close: async () => {
-      await archive.close();
-      codec.close();
-    },
-  };
 }
 
 /** The index on disk, or in memory where there is no state folder. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ArchivePort } from "../cas/archive_port.ts";
+import type { OpenedArchive } from "../cas/archive_operations.ts";
 import type { BlockPool } from "../cas/block_pool.ts";
 import type { ArchiveEvent, EventSink } from "../cas/events.ts";
 import { connectArchive } from "../cas/thread/connect_archive.ts";
@@ -30,7 +30,7 @@ export async function openArchiveOnThread(
   opening: ArchiveOpening,
   pool: BlockPool,
   onEvent: EventSink,
-): Promise<ArchivePort> {
+): Promise<OpenedArchive> {
   if (!mayReadProgram()) {
     if (!opening.storeUrl.startsWith("memory:")) onEvent(ONE_THREAD);
     return await openArchiveHere(opening, pool, onEvent);

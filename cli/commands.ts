@@ -18,6 +18,16 @@ import { targetAddCommand } from "./commands/target_add.ts";
 import { targetGrowCommand } from "./commands/target_grow.ts";
 import { targetListCommand } from "./commands/target_list.ts";
 import { targetRemoveCommand } from "./commands/target_remove.ts";
+import { cloneCommand } from "./commands/clone.ts";
+import { diffCommand } from "./commands/diff.ts";
+import { historyCommand } from "./commands/history.ts";
+import { restoreCommand } from "./commands/restore.ts";
+import { volumeCreateCommand } from "./commands/volume_create.ts";
+import { volumeGrowCommand } from "./commands/volume_grow.ts";
+import { volumeListCommand } from "./commands/volume_list.ts";
+import { volumeRenameCommand } from "./commands/volume_rename.ts";
+import { volumeRetireCommand } from "./commands/volume_retire.ts";
+import { volumeUnretireCommand } from "./commands/volume_unretire.ts";
 import { versionCommand } from "./commands/version.ts";
 
 /** Every command. */
@@ -32,6 +42,16 @@ export const COMMANDS: readonly Command[] = [
   pingCommand,
   snapshotCreateCommand,
   snapshotListCommand,
+  historyCommand,
+  diffCommand,
+  cloneCommand,
+  restoreCommand,
+  volumeListCommand,
+  volumeCreateCommand,
+  volumeGrowCommand,
+  volumeRenameCommand,
+  volumeRetireCommand,
+  volumeUnretireCommand,
   pluginAddCommand,
   pluginListCommand,
   pluginVerifyCommand,

@@ -37,6 +37,8 @@ const STATUS_OF_ARCHIVE_ERROR: Partial<Record<ArchiveErrorCode, number>> = {
   NoRoot: ExitStatus.Missing,
   BadName: ExitStatus.Usage,
   SizeMismatch: ExitStatus.Usage,
+  OtherVolume: ExitStatus.Usage,
+  InUse: ExitStatus.Held,
   Held: ExitStatus.Held,
   LostClaim: ExitStatus.Held,
   Damaged: ExitStatus.Damaged,

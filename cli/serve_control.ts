@@ -5,6 +5,7 @@
  */
 
 import type { ControlHandler, ControlRequest } from "./control.ts";
+import { isOperation, performOperation } from "./operation.ts";
 import type { Interfaces } from "./interfaces.ts";
 import type { ServedTargets } from "./served_targets.ts";
 import type { ServingArchive } from "./serving_archive.ts";
@@ -24,12 +25,6 @@ export interface ServedThings {
 type Answer = (things: ServedThings, request: ControlRequest) => unknown;
 
 const ANSWERS: Readonly<Record<string, Answer>> = {
-  "snapshot create": ({ archive }, { volume, name }) =>
-    archive.front.snapshot(String(volume), String(name)),
-  "snapshot list": ({ archive }, { volume }) =>
-    archive.port.listSnapshots(
-      typeof volume === "string" ? volume : undefined,
-    ),
   "target list": ({ targets }) => targets.list(),
   "target add": async ({ targets, interfaces }, { target, create }) => {
     const option = parseTargetOption(String(target));
@@ -48,7 +43,11 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
 /** Answers requests about what is served. */
 export function controlHandler(things: ServedThings): ControlHandler {
   return async (request) => {
-    const { verb } = request;
+    const { verb, ...rest } = request;
+    if (isOperation(verb)) {
+      // The command and the server have their types from the same list.
+      return await performOperation(things.archive, verb, rest as never);
+    }
     const answer = Object.hasOwn(ANSWERS, verb) ? ANSWERS[verb] : undefined;
     if (answer === undefined) {
       throw new TypeError(

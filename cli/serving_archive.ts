@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ArchivePort } from "../cas/archive_port.ts";
+import type { OpenedArchive } from "../cas/archive_operations.ts";
 import { BlockPool } from "../cas/block_pool.ts";
 import type { Disk } from "../cas/disk/disk.ts";
 import { openRealDisk } from "../cas/disk/real_disk.ts";
@@ -15,13 +15,13 @@ import { FORMAT_KEY } from "../cas/engine/names.ts";
 import { ArchiveError } from "../cas/errors.ts";
 import type { EventSink } from "../cas/events.ts";
 import { ArchiveFront } from "../cas/front/archive_front.ts";
-import type { FrontBudget } from "../cas/front/front_options.ts";
 import type { BlobStore } from "../blobstores/blob_store.ts";
 import { parseFileUrl } from "../blobstores/file_url.ts";
 import type { PluginEntry } from "../plugins/configured.ts";
 import { openStore } from "../plugins/registry.ts";
 import type { ArchiveOpening } from "./archive_opening.ts";
 import { controlSocketPath } from "./control.ts";
+import { machineMemoryBytes, memoryBudget } from "./memory_budget.ts";
 import { describeHolder, newestClaim, thisHolder } from "./holder.ts";
 import { pluginRegistry } from "./plugin_registry.ts";
 import {
@@ -30,19 +30,6 @@ import {
   StateFolderBusyError,
   stateFolderPath,
 } from "./state_folder.ts";
-
-/** Slots for overlay and cache: 256 MiB. */
-const POOL_SLOT_COUNT: number = 64 * 1024;
-
-const MEBIBYTE: number = 1024 * 1024;
-
-/** A full journal is replayed within seconds; what it holds fits the overlay. */
-const FRONT_BUDGET: FrontBudget = {
-  journalBytesMax: 256 * MEBIBYTE,
-  checkpointBytes: 64 * MEBIBYTE,
-  journalFillBytes: 80 * MEBIBYTE,
-  checkpointAgeMs: 30_000,
-};
 
 /** Which archive to serve. */
 export interface ServingArchiveOptions {
@@ -59,7 +46,7 @@ export interface ServingArchiveOptions {
     opening: ArchiveOpening,
     pool: BlockPool,
     onEvent: EventSink,
-  ) => Promise<ArchivePort>;
+  ) => Promise<OpenedArchive>;
   /** What the archive is opened for. */
   readonly access: "serve" | "write";
   /** Takes events. */
@@ -69,7 +56,7 @@ export interface ServingArchiveOptions {
 /** An open archive. */
 export interface ServingArchive {
   /** The engine. */
-  readonly port: ArchivePort;
+  readonly port: OpenedArchive;
   /** The journal and its disks. */
   readonly front: ArchiveFront;
   /** Where the control socket belongs; absent without a state folder. */
@@ -94,8 +81,9 @@ export async function openServingArchive(
   const controlPath = state && controlPathIn(state, onEvent);
   // What is stored in memory is another archive with every start.
   const kept = isVolatile ? undefined : state;
-  const pool = BlockPool.allocate(POOL_SLOT_COUNT);
-  let port: ArchivePort | undefined;
+  const budget = memoryBudget(machineMemoryBytes());
+  const pool = BlockPool.allocate(budget.poolSlotCount);
+  let port: OpenedArchive | undefined;
   try {
     port = await options.openPort(
       {
@@ -118,7 +106,7 @@ export async function openServingArchive(
       pool,
       disk: journalDisk(kept),
       stateId,
-      budget: FRONT_BUDGET,
+      budget: budget.front,
       report: onEvent,
     });
     const opened = port;

@@ -6,6 +6,7 @@
 
 import { asString, refuseUnknownKeys } from "./config_values.ts";
 import { parseVolumeSize } from "./size.ts";
+import { parseTime } from "./state_reference.ts";
 import {
   checkedTarget,
   parseAddress,
@@ -14,7 +15,15 @@ import {
 import { readTuning, TUNING_KEYS } from "./target_tuning.ts";
 import { UsageError } from "./usage_error.ts";
 
-const DISK_KEYS = ["address", "volume", "snapshot", "root", "path", "memory"];
+const DISK_KEYS = [
+  "address",
+  "volume",
+  "snapshot",
+  "at",
+  "root",
+  "path",
+  "memory",
+];
 
 /** Reads a table of the file `path`. Throws a `UsageError`. */
 export function readTarget(path: string, entry: unknown): TargetOption {
@@ -32,6 +41,7 @@ export function readTarget(path: string, entry: unknown): TargetOption {
   const address = text("address");
   const volume = text("volume");
   const snapshot = text("snapshot");
+  const at = text("at");
   const root = text("root");
   const file = text("path");
   const memory = text("memory");
@@ -45,6 +55,9 @@ export function readTarget(path: string, entry: unknown): TargetOption {
   if (snapshot !== undefined && volume === undefined) {
     throw new UsageError(`${where}: a "snapshot" needs its "volume"`);
   }
+  if (at !== undefined && (volume === undefined || snapshot !== undefined)) {
+    throw new UsageError(`${where}: "at" needs a "volume" and no "snapshot"`);
+  }
   if (root !== undefined && !/^[0-9a-fA-F]{64}$/.test(root)) {
     throw new UsageError(`${where}: "root" is 64 hexadecimal digits`);
   }
@@ -55,6 +68,7 @@ export function readTarget(path: string, entry: unknown): TargetOption {
     ...parseAddress(address),
     ...(volume === undefined ? {} : { volume }),
     ...(snapshot === undefined ? {} : { snapshot }),
+    ...(at === undefined ? {} : { atMs: parseTime(at) }),
     ...(root === undefined ? {} : { root: root.toLowerCase() }),
     ...(file === undefined ? {} : { path: file }),
     ...readTuning(tuning, where),

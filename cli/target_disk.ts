@@ -64,22 +64,24 @@ export async function openTargetDisk(
 
 /** The disk as the operator named it, for messages: "disk@monday". */
 export function describeDisk(option: TargetOption): string {
-  const { volume, snapshot, root, path, sizeBytes = 0 } = option;
+  const { volume, snapshot, atMs, root, path, sizeBytes = 0 } = option;
   const clone = option.clone ? "a clone of " : "";
   if (root !== undefined) return `${clone}root:${root}`;
   if (path !== undefined) return `path:${path}`;
   if (volume === undefined) return `memory:${formatSize(sizeBytes)}`;
-  return snapshot === undefined ? volume : `${clone}${volume}@${snapshot}`;
+  const past = atMs === undefined ? snapshot : new Date(atMs).toISOString();
+  return past === undefined ? volume : `${clone}${volume}@${past}`;
 }
 
 function viewRequest(
   option: TargetOption,
   { create }: DiskSources,
 ): ViewRequest {
-  const { volume, snapshot, root, sizeBytes } = option;
+  const { volume, snapshot, atMs, root, sizeBytes } = option;
   return {
     ...(volume === undefined ? {} : { volume }),
     ...(snapshot === undefined ? {} : { snapshot }),
+    ...(atMs === undefined ? {} : { atMs }),
     ...(root === undefined ? {} : { root }),
     ...(create && sizeBytes !== undefined
       ? { createBlockCount: sizeBytes / BLOCK_SIZE }

@@ -1,12 +1,13 @@
 /**
  * The way a target is written on the command line: `SHELF.SLOT=DISK`, then
  * options with commas between, where DISK is `VOLUME[:SIZE]`,
- * `VOLUME@SNAPSHOT`, `root:HASH`, `path:FILE` or `memory:SIZE`.
+ * `VOLUME@SNAPSHOT`, `VOLUME@TIME`, `root:HASH`, `path:FILE` or `memory:SIZE`.
  *
  * @module
  */
 
 import { parseVolumeSize } from "./size.ts";
+import { looksLikeTime, parseTime } from "./state_reference.ts";
 import { parseTuning, type TargetTuning } from "./target_tuning.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -20,6 +21,8 @@ export interface TargetOption extends TargetTuning {
   readonly volume?: string;
   /** A snapshot of it, served read-only. */
   readonly snapshot?: string;
+  /** The volume's newest state not after this time, in milliseconds since 1970, served read-only. */
+  readonly atMs?: number;
   /** A root hash, served read-only. */
   readonly root?: string;
   /** A file or block device, served as it is. */
@@ -29,7 +32,7 @@ export interface TargetOption extends TargetTuning {
 }
 
 const FORM = "SHELF.SLOT=DISK, where DISK is VOLUME[:SIZE], VOLUME@SNAPSHOT, " +
-  "root:HASH, path:FILE or memory:SIZE";
+  "VOLUME@TIME, root:HASH, path:FILE or memory:SIZE";
 
 /** Reads one `--target`. Throws a `UsageError`. */
 export function parseTargetOption(text: string): TargetOption {
@@ -55,6 +58,10 @@ function parseDisk(
   const size = /^memory:(.+)$/.exec(disk)?.[1];
   if (size !== undefined) {
     return { memory: true, sizeBytes: parseVolumeSize(size) };
+  }
+  const [, past, time] = /^([^:@]+)@([^@]+)$/.exec(disk) ?? [];
+  if (past !== undefined && time !== undefined && looksLikeTime(time)) {
+    return { volume: past, atMs: parseTime(time) };
   }
   const match = /^([^:@]+)(?::([^:@]+)|@([^:@]+))?$/.exec(disk);
   const volume = match?.[1];
@@ -87,7 +94,8 @@ export function checkedTarget(target: TargetOption): TargetOption {
 
 /** Whether the target is a state of a volume that no longer changes. */
 export function isPastState(target: TargetOption): boolean {
-  return target.snapshot !== undefined || target.root !== undefined;
+  return target.snapshot !== undefined || target.atMs !== undefined ||
+    target.root !== undefined;
 }
 
 /** Reads `SHELF.SLOT`, refusing the two broadcast values. */

@@ -121,8 +121,9 @@ export class VolumeChanges {
         `Cannot restore volume "${volume.name}" to root ${state.hash}, which is a state of another volume, "${name}": make a volume of it with "clone root:${state.hash} NAME"`,
       );
     }
-    if (state.hash === volume.head.hash) return volume;
+    // An open volume may have newer writes, even if its head is that state.
     this.#requireClosed(volume, "restore");
+    if (state.hash === volume.head.hash) return volume;
     const parentHash = state.hash;
     return await this.#follow(volume, {
       blockCount,

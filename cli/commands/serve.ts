@@ -29,6 +29,8 @@ DISK is one of
   VOLUME            the head of a volume
   VOLUME:SIZE       the same; made with this size if missing and --create is given
   VOLUME@SNAPSHOT   a snapshot, read-only
+  VOLUME@TIME       its newest state not after TIME, such as 2027-03-01T09:30:00Z,
+                    read-only
   root:HASH         the state with this root hash, read-only
   path:FILE         a file or block device of this machine, as it is
   memory:SIZE       a disk in memory, gone when the server stops

@@ -12,24 +12,30 @@ import {
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
 import { createSnapshot } from "../snapshots.ts";
+import { parseTime } from "../state_reference.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Names the present state of a volume. */
 export const snapshotCreateCommand: Command = defineCommand({
   words: ["snapshot", "create"],
-  usage: "VOLUME NAME --store URL [--state DIR] [--json]",
+  usage: "VOLUME NAME [--at TIME] --store URL [--state DIR] [--json]",
   summary: "Name the present state of a volume, also while it is served.",
-  options: ARCHIVE_OPTIONS,
+  details:
+    "--at TIME    name its newest state not after TIME, such as 2027-03-01T09:30:00Z",
+  options: { ...ARCHIVE_OPTIONS, at: { type: "string" } },
   positionalCountMax: 2,
   async run({ values, positionals, output }): Promise<number> {
-    const archive = archiveChoice(values);
+    const { at, ...archive } = values;
     const [volume, name] = positionals;
     if (volume === undefined || name === undefined) {
       throw new UsageError(
         "Name the volume and the snapshot: snapshot create VOLUME NAME --store URL",
       );
     }
-    await createSnapshot(archive, { volume, name }, output);
+    const state = at === undefined
+      ? { volume }
+      : { volume, atMs: parseTime(at) };
+    await createSnapshot(archiveChoice(archive), { state, name }, output);
     return ExitStatus.Done;
   },
 });

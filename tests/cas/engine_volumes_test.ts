@@ -222,7 +222,13 @@ Deno.test("a restored volume holds the old state, and the present one stays in i
   await before.write(first, view, writes);
   const present = await first.operate("state", { state });
   const restore = { volume: "disk", state: { root: old.rootHash } };
-  await refused(first.operate("restore", restore), "InUse", /in use/);
+  for (const root of [old.rootHash, present.rootHash]) {
+    await refused(
+      first.operate("restore", { volume: "disk", state: { root } }),
+      "InUse",
+      /in use/,
+    );
+  }
   await first.close();
 
   const bench = new Bench(before.space);

@@ -1,0 +1,235 @@
+/**
+ * How a command reaches an archive: through the server that holds it if one
+ * runs, directly otherwise.
+ *
+ * @module
+ */
+
+import { parseFileUrl } from "../blobstores/file_url.ts";
+import type {
+  ArchiveOperator,
+  OpenedArchive,
+  OperationName,
+  OperationRequest,
+  OperationResult,
+} from "../cas/archive_operations.ts";
+import { BlockPool } from "../cas/block_pool.ts";
+import { ArchiveError, archiveErrorCode } from "../cas/errors.ts";
+import type { EventSink } from "../cas/events.ts";
+import { openStore } from "../plugins/registry.ts";
+import { openArchiveHere } from "./archive_opening.ts";
+import type { ArchiveChoice } from "./command.ts";
+import { callControl } from "./control.ts";
+import { controlPathOf, newestClaim, thisHolder } from "./holder.ts";
+import { performOperation } from "./operation.ts";
+import type { Output } from "./output.ts";
+import { pluginRegistry } from "./plugin_registry.ts";
+import { openServingArchive } from "./serving_archive.ts";
+import {
+  openStateFolder,
+  type StateFolder,
+  StateFolderBusyError,
+  stateIdOf,
+} from "./state_folder.ts";
+
+/** The id of a reader that leaves nothing behind. */
+const NO_STATE_ID = "0".repeat(32);
+
+/** Which archive to change. */
+export interface ChangedArchive extends ArchiveChoice {
+  /** Make it if it is missing. */
+  readonly create?: boolean;
+}
+
+/**
+ * Has one change made. Without a server the archive is claimed for it, and the
+ * journal of a server that ended is brought into the archive first.
+ */
+export async function changeArchive<Name extends OperationName>(
+  choice: ChangedArchive,
+  name: Name,
+  request: OperationRequest<Name>,
+  output: Output,
+): Promise<OperationResult<Name>> {
+  const server = await findServer(choice);
+  const answer = await server?.ask(name, request);
+  if (answer !== undefined) return answer.result;
+  try {
+    return await changeHere(choice, name, request, output);
+  } catch (error) {
+    if (archiveErrorCode(error) !== "InUse") throw error;
+  }
+  // Writes of the journal kept the volume open: now they are in the archive.
+  try {
+    return await changeHere(choice, name, request, output);
+  } catch (error) {
+    if (archiveErrorCode(error) !== "InUse") throw error;
+    throw new ArchiveError(
+      "InUse",
+      `Cannot carry out ${name}: the journal has writes to this volume that cannot be brought into the archive now; start the server, and see what it says about them`,
+      { cause: error },
+    );
+  }
+}
+
+/** Asks things of an archive, which stays as it is. Without a server it is only read. */
+export async function readArchive<Result>(
+  choice: ArchiveChoice,
+  output: Output,
+  body: (archive: ArchiveOperator) => Promise<Result>,
+): Promise<Result> {
+  const server = await findServer(choice);
+  const opened = new Reading(choice, server, talk(output));
+  try {
+    return await body(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
+interface RunningServer {
+  /** Undefined when the server has gone. */
+  ask<Name extends OperationName>(
+    name: Name,
+    request: OperationRequest<Name>,
+  ): Promise<{ readonly result: OperationResult<Name> } | undefined>;
+}
+
+/** The server that holds the archive, if it is on this machine. */
+async function findServer(
+  { store: storeUrl, plugins, create = false }: ChangedArchive,
+): Promise<RunningServer | undefined> {
+  const store = await openStore(storeUrl, {
+    create,
+    registry: pluginRegistry(plugins),
+  });
+  try {
+    const path = controlPathOf(await newestClaim(store));
+    if (path === undefined) return undefined;
+    return { ask: (name, request) => ask(path, name, request) };
+  } finally {
+    await store.close();
+  }
+}
+
+async function ask<Name extends OperationName>(
+  path: string,
+  name: Name,
+  request: OperationRequest<Name>,
+): Promise<{ readonly result: OperationResult<Name> } | undefined> {
+  const answer = await callControl(path, { verb: name, ...request });
+  return answer as { result: OperationResult<Name> } | undefined;
+}
+
+async function changeHere<Name extends OperationName>(
+  choice: ChangedArchive,
+  name: Name,
+  request: OperationRequest<Name>,
+  output: Output,
+): Promise<OperationResult<Name>> {
+  const { store: storeUrl, create = false, ...rest } = choice;
+  const archive = await openServingArchive({
+    storeUrl,
+    ...rest,
+    create,
+    openPort: openArchiveHere,
+    access: "write",
+    onEvent: talk(output),
+  });
+  try {
+    return await performOperation(archive, name, request);
+  } finally {
+    await archive.close();
+  }
+}
+
+/** Asks the server; opens the archive when there is none. */
+class Reading implements ArchiveOperator {
+  readonly #choice: ArchiveChoice;
+  readonly #server: RunningServer | undefined;
+  readonly #onEvent: EventSink;
+  #state: StateFolder | undefined;
+  #archive: OpenedArchive | undefined;
+
+  constructor(
+    choice: ArchiveChoice,
+    server: RunningServer | undefined,
+    onEvent: EventSink,
+  ) {
+    this.#choice = choice;
+    this.#server = server;
+    this.#onEvent = onEvent;
+  }
+
+  async operate<Name extends OperationName>(
+    name: Name,
+    request: OperationRequest<Name>,
+  ): Promise<OperationResult<Name>> {
+    if (this.#archive === undefined) {
+      const answer = await this.#server?.ask(name, request);
+      if (answer !== undefined) return answer.result;
+    }
+    this.#archive ??= await this.#open();
+    return await this.#archive.operate(name, request);
+  }
+
+  async close(): Promise<void> {
+    await this.#archive?.close();
+    this.#state?.close();
+  }
+
+  async #open(): Promise<OpenedArchive> {
+    const { store: storeUrl, plugins } = this.#choice;
+    this.#state = openExistingState(this.#choice);
+    const archive = await openArchiveHere(
+      {
+        storeUrl,
+        ...(plugins === undefined ? {} : { plugins }),
+        create: false,
+        access: "read",
+        stateId: NO_STATE_ID,
+        holder: thisHolder(undefined),
+        ...(this.#state === undefined
+          ? {}
+          : { indexPath: this.#state.indexPath }),
+      },
+      BlockPool.allocate(1),
+      this.#onEvent,
+    );
+    try {
+      // Before the index is opened, which would be made anew for this archive.
+      this.#state?.bind(archive.archiveId);
+      return archive;
+    } catch (error) {
+      await archive.close();
+      throw error;
+    }
+  }
+}
+
+/** The state folder for its index, where there is one that nobody uses. */
+function openExistingState(
+  { store, state }: ArchiveChoice,
+): StateFolder | undefined {
+  const path = state ??
+    (/^file:/i.test(store)
+      ? `${parseFileUrl(store, () => Deno.cwd())}/local`
+      : undefined);
+  if (path === undefined || stateIdOf(path) === undefined) return undefined;
+  try {
+    return openStateFolder(
+      path,
+      (length) => crypto.getRandomValues(new Uint8Array(length)),
+    );
+  } catch (error) {
+    if (error instanceof StateFolderBusyError) return undefined;
+    throw error;
+  }
+}
+
+/** A command's result is its output: of events, only bad news is worth a line. */
+function talk(output: Output): EventSink {
+  return (event) => {
+    if (event.severity !== "info") output.event(event);
+  };
+}

@@ -9,10 +9,11 @@ import {
   closeSync,
   constants,
   fstatSync,
+  fsyncSync,
   ftruncateSync,
   openSync,
 } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { type DeviceIdentity, SECTOR_SIZE } from "../aoe/block_device.ts";
 import { refuseUsedBlockDevice } from "./block_device_use.ts";
 import { DeviceError, wordsOf } from "./device_error.ts";
@@ -131,6 +132,8 @@ function pathDevice(opened: Opened): PathDevice {
       }
       if (byteCount > fstatSync(descriptor).size) {
         ftruncateSync(descriptor, byteCount);
+        // Clients are told next: a power cut must not take it back.
+        fsyncSync(descriptor);
       }
       device.grow(byteCount / SECTOR_SIZE);
     },
@@ -175,9 +178,24 @@ function openOrCreate(
       mode: 0o600,
     });
     file.truncateSync(createBytes);
+    file.syncSync();
+    syncFolderOf(path);
     return file;
   } catch (error) {
     throw cannotOpen(path, error);
+  }
+}
+
+/** Makes the name of a new file durable, if its folder may be read: nobody is asked. */
+function syncFolderOf(path: string): void {
+  const folder = dirname(path);
+  const { state } = Deno.permissions.querySync({ name: "read", path: folder });
+  if (state !== "granted") return;
+  const opened = Deno.openSync(folder);
+  try {
+    opened.syncSync();
+  } finally {
+    opened.close();
   }
 }
 

@@ -25,6 +25,9 @@ const LOCK_POLL_MS = 20;
 const TIDY_TIMEOUT_MS = 10_000;
 const GET_TRIES_MAX = 20;
 
+/** What servers say to the GET of a folder, beside 404. */
+const FOLDER_STATUSES = [301, 302, 307, 308, 400, 403, 405];
+
 const XML = `<?xml version="1.0" encoding="utf-8"?>`;
 const PROPERTIES = `${XML}<propfind xmlns="DAV:"><prop><resourcetype/>
 <getcontentlength/><getetag/></prop></propfind>`;
@@ -131,7 +134,7 @@ function parseResources(xml: string, root: string): Resource[] {
     return {
       key: decodeURIComponent(path).slice(root.length).replace(/\/$/, ""),
       isFolder: /<(?:[\w-]+:)?collection[\s/>]/.test(response),
-      size: Number(textOf(response, "getcontentlength")),
+      size: parseInt(textOf(response, "getcontentlength"), 10),
       etag: textOf(response, "getetag"),
     };
   });
@@ -487,7 +490,12 @@ class WebDavStore {
       () =>
         fetch(this.#root + path, {
           method,
-          headers: { ...this.#authorization, ...headers },
+          // What is compressed on its way has neither size nor ranges.
+          headers: {
+            "accept-encoding": "identity",
+            ...this.#authorization,
+            ...headers,
+          },
           // A folder's page is not a blob.
           redirect: "manual",
           ...(body === undefined ? {} : { body }),
@@ -499,8 +507,7 @@ class WebDavStore {
       accept.includes(status);
     if (!read) await response.body?.cancel();
     if (accept.includes(status)) return response;
-    // Servers differ in what they say to the GET of a folder.
-    const odd = method === "GET" && status < 500 && status !== 404 &&
+    const odd = method === "GET" && FOLDER_STATUSES.includes(status) &&
       await this.head(path, { signal }) === null;
     throw odd ? this.#missing(path) : failureOf(action, response);
   }

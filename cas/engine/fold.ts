@@ -25,8 +25,8 @@ import type { Tree } from "./geometry.ts";
 import type { Pointers } from "./pointers.ts";
 import { updateTree } from "./tree_update.ts";
 
-/** Blocks between two turns of other work: about 4 ms of hashing and packing. */
-const BATCH_COUNT = 256;
+/** Blocks between two turns of other work: about 1 ms of hashing and packing. */
+const BATCH_COUNT = 64;
 const SECTOR_SIZE = BLOCK_SIZE / SECTORS_PER_BLOCK;
 
 /** What folding works with. */

@@ -128,6 +128,9 @@ ${lines.join("\n")}
 main.ts help COMMAND says more. In a first minute:
   main.ts serve --interface eth1 --store file:/srv/archive --create --target 1.0=disk:64GiB
 
+Every command on an archive takes --store and --state from a file with --config
+FILE, and plugins for stores elsewhere from it or by --plugin (help plugin add).
+
 Exit status: 0 done, 1 failed, 2 wrong usage, 10 no such archive, volume or
 snapshot, 11 the archive is held by another server, 13 the interface, the
 library or the permission to use it is missing, 20 damage found.`;

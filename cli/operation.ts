@@ -34,7 +34,12 @@ export async function performOperation<Name extends OperationName>(
     if (isHead(state)) return await front.snapshot(state.volume, name);
   }
   if (readsHead(name, request)) await front.checkpoint();
-  return await port.operate(name, request);
+  const result = await port.operate(name, request);
+  if (name === "volume grow") {
+    const { volume, blockCount } = result as OperationResult<"volume grow">;
+    front.grown(volume, blockCount);
+  }
+  return result;
 }
 
 function readsHead(name: OperationName, request: unknown): boolean {

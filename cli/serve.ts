@@ -12,6 +12,7 @@ import { openArchiveOnThread } from "./archive_worker.ts";
 import { type ControlServer, serveControl } from "./control.ts";
 import { ExitStatus } from "./exit_status.ts";
 import { Interfaces } from "./interfaces.ts";
+import { performOperation } from "./operation.ts";
 import type { Output } from "./output.ts";
 import { controlHandler } from "./serve_control.ts";
 import type { ServeOptions } from "./serve_options.ts";
@@ -47,7 +48,7 @@ export async function serve(
       ...(options.plugins === undefined ? {} : { plugins: options.plugins }),
       create: options.create,
       openPort: openArchiveOnThread,
-      access: "serve",
+      access: options.readOnly ? "read" : "serve",
       onEvent,
     });
     await run({ options, server, interfaces, archive, signals, onEvent });
@@ -81,6 +82,11 @@ async function run(running: Running): Promise<void> {
       server,
       sources: {
         openVolume: (request) => front.openVolume(request),
+        growVolume: async (volume, blockCount) => {
+          const request = { volume, blockCount };
+          await performOperation(archive, "volume grow", request);
+        },
+        pastOnly: options.readOnly ?? false,
         ...(state === undefined ? {} : { scratchPath: state.scratchPath }),
         onEvent,
       },

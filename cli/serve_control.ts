@@ -46,7 +46,13 @@ export function controlHandler(things: ServedThings): ControlHandler {
     const { verb, ...rest } = request;
     if (isOperation(verb)) {
       // The command and the server have their types from the same list.
-      return await performOperation(things.archive, verb, rest as never);
+      const result = await performOperation(
+        things.archive,
+        verb,
+        rest as never,
+      );
+      if (verb === "volume grow") things.targets.advertise();
+      return result;
     }
     const answer = Object.hasOwn(ANSWERS, verb) ? ANSWERS[verb] : undefined;
     if (answer === undefined) {

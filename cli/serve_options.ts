@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly state?: string;
   /** Make what is missing: the archive, volumes with a size. */
   readonly create: boolean;
+  /** Open the archive without claiming it; another server may be writing it. */
+  readonly readOnly?: boolean;
   /** Print events as one JSON object a line. */
   readonly json: boolean;
   /** Targets, at least one, each address once. */
@@ -45,6 +47,8 @@ export interface ServeFlags {
   readonly state?: string;
   /** `--create`. */
   readonly create?: boolean;
+  /** `--read-only`. */
+  readonly "read-only"?: boolean;
   /** `--json`. */
   readonly json?: boolean;
   /** `--target`, repeated. */
@@ -58,6 +62,7 @@ const FILE_KEYS = [
   "store",
   "state",
   "create",
+  "read-only",
   "json",
   "target",
   "plugins",
@@ -102,11 +107,19 @@ export function serveOptions(
     "target",
   );
   refuseRepeated(interfaces, "interface");
+  const create = flags.create ?? fromFile.create ?? false;
+  const readOnly = flags["read-only"] ?? fromFile.readOnly ?? false;
+  if (create && readOnly) {
+    throw new UsageError(
+      "An archive that is only read cannot be made: leave out --create or --read-only",
+    );
+  }
   return {
     interfaces,
     store,
     ...(state === undefined ? {} : { state }),
-    create: flags.create ?? fromFile.create ?? false,
+    create,
+    ...(readOnly ? { readOnly } : {}),
     json: flags.json ?? fromFile.json ?? false,
     targets,
     ...(plugins.length === 0 ? {} : { plugins }),
@@ -147,6 +160,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
   refuseUnknownKeys(path, table, FILE_KEYS);
   const where = (key: string): string => `"${key}" in ${path}`;
   const { interfaces, store, state, create, json, target, plugins } = table;
+  const readOnly = table["read-only"];
   return {
     ...(interfaces === undefined ? {} : {
       interfaces: asArray(interfaces, where("interfaces")).map((name) =>
@@ -158,6 +172,9 @@ export function parseConfig(path: string, text: string): ConfigFile {
     ...(create === undefined
       ? {}
       : { create: asBoolean(create, where("create")) }),
+    ...(readOnly === undefined
+      ? {}
+      : { readOnly: asBoolean(readOnly, where("read-only")) }),
     ...(json === undefined ? {} : { json: asBoolean(json, where("json")) }),
     ...(target === undefined ? {} : {
       targets: asArray(target, where("target")).map((entry) =>

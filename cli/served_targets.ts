@@ -12,6 +12,7 @@ import type { EventSink } from "../cas/events.ts";
 import { formatMac, macBytes } from "./mac_address.ts";
 import { formatSize } from "./size.ts";
 import {
+  addressOf,
   describeDisk,
   type DiskSources,
   openTargetDisk,
@@ -121,12 +122,18 @@ export class ServedTargets {
     address: string,
     sizeBytes: number | undefined,
   ): Promise<TargetDescription> {
-    return this.#inTurn(() => {
+    return this.#inTurn(async () => {
       const served = this.#find(address);
-      served.disk.grow(sizeBytes);
-      this.#options.server.advertise(served.target);
-      return Promise.resolve(describe(served));
+      await served.disk.grow(sizeBytes);
+      // All: other targets may show the same volume.
+      this.advertise();
+      return describe(served);
     });
+  }
+
+  /** Tells initiators of all targets, for example because a volume has grown. */
+  advertise(): void {
+    this.#options.server.advertise();
   }
 
   /** All targets, in the order in which they were added. */
@@ -222,8 +229,4 @@ function describe({ option, target }: Served): TargetDescription {
     reservation: state.reservation.map(formatMac),
     statistics: { ...target.statistics },
   };
-}
-
-function addressOf({ shelf, slot }: TargetOption): string {
-  return `${shelf}.${slot}`;
 }

@@ -11,6 +11,7 @@ import type { Disk } from "../cas/disk/disk.ts";
 import { openRealDisk } from "../cas/disk/real_disk.ts";
 import { SimulatedDisk } from "../cas/disk/simulated_disk.ts";
 import { noArchiveError } from "../cas/engine/format.ts";
+import type { ArchiveAccess } from "../cas/engine/archive_options.ts";
 import { FORMAT_KEY } from "../cas/engine/names.ts";
 import { ArchiveError } from "../cas/errors.ts";
 import type { EventSink } from "../cas/events.ts";
@@ -48,7 +49,7 @@ export interface ServingArchiveOptions {
     onEvent: EventSink,
   ) => Promise<OpenedArchive>;
   /** What the archive is opened for. */
-  readonly access: "serve" | "write";
+  readonly access: ArchiveAccess;
   /** Takes events. */
   readonly onEvent: EventSink;
 }
@@ -104,7 +105,7 @@ export async function openServingArchive(
     const front = await ArchiveFront.open({
       port,
       pool,
-      disk: journalDisk(kept),
+      disk: journalDisk(options.access === "read" ? undefined : kept),
       stateId,
       budget: budget.front,
       report: onEvent,
@@ -167,6 +168,10 @@ async function openState(
   const storePath = /^file:/i.test(storeUrl)
     ? parseFileUrl(storeUrl, () => Deno.cwd())
     : undefined;
+  // The folder beside the store belongs to the server that writes it.
+  if (options.access === "read" && options.state === undefined) {
+    return undefined;
+  }
   const path = stateFolderPath(storePath, storeUrl, options.state);
   if (path === undefined) return undefined;
   try {
@@ -204,7 +209,7 @@ async function heldError(
   }
 }
 
-/** Where nothing outlives the process the journal need not, either. */
+/** Where nothing is written that outlives the process, the journal need not, either. */
 function journalDisk(state: StateFolder | undefined): Disk {
   return state === undefined
     ? new SimulatedDisk({ random: Math.random })

@@ -15,7 +15,7 @@ import { openScratchFile } from "../devices/scratch_file.ts";
 import { SparseMemoryDevice } from "../devices/sparse_memory_device.ts";
 import { hostName } from "./holder.ts";
 import { formatSize } from "./size.ts";
-import type { TargetOption } from "./target_option.ts";
+import { isPastState, type TargetOption } from "./target_option.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** An open disk. */
@@ -24,9 +24,9 @@ export interface TargetDisk {
   readonly device: BlockDevice;
   /**
    * Makes it larger, or takes note of what has grown by itself when no size is
-   * given. Throws a `UsageError` or a `DeviceError`.
+   * given. Throws a `UsageError`, a `DeviceError` or an `ArchiveError`.
    */
-  grow(sizeBytes: number | undefined): void;
+  grow(sizeBytes: number | undefined): Promise<void> | void;
   /** Lets go of it; its target must have stopped. */
   close(): Promise<void>;
 }
@@ -35,6 +35,10 @@ export interface TargetDisk {
 export interface DiskSources {
   /** Opens a state of a volume. */
   readonly openVolume: (request: ViewRequest) => Promise<BlockDevice>;
+  /** Makes a volume larger, also for those who have it open. */
+  readonly growVolume: (volume: string, blockCount: number) => Promise<void>;
+  /** Only past states can be opened: nobody keeps writes to a volume. */
+  readonly pastOnly: boolean;
   /** Make what is missing. */
   readonly create: boolean;
   /** Folder for the changes of clones; absent to keep them in memory. */
@@ -51,12 +55,37 @@ export async function openTargetDisk(
   const { path, memory, sizeBytes } = option;
   if (path !== undefined) return openPath(option, path, sources);
   if (memory && sizeBytes !== undefined) return openMemory(option, sizeBytes);
+  if (!isPastState(option)) return await openHead(option, sources);
   const device = await sources.openVolume(viewRequest(option, sources));
   if (option.clone) return openClone(option, device, sources);
   return {
     device,
     grow: () => {
-      throw cannotGrow(option, "stop serving it, then type volume grow");
+      throw cannotGrow(option, "the past does not change");
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The present of a volume, for writing. */
+async function openHead(
+  option: TargetOption,
+  sources: DiskSources,
+): Promise<TargetDisk> {
+  if (sources.pastOnly) {
+    throw new UsageError(
+      `Cannot serve ${describeDisk(option)} as target ${
+        addressOf(option)
+      }: with --read-only only VOLUME@SNAPSHOT, VOLUME@TIME and root:HASH can be served of an archive`,
+    );
+  }
+  return {
+    device: await sources.openVolume(viewRequest(option, sources)),
+    async grow(sizeBytes): Promise<void> {
+      if (sizeBytes === undefined || option.volume === undefined) {
+        throw cannotGrow(option, "say how large it is to be");
+      }
+      await sources.growVolume(option.volume, sizeBytes / BLOCK_SIZE);
     },
     close: () => Promise.resolve(),
   };
@@ -71,6 +100,11 @@ export function describeDisk(option: TargetOption): string {
   if (volume === undefined) return `memory:${formatSize(sizeBytes)}`;
   const past = atMs === undefined ? snapshot : new Date(atMs).toISOString();
   return past === undefined ? volume : `${clone}${volume}@${past}`;
+}
+
+/** A target's address as people write it: "1.0". */
+export function addressOf({ shelf, slot }: TargetOption): string {
+  return `${shelf}.${slot}`;
 }
 
 function viewRequest(
@@ -142,7 +176,7 @@ function openClone(
   const identity = { ...base.identity, serial: randomSerial() };
   const file = scratchPath === undefined ? undefined : openScratchFile({
     folder: scratchPath,
-    name: `${option.shelf}.${option.slot}-${identity.serial}`,
+    name: `${addressOf(option)}-${identity.serial}`,
     sectorCount,
     onFailure: reporter(option, onEvent),
   });
@@ -159,17 +193,15 @@ function openClone(
 
 function cannotGrow(option: TargetOption, why: string): UsageError {
   return new UsageError(
-    `Cannot grow target ${option.shelf}.${option.slot}, ${
-      describeDisk(option)
-    }: ${why}`,
+    `Cannot grow target ${addressOf(option)}, ${describeDisk(option)}: ${why}`,
   );
 }
 
 function reporter(
-  { shelf, slot }: TargetOption,
+  option: TargetOption,
   onEvent: EventSink,
 ): (message: string) => void {
-  const target = `${shelf}.${slot}`;
+  const target = addressOf(option);
   return (message) =>
     onEvent({
       event: "disk-failed",

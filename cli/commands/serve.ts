@@ -19,6 +19,8 @@ const DETAILS: string =
 --state DIR       folder of the journal, the index and caches
                   (for a file: store the default is local/ inside it)
 --create          make the archive, and disks with a SIZE, if missing
+--read-only       do not claim the archive, which another server may be writing:
+                  of it only snapshots and roots can be served then
 --config FILE     read the same from a TOML file; flags replace what it says
 --plugin S=MODULE#sha256=HASH
                   allow the plugin MODULE for URLs of scheme S; repeat it for
@@ -60,6 +62,7 @@ export const serveCommand: Command = defineCommand({
     interface: { type: "string", multiple: true },
     target: { type: "string", multiple: true },
     create: { type: "boolean" },
+    "read-only": { type: "boolean" },
   },
   positionalCountMax: 0,
   async run({ values }): Promise<number> {

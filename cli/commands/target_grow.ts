@@ -18,9 +18,9 @@ import { UsageError } from "../usage_error.ts";
 export const targetGrowCommand: Command = defineCommand({
   words: ["target", "grow"],
   usage: "SHELF.SLOT [SIZE] --store URL | --state DIR",
-  summary: "Make a served file or memory disk larger, and tell its clients.",
+  summary: "Make a served disk larger, and tell its clients.",
   details:
-    `Without SIZE a file or block device that has grown by itself is measured again.
+    `For a volume this is volume grow. Without SIZE a file or block device that has grown by itself is measured again.
 Clients are told at once; a Linux client takes note with aoe-revalidate eS.T.`,
   options: ARCHIVE_OPTIONS,
   positionalCountMax: 2,

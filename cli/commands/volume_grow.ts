@@ -22,8 +22,8 @@ export const volumeGrowCommand: Command = defineCommand({
   usage: "NAME SIZE --store URL [--state DIR] [--json]",
   summary: "Make a volume larger, up to SIZE; the new part is zeros.",
   details:
-    `A server that serves the volume shows the new size when it is started anew.
-States of before keep the old size. A volume never shrinks.`,
+    `A disk of it that is served grows at once; clients see it when they look again
+(Linux: aoe-revalidate). States of before keep the old size. A volume never shrinks.`,
   options: ARCHIVE_OPTIONS,
   positionalCountMax: 2,
   async run({ values, positionals, output }): Promise<number> {

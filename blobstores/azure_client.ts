@@ -14,7 +14,7 @@ import {
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
 import type { AzurePlace } from "./azure_url.ts";
-import { RemoteFailure } from "./remote_failure.ts";
+import { libraryFailure, RemoteFailure } from "./remote_failure.ts";
 import type { RemoteAnswer, RemoteTransport } from "./remote_transport.ts";
 
 type HttpClient = NonNullable<StoragePipelineOptions["httpClient"]>;
@@ -55,13 +55,7 @@ export function makeAzureClient(
 
 /** What the SDK rejected with, as a failure that keeps nothing of it. */
 export function azureFailure(error: unknown): RemoteFailure {
-  if (error instanceof RemoteFailure) return error;
-  const name = error instanceof Error ? error.name : "";
-  const shown = /^[A-Za-z]{1,60}$/.test(name) ? name : "an error";
-  return new RemoteFailure({
-    code: "Unknown",
-    reason: `${shown} in the Azure client library`,
-  });
+  return libraryFailure(error, "the Azure client library");
 }
 
 function findAccess(place: AzurePlace, variable: ReadVariable): AzureAccess {

@@ -157,9 +157,26 @@ export function remoteError(error: unknown, options: RemoteAction): BlobError {
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
   }
-  const name = error instanceof Error ? error.name : typeof error;
-  return new BlobError(`Cannot ${action}: ${name} in the client library`, {
+  return remoteError(libraryFailure(error, "the client library"), options);
+}
+
+/**
+ * What a library rejected with, as a failure that keeps nothing of it but the
+ * kind of error. `library` ends a sentence: "the AWS client library".
+ */
+export function libraryFailure(error: unknown, library: string): RemoteFailure {
+  if (error instanceof RemoteFailure) return error;
+  const { name, message } = error instanceof Error
+    ? error
+    : { name: "", message: "" };
+  // Deno's own words: they name the flag to run with, and no secret.
+  if (name === "NotCapable") {
+    return new RemoteFailure({ code: "PermissionDenied", reason: message });
+  }
+  const shown = /^[A-Za-z]{1,60}$/.test(name) ? name : "an error";
+  return new RemoteFailure({
     code: "Unknown",
+    reason: `${shown} in ${library}`,
   });
 }
 

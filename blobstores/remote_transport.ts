@@ -10,7 +10,7 @@
  * @module
  */
 
-import { RemoteFailure } from "./remote_failure.ts";
+import { libraryFailure, RemoteFailure } from "./remote_failure.ts";
 
 const RANGE = /^bytes=(\d+)-(\d+)$/;
 const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(?:\d+|\*)$/;
@@ -227,6 +227,9 @@ function parseRetryAfter(headers: Headers): number | undefined {
 
 /** Keeps of a connection's error what is certainly no secret. */
 function connectionFailure(error: unknown): RemoteFailure {
+  if (error instanceof Error && error.name === "NotCapable") {
+    return libraryFailure(error, "the connection");
+  }
   const causes: string[] = [];
   for (
     let at = error;
@@ -235,6 +238,13 @@ function connectionFailure(error: unknown): RemoteFailure {
   ) causes.push(at.message);
   // Some name the URL, in which any word may stand.
   const text = causes.join(": ").replaceAll(/https?:[^\s)]*/g, "");
+  if (/port \d+ are blocked/i.test(text)) {
+    return new RemoteFailure({
+      code: "InvalidConfig",
+      reason: "it is on a port that belongs to another protocol, which " +
+        "fetch() never connects to: let it listen on another",
+    });
+  }
   if (/certificate|tls|ssl/i.test(text)) {
     return new RemoteFailure({
       code: "InvalidConfig",

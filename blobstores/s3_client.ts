@@ -5,7 +5,7 @@
  */
 
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
-import { RemoteFailure } from "./remote_failure.ts";
+import { libraryFailure, RemoteFailure } from "./remote_failure.ts";
 import type { RemoteTransport } from "./remote_transport.ts";
 import type { S3Place } from "./s3_url.ts";
 
@@ -78,9 +78,11 @@ export function makeS3Client(
 
 /** What the SDK rejected with, as a failure that keeps nothing of it. */
 export function s3Failure(error: unknown): RemoteFailure {
-  if (error instanceof RemoteFailure) return error;
-  const name = error instanceof Error ? error.name : "";
-  const message = error instanceof Error ? error.message : "";
+  const { name, message } = error instanceof Error
+    ? error
+    : { name: "", message: "" };
+  const isOurs = error instanceof RemoteFailure || name === "NotCapable";
+  if (isOurs) return libraryFailure(error, "the AWS client library");
   if (/credential|token provider|profile|\bsso\b/i.test(name + message)) {
     return new RemoteFailure({
       code: "PermissionDenied",
@@ -94,11 +96,7 @@ export function s3Failure(error: unknown): RemoteFailure {
       reason: "no region is set. Write ?region=… or set AWS_REGION",
     });
   }
-  const shown = /^[A-Za-z]{1,60}$/.test(name) ? name : "an error";
-  return new RemoteFailure({
-    code: "Unknown",
-    reason: `${shown} in the AWS client library`,
-  });
+  return libraryFailure(error, "the AWS client library");
 }
 
 async function handle(

@@ -30,9 +30,9 @@ const plugin: BlobStorePlugin = {
   async open(url, { create }, { signal }): Promise<RemoteStore> {
     const place = parseS3Url(url);
     const transport = new RemoteTransport(CONCURRENCY_MAX);
-    const client = makeS3Client(place, transport);
-    const service = new S3Service({ place, client, transport });
     try {
+      const client = makeS3Client(place, transport);
+      const service = new S3Service({ place, client, transport });
       await enterBucket(client, place, { create, signal });
       const probe = await probeCreateIfAbsent(
         service,
@@ -48,7 +48,7 @@ const plugin: BlobStorePlugin = {
         service,
       });
     } catch (error) {
-      service.close();
+      transport.close();
       throw remoteError(error, { action: `open ${place.display}`, signal });
     }
   },

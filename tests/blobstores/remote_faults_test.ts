@@ -302,3 +302,37 @@ function expectFailure(error: BlobError, expected: Expectation): void {
     error.message,
   );
 }
+
+Deno.test({
+  name: "a permission that Deno was not given is named",
+  permissions: { net: true, env: false },
+  async fn(): Promise<void> {
+    for (const { open, canWrite } of KINDS) {
+      if (!canWrite) continue;
+      const error = await open("http://127.0.0.1:9000").then(
+        () => assert.fail("the store opened"),
+        (error: BlobError) => error,
+      );
+      assert.equal(error.code, "PermissionDenied");
+      assert.match(error.message, /Requires env access.*--allow-env/);
+    }
+  },
+});
+
+Deno.test({
+  name: "a host that Deno may not reach is named",
+  permissions: { net: false, env: true },
+  async fn(): Promise<void> {
+    await assert.rejects(KINDS[2]!.open("http://127.0.0.1:9000"), {
+      code: "PermissionDenied",
+      message: /Requires net access.*--allow-net/,
+    });
+  },
+});
+
+Deno.test("a port that is never connected to is named", async () => {
+  await assert.rejects(KINDS[2]!.open("http://127.0.0.1:6667"), {
+    code: "InvalidConfig",
+    message: /a port that belongs to another protocol/,
+  });
+});

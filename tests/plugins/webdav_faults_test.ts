@@ -196,3 +196,33 @@ Deno.test("webdav: what is no URL of a store is refused", async () => {
     assert.equal(code, "InvalidConfig", url);
   }
 });
+
+Deno.test("webdav: a whole blob that was replaced while it came is read again", async () => {
+  await withServer(async (store, script) => {
+    const describe = (size: number, etag: string): Response =>
+      multistatus(
+        `<response><href>/a%20b/x</href><propstat><prop><getetag>${etag}</getetag>
+<getcontentlength>${size}</getcontentlength></prop></propstat></response>`,
+      );
+    let reads = 0;
+    script(({ method }) => {
+      if (method === "PROPFIND") return describe(4, "&quot;new&quot;");
+      reads += 1;
+      // The new bytes, cut to the old length; then the old name for all of them.
+      const body = new Uint8Array([7, 8, 9, 9]).slice(0, reads === 1 ? 2 : 4);
+      const etag = reads === 2 ? '"old"' : '"new"';
+      return new Response(body, { headers: { etag } });
+    });
+    assert.deepEqual(await store.get("x"), new Uint8Array([7, 8, 9, 9]));
+    assert.equal(reads, 3);
+    script(({ method }) =>
+      method === "PROPFIND"
+        ? describe(4, '"new"')
+        : new Response(new Uint8Array(2), { headers: { etag: '"old"' } })
+    );
+    assert.deepEqual(
+      await failure(store.get("x")),
+      { code: "Unavailable", retryable: true },
+    );
+  });
+});

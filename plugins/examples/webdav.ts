@@ -135,9 +135,14 @@ function parseResources(xml: string, root: string): Resource[] {
       key: decodeURIComponent(path).slice(root.length).replace(/\/$/, ""),
       isFolder: /<(?:[\w-]+:)?collection[\s/>]/.test(response),
       size: parseInt(textOf(response, "getcontentlength"), 10),
-      etag: textOf(response, "getetag"),
+      etag: strong(textOf(response, "getetag")),
     };
   });
+}
+
+/** Apache calls the tag of a new file weak for a second. */
+function strong(etag: string): string {
+  return etag.replace(/^W\//, "");
 }
 
 /** A folder sorts as the keys in it do. */
@@ -228,8 +233,8 @@ class WebDavStore {
       // when it is replaced meanwhile: look whether it was.
       const now = await this.#describe(key, { signal });
       if (now === null || now.isFolder) throw this.#missing(key);
-      const same = now.etag === response.headers.get("etag") ||
-        now.etag === "";
+      const etag = strong(response.headers.get("etag") ?? "");
+      const same = now.etag === etag || now.etag === "";
       if (same && now.size === bytes.length) return bytes;
     }
     throw failure(

@@ -13,6 +13,7 @@ import { snapshotCreateCommand } from "./commands/snapshot_create.ts";
 import { snapshotListCommand } from "./commands/snapshot_list.ts";
 import { startCommand } from "./commands/start.ts";
 import { discoverCommand } from "./commands/discover.ts";
+import { inspectCommand } from "./commands/inspect.ts";
 import { pingCommand } from "./commands/ping.ts";
 import { targetAddCommand } from "./commands/target_add.ts";
 import { targetGrowCommand } from "./commands/target_grow.ts";
@@ -52,6 +53,7 @@ export const COMMANDS: readonly Command[] = [
   volumeRenameCommand,
   volumeRetireCommand,
   volumeUnretireCommand,
+  inspectCommand,
   pluginAddCommand,
   pluginListCommand,
   pluginVerifyCommand,

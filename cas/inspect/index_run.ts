@@ -1,0 +1,71 @@
+/**
+ * A run of the index in words: its footer, and what its pages come to.
+ *
+ * @module
+ */
+
+import {
+  checkPage,
+  decodeFooter,
+  FOOTER_LENGTH,
+  PAGE_LENGTH,
+} from "../index/run_format.ts";
+import type { Hasher } from "../score.ts";
+import { type Inspection, unreadable } from "./inspection.ts";
+
+const KIND = "index run";
+
+/** True for a file that ends as a run does. */
+export function isIndexRun(bytes: Uint8Array, hasher: Hasher): boolean {
+  return footerOf(bytes, hasher) !== undefined;
+}
+
+/** Describes a run; every page is verified. */
+export function inspectIndexRun(bytes: Uint8Array, hasher: Hasher): Inspection {
+  const footer = footerOf(bytes, hasher);
+  if (footer === undefined) {
+    return unreadable(KIND, "its footer does not match its checksum");
+  }
+  const { run, entryCount, pageCount, filterBlocks } = footer;
+  const faults: string[] = [];
+  let found = 0;
+  for (let page = 0; page < pageCount; page++) {
+    const start = page * PAGE_LENGTH;
+    const words = new Uint32Array(
+      bytes.slice(start, start + PAGE_LENGTH).buffer,
+    );
+    const count = checkPage(
+      words,
+      { run, page },
+      (range) => hasher.hash(range),
+    );
+    if (count < 0) faults.push(`its page ${page} is damaged`);
+    else found += count;
+  }
+  if (faults.length === 0 && found !== entryCount) {
+    faults.push(
+      `its pages have ${found} entries, its footer tells of ${entryCount}`,
+    );
+  }
+  return {
+    kind: KIND,
+    faults,
+    fields: {
+      run,
+      entries: entryCount,
+      pages: pageCount,
+      "blocks of its filter": filterBlocks,
+      bytes: bytes.length,
+    },
+    entries: [],
+  };
+}
+
+function footerOf(
+  bytes: Uint8Array,
+  hasher: Hasher,
+): ReturnType<typeof decodeFooter> {
+  if (bytes.length < FOOTER_LENGTH) return undefined;
+  const footer = bytes.slice(bytes.length - FOOTER_LENGTH);
+  return decodeFooter(footer, (range) => hasher.hash(range));
+}

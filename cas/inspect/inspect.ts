@@ -1,0 +1,60 @@
+/**
+ * Any file of an archive in words: told by how it begins or ends, never by its
+ * name. Nothing here writes.
+ *
+ * @module
+ */
+
+import { decodeSealedText } from "../engine/sealed_text.ts";
+import { inspectIndexRun, isIndexRun } from "./index_run.ts";
+import {
+  type InspectedValue,
+  type Inspection,
+  type InspectOptions,
+  unreadable,
+} from "./inspection.ts";
+import { inspectJournal } from "./journal.ts";
+import { inspectPack } from "./pack.ts";
+import { inspectRootBlob } from "./root.ts";
+
+const PACK_START = "DSPACK1\n";
+const ROOT_START = "DSHFROOT";
+const JOURNAL_START = "SHLFJRNL";
+const TEXT_START = "{";
+
+/** Describes a file; one that is none of the archive's has that as its fault. */
+export async function inspectFile(
+  bytes: Uint8Array,
+  options: InspectOptions,
+): Promise<Inspection> {
+  const { hasher } = options;
+  const start = String.fromCharCode(...bytes.subarray(0, PACK_START.length));
+  if (start === PACK_START) return inspectPack(bytes, options);
+  if (start === ROOT_START) return inspectRootBlob(bytes, hasher);
+  if (start === JOURNAL_START) return await inspectJournal(bytes);
+  if (start.startsWith(TEXT_START)) return inspectText(bytes, options);
+  if (isIndexRun(bytes, hasher)) return inspectIndexRun(bytes, hasher);
+  return unreadable(
+    "unknown",
+    "it neither begins nor ends as a file of an archive does",
+  );
+}
+
+function inspectText(
+  bytes: Uint8Array,
+  { hasher }: InspectOptions,
+): Inspection {
+  const text = decodeSealedText(bytes, hasher);
+  if (text === undefined) {
+    return unreadable("sealed text", "its seal does not fit it");
+  }
+  const { type, ...rest } = text;
+  const fields: Record<string, InspectedValue> = {};
+  for (const [name, value] of Object.entries(rest)) {
+    fields[name] = typeof value === "string" || typeof value === "number" ||
+        typeof value === "boolean"
+      ? value
+      : JSON.stringify(value);
+  }
+  return { kind: String(type), faults: [], fields, entries: [] };
+}

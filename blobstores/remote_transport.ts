@@ -1,7 +1,7 @@
 /**
  * HTTP for remote stores: one request, one whole answer. Every answer that is
- * no success, and every connection that fails, is a `RemoteFailure`; a range
- * that was asked for is exactly what came back.
+ * no success, and every connection that fails or falls silent, is a
+ * `RemoteFailure`.
  *
  * It lies below the SDKs in place of their own, so that resets, truncated
  * bodies, refusals and waiting times are told apart in one place, and so that
@@ -10,49 +10,41 @@
  * @module
  */
 
+import {
+  receive,
+  type RemoteAnswer,
+  type RemoteRequest,
+} from "./remote_answer.ts";
 import { libraryFailure, RemoteFailure } from "./remote_failure.ts";
 
-const RANGE = /^bytes=(\d+)-(\d+)$/;
-const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(?:\d+|\*)$/;
-const TOTAL = /^bytes .*\/(\d+)$/;
-const XML_CODE = /<Code>([A-Za-z0-9]+)<\/Code>/;
-const STATUS_OK = 200;
-const STATUS_PARTIAL = 206;
-const STATUS_NOT_MODIFIED = 304;
+export type { RemoteAnswer, RemoteRequest };
+
 /** Set by the connection itself. */
 const HOP_HEADERS = ["host", "content-length", "connection", "expect"];
 
-/** A request. */
-export interface RemoteRequest {
-  /** GET, HEAD, PUT. */
-  readonly method: string;
-  /** The whole URL. May hold secrets. */
-  readonly url: string;
-  /** Names in lower case. May hold secrets. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Borrowed until the answer is there. */
-  readonly body?: Uint8Array<ArrayBuffer>;
-  /** Gives up. */
-  readonly signal?: AbortSignal | undefined;
-}
+/**
+ * After so long without a byte the connection is given up: a router may have
+ * forgotten it, and then nobody ever says so.
+ */
+const SILENCE_MAX_MS = 60_000;
+/** How far a body is on its way up is not told, so it is given time by its length. */
+const UPLOAD_BYTES_PER_MS = 64;
 
-/** An answer: a success, or "not modified". */
-export interface RemoteAnswer {
-  /** Its status. */
-  readonly status: number;
-  /** Its headers. */
-  readonly headers: Headers;
-  /** All of its body; the caller's. */
-  readonly body: Uint8Array<ArrayBuffer>;
+/** Options of a `RemoteTransport`. */
+export interface RemoteTransportOptions {
+  /** Silence after which a connection is given up: 60 s when absent. */
+  readonly silenceMaxMs?: number;
 }
 
 /** Sends requests over connections of its own. */
 export class RemoteTransport {
   readonly #client: Deno.HttpClient;
+  readonly #silenceMaxMs: number;
   #closed = false;
 
   /** Opens no connection yet. `connectionsMax` is how many it keeps. */
-  constructor(connectionsMax: number) {
+  constructor(connectionsMax: number, options: RemoteTransportOptions = {}) {
+    this.#silenceMaxMs = options.silenceMaxMs ?? SILENCE_MAX_MS;
     this.#client = Deno.createHttpClient({
       poolMaxIdlePerHost: connectionsMax,
       http2: false,
@@ -68,19 +60,24 @@ export class RemoteTransport {
       "accept-encoding": "identity",
     });
     for (const name of HOP_HEADERS) headers.delete(name);
+    using watch = new Watch(signal);
+    const uploadMs = (body?.length ?? 0) / UPLOAD_BYTES_PER_MS;
+    watch.expect(this.#silenceMaxMs + uploadMs);
     try {
       const response = await fetch(url, {
         method,
         headers,
         client: this.#client,
         redirect: "manual",
+        signal: watch.signal,
         ...(body === undefined ? {} : { body }),
-        ...(signal === undefined ? {} : { signal }),
       });
-      return await receive(request, response);
+      const onProgress = (): void => watch.expect(this.#silenceMaxMs);
+      onProgress();
+      return await receive(request, response, onProgress);
     } catch (error) {
       if (error instanceof RemoteFailure) throw error;
-      throw connectionFailure(error);
+      throw watch.isSilent ? silence() : connectionFailure(error);
     }
   }
 
@@ -91,138 +88,46 @@ export class RemoteTransport {
   }
 }
 
-async function receive(
-  request: RemoteRequest,
-  response: Response,
-): Promise<RemoteAnswer> {
-  const { status, headers } = response;
-  if (!response.ok && status !== STATUS_NOT_MODIFIED) {
-    throw await refusal(response);
+/** Gives a request up when its caller does, or when nothing comes for too long. */
+class Watch implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #callerSignal: AbortSignal | undefined;
+  readonly #onAbort = (): void => this.#controller.abort();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** It fell silent. */
+  isSilent = false;
+
+  constructor(callerSignal: AbortSignal | undefined) {
+    this.#callerSignal = callerSignal;
+    if (callerSignal?.aborted) this.#controller.abort();
+    callerSignal?.addEventListener("abort", this.#onAbort, { once: true });
   }
-  const range = wantedRange(request.headers);
-  if (range !== undefined && request.method === "GET") {
-    const fault = rangeFault(range, response);
-    if (fault !== undefined) {
-      await response.body?.cancel();
-      throw fault;
-    }
+
+  /** Aborts when the request is to be given up. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
   }
-  const body = await readBody(response);
-  if (range !== undefined && body.length !== range.length) {
-    throw truncated(body.length, range.length);
+
+  /** From now on something is expected within this time. */
+  expect(withinMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.isSilent = true;
+      this.#controller.abort();
+    }, withinMs);
   }
-  return { status, headers, body };
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#callerSignal?.removeEventListener("abort", this.#onAbort);
+  }
 }
 
-/** The whole body. Straight into place where its length is known: half the time. */
-async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
-  const length = Number(response.headers.get("content-length") ?? Number.NaN);
-  if (!Number.isSafeInteger(length) || response.body === null) {
-    return await response.bytes();
-  }
-  const body = new Uint8Array(length);
-  let filled = 0;
-  for await (const chunk of response.body) {
-    if (filled + chunk.length > length) break;
-    body.set(chunk, filled);
-    filled += chunk.length;
-  }
-  if (filled !== length) throw truncated(filled, length);
-  return body;
-}
-
-interface WantedRange {
-  readonly first: number;
-  readonly last: number;
-  readonly length: number;
-}
-
-function wantedRange(
-  headers: Readonly<Record<string, string>>,
-): WantedRange | undefined {
-  const match = RANGE.exec(headers["range"] ?? headers["x-ms-range"] ?? "");
-  if (match === null) return undefined;
-  const first = Number(match[1]);
-  const last = Number(match[2]);
-  return { first, last, length: last - first + 1 };
-}
-
-/** Why the answer is not the range; undefined if its headers say it is. */
-function rangeFault(
-  range: WantedRange,
-  { status, headers }: Response,
-): RemoteFailure | undefined {
-  if (status === STATUS_PARTIAL) {
-    const told = headers.get("content-range") ?? "";
-    const match = CONTENT_RANGE.exec(told);
-    const first = Number(match?.[1]);
-    const last = Number(match?.[2]);
-    if (first === range.first && last === range.last) return undefined;
-    // What there is of it, or, of an empty blob, nothing.
-    const size = Number(TOTAL.exec(told)?.[1] ?? Number.NaN);
-    if (size <= range.last) return outside(size);
-    return new RemoteFailure({
-      code: "Unavailable",
-      reason: `asked for bytes ${range.first} to ${range.last}, it answered ` +
-        `with ${match === null ? "no" : "another"} range`,
-    });
-  }
-  const size = Number(headers.get("content-length") ?? Number.NaN);
-  if (status === STATUS_OK && size <= range.last) return outside(size);
-  if (status === STATUS_OK && range.first === 0 && size === range.length) {
-    return undefined;
-  }
+function silence(): RemoteFailure {
   return new RemoteFailure({
-    code: "Unsupported",
-    reason: `asked for bytes ${range.first} to ${range.last}, it answered ` +
-      `HTTP ${status}: it does not serve ranges of blobs, which an archive ` +
-      `is read by`,
+    code: "Timeout",
+    reason: "nothing came for a long time, so the connection was given up",
   });
-}
-
-function outside(size: number): RemoteFailure {
-  return new RemoteFailure({
-    code: "RangeNotSatisfiable",
-    reason: `the blob has ${size} bytes`,
-  });
-}
-
-function truncated(found: number, wanted: number): RemoteFailure {
-  return new RemoteFailure({
-    code: "Unavailable",
-    reason: `the answer broke off after ${found} of ${wanted} bytes`,
-  });
-}
-
-async function refusal(response: Response): Promise<RemoteFailure> {
-  const { status, headers } = response;
-  // The body is only looked at for a code, so a broken one is no matter.
-  const text = await response.text().catch(() => "");
-  const serviceCode = headers.get("x-ms-error-code") ??
-    XML_CODE.exec(text)?.[1];
-  const requestId = headers.get("x-amz-request-id") ??
-    headers.get("x-ms-request-id");
-  const retryAfterMs = parseRetryAfter(headers);
-  const location = headers.get("location");
-  return new RemoteFailure({
-    status,
-    ...(serviceCode === undefined ? {} : { serviceCode }),
-    ...(requestId === null ? {} : { requestId }),
-    ...(location === null ? {} : { location }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
-}
-
-/** How long the service asks to wait: seconds, or a date. */
-function parseRetryAfter(headers: Headers): number | undefined {
-  const text = headers.get("retry-after");
-  if (text === null) return undefined;
-  if (/^\d{1,6}$/.test(text)) return Number(text) * 1000;
-  const untilMs = Date.parse(text);
-  // By the service's own clock, which may not be ours.
-  const nowMs = Date.parse(headers.get("date") ?? "");
-  if (Number.isNaN(untilMs) || Number.isNaN(nowMs)) return undefined;
-  return Math.max(0, untilMs - nowMs);
 }
 
 /** Keeps of a connection's error what is certainly no secret. */

@@ -14,8 +14,11 @@ export interface ScriptedRequest {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** What to answer; "hang up" closes the connection without a word. */
-export type ScriptedReply = "hang up" | {
+/**
+ * What to answer; "hang up" closes the connection without a word, "be silent"
+ * keeps it open without one.
+ */
+export type ScriptedReply = "hang up" | "be silent" | {
   /** The status. */
   readonly status: number;
   /** Headers beside Content-Length. */
@@ -24,6 +27,8 @@ export type ScriptedReply = "hang up" | {
   readonly body?: string | Uint8Array;
   /** Only so many bytes of the body are sent, then the connection is closed. */
   readonly bytesSent?: number;
+  /** Instead of being closed the connection falls silent. */
+  readonly thenSilent?: boolean;
 };
 
 /** Decides about a request. */
@@ -95,6 +100,7 @@ async function answer(
   reply: ScriptedReply,
 ): Promise<boolean> {
   if (reply === "hang up") return false;
+  if (reply === "be silent") return true;
   const { status, headers = {}, body = "", bytesSent } = reply;
   const bytes = typeof body === "string"
     ? new TextEncoder().encode(body)
@@ -107,7 +113,7 @@ async function answer(
   await writeAll(connection, new TextEncoder().encode(head));
   if (method === "HEAD") return true;
   await writeAll(connection, bytes.subarray(0, bytesSent));
-  return bytesSent === undefined;
+  return bytesSent === undefined || reply.thenSilent === true;
 }
 
 async function readRequest(

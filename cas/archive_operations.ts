@@ -91,6 +91,45 @@ export interface DiffPage {
   readonly nextBlock?: number;
 }
 
+/**
+ * What content comes to. Counted exactly up to 262,144 distinct blocks; beyond,
+ * the distinct ones are estimated from a sample, within about 0.3 %.
+ */
+export interface ContentStatistics {
+  /** Data blocks that are not zeros. */
+  readonly blockCount: number;
+  /** Distinct ones of them. */
+  readonly uniqueCount: number;
+  /** Stored bytes of the distinct ones. */
+  readonly storedBytes: number;
+  /** Distinct blocks that no pack is known to hold. */
+  readonly missingCount: number;
+  /** Blocks hidden by pointer blocks that cannot be read. */
+  readonly hiddenCount: number;
+  /** True when `uniqueCount`, `storedBytes` and `missingCount` are estimates. */
+  readonly estimated: boolean;
+}
+
+/** Statistics of one state. */
+export interface StateStatistics extends ContentStatistics {
+  /** Which. */
+  readonly state: StateDescription;
+  /** The snapshot's name; absent for the head of a volume. */
+  readonly snapshot?: string;
+}
+
+/** Statistics of an archive. */
+export interface ArchiveStatistics {
+  /** Heads of volumes and their snapshots, by volume. */
+  readonly states: readonly StateStatistics[];
+  /** Of all these states together. */
+  readonly total: ContentStatistics;
+  /** Packs in the store. */
+  readonly packCount: number;
+  /** Bytes of these packs: blocks, pointer blocks, roots and directories of the whole history. */
+  readonly packBytes: number;
+}
+
 /** Every operation: what it is asked, and what it answers. */
 export interface ArchiveOperations {
   /** Volumes by name, or the retired ones. */
@@ -163,6 +202,11 @@ export interface ArchiveOperations {
     };
     readonly result: HistoryPage;
   };
+  /** What volumes and snapshots come to, of all volumes or of one. */
+  readonly "stats": {
+    readonly request: { readonly volume?: string };
+    readonly result: ArchiveStatistics;
+  };
   /** Sectors that differ between two states, from `fromBlock` if given. */
   readonly "diff": {
     readonly request: {
@@ -200,6 +244,7 @@ export const OPERATION_NAMES: readonly OperationName[] = [
   "snapshot create",
   "state",
   "history",
+  "stats",
   "diff",
 ];
 

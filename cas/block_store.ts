@@ -82,6 +82,12 @@ export interface BlockStore {
     receive: BlockReceiver,
   ): Promise<void>;
 
+  /**
+   * Stored bytes of the block whose score stands at `offset` of `scores`, without
+   * reading it; undefined where no pack is known to hold it.
+   */
+  storedLength(scores: Uint8Array, offset: number): number | undefined;
+
   /** Begins to write. One writer at a time. */
   write(): BlockWriter;
 

@@ -29,6 +29,7 @@ import { volumeListCommand } from "./commands/volume_list.ts";
 import { volumeRenameCommand } from "./commands/volume_rename.ts";
 import { volumeRetireCommand } from "./commands/volume_retire.ts";
 import { volumeUnretireCommand } from "./commands/volume_unretire.ts";
+import { statsCommand } from "./commands/stats.ts";
 import { versionCommand } from "./commands/version.ts";
 
 /** Every command. */
@@ -53,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   volumeRenameCommand,
   volumeRetireCommand,
   volumeUnretireCommand,
+  statsCommand,
   inspectCommand,
   pluginAddCommand,
   pluginListCommand,

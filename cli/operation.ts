@@ -43,7 +43,7 @@ export async function performOperation<Name extends OperationName>(
 }
 
 function readsHead(name: OperationName, request: unknown): boolean {
-  if (name === "history") return true;
+  if (name === "history" || name === "stats") return true;
   if (name !== "clone" && name !== "state" && name !== "diff") return false;
   const { source, state, from, to } = request as Readonly<
     Record<string, StateReference | undefined>

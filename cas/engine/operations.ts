@@ -6,6 +6,7 @@
 
 import type {
   ArchiveOperator,
+  ArchiveStatistics,
   DiffPage,
   OperationName,
   OperationRequest,
@@ -19,6 +20,7 @@ import { DamageReport, type ReportedDamage } from "./damage_report.ts";
 import type { OpenBlocks } from "./open_blocks.ts";
 import { historyPage } from "./root_history.ts";
 import { listSnapshots, putSnapshot } from "./snapshots.ts";
+import { type CountedState, countStates } from "./statistics.ts";
 import type { States } from "./states.ts";
 import { diffTrees } from "./tree_diff.ts";
 import { treeOf } from "./views.ts";
@@ -89,6 +91,7 @@ export class Operations implements ArchiveOperator {
       "state": async ({ state }) => describeState(await states.find(state)),
       "history": ({ volume, ...page }) =>
         historyPage(context, volumes.get(volume), page),
+      "stats": ({ volume }) => this.#stats(volume),
       "diff": (request) => this.#diff(request),
     };
   }
@@ -130,6 +133,23 @@ export class Operations implements ArchiveOperator {
     await claim().check();
     const volume = volumes.byId(root.record.volumeId)?.name;
     return await putSnapshot(context, name, root, volume ?? root.record.name);
+  }
+
+  async #stats(name?: string): Promise<ArchiveStatistics> {
+    const { context, states, volumes, blocks, reported } = this.#options;
+    const counted: CountedState[] = [];
+    const chosen = name === undefined
+      ? volumes.all().filter((volume) => !volume.retired)
+      : [volumes.get(name)];
+    for (const { id, name: volume, head } of chosen) {
+      counted.push({ root: head });
+      for (const { name: snapshot } of await listSnapshots(context, id)) {
+        const root = await states.find({ volume, snapshot });
+        counted.push({ root, snapshot });
+      }
+    }
+    const ready = await blocks.get();
+    return await countStates(counted, { ...ready, context, reported });
   }
 
   async #diff(request: OperationRequest<"diff">): Promise<DiffPage> {

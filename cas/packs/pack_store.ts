@@ -86,6 +86,18 @@ export class PackStore implements BlockStore {
     }
   }
 
+  storedLength(scores: Uint8Array, offset: number): number | undefined {
+    this.#throwIfClosed("look up blocks");
+    const location = emptyLocation();
+    try {
+      const found = this.#options.index.get(scores, offset, location);
+      return found ? location.length : undefined;
+    } catch (error) {
+      this.#reportIndexDamage(error);
+      return undefined;
+    }
+  }
+
   write(): BlockWriter {
     this.#throwIfClosed("write blocks");
     const { index, hasher, lz4 } = this.#options;

@@ -89,3 +89,18 @@ Deno.test("without a server, a state is found by time, named, compared and resto
     assert.equal(early.results[0].exitStatus, 10);
   });
 });
+
+Deno.test("without a server, stats tell what volumes and snapshots come to", async () => {
+  await withArchive(async (run) => {
+    await run("volume", "create", "disk", "1MiB", "--create");
+    await run("snapshot", "create", "disk", "x");
+    const { success, results: [stats] } = await run("stats");
+    assert.equal(success, true);
+    assert.deepEqual(
+      stats.states.map(({ snapshot }: { snapshot?: string }) => snapshot),
+      [undefined, "x"],
+    );
+    assert.equal(stats.total.blockCount, 0);
+    assert.equal(stats.packCount, 1);
+  });
+});

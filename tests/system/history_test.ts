@@ -40,6 +40,12 @@ systemTest(
       assert.deepEqual(diff.slice(0, -1), [
         { lba: 1024, sectorCount: PART_BYTES / 512 },
       ]);
+      const [{ total, packBytes }] = await results(store, "stats");
+      assert.equal(total.uniqueCount, 2 * PART_BYTES / 4096);
+      assert.equal(total.blockCount, 3 * PART_BYTES / 4096);
+      // Noise does not compress.
+      assert.equal(total.storedBytes, 2 * PART_BYTES);
+      assert.ok(packBytes > total.storedBytes);
       await results(store, "snapshot", "create", "disk", "x", "--at", then);
       for (
         const words of [["restore", "disk", "x"], ["volume", "retire", "disk"]]

@@ -9,9 +9,6 @@ import type { Link } from "../aoe/link/link.ts";
 import { LinkError } from "../aoe/link/pcap_error.ts";
 import type { EventSink } from "../cas/events.ts";
 
-/** How often missing interfaces are looked for. */
-const LOOK_INTERVAL_MS = 1000;
-
 /** Failures that are a matter of the interface and may pass. */
 const PASSING: ReadonlySet<string> = new Set([
   "interface-missing",
@@ -22,12 +19,14 @@ const PASSING: ReadonlySet<string> = new Set([
 export interface InterfacesOptions {
   /** Names, and patterns with `*` and `?`. */
   readonly wishes: readonly string[];
-  /** The names of all interfaces of this machine. */
+  /** The names of the interfaces of this machine that are up. Called often: quick. */
   readonly list: () => string[];
   /** Opens one. Throws a `LinkError`. */
   readonly open: (name: string) => Link;
   /** Serves on one. Throws a `RangeError` when its MTU is too small. */
   readonly use: (link: Link) => void;
+  /** Calls back again and again, a second or so apart; the function returned ends that. */
+  readonly repeat: (look: () => void) => () => void;
   /** Takes events. */
   readonly onEvent: EventSink;
 }
@@ -40,7 +39,9 @@ export class Interfaces {
   readonly #links: Map<string, Link> = new Map();
   /** Interfaces that were reported as unusable, and why; told once. */
   readonly #reported: Map<string, string> = new Map();
-  #timer: ReturnType<typeof setInterval> | undefined;
+  /** Those that are up and cannot be opened: opening takes long, so not again until they go. */
+  readonly #unusable: Set<string> = new Set();
+  #stop: (() => void) | undefined;
 
   /** Opens nothing yet. */
   constructor(options: InterfacesOptions) {
@@ -61,7 +62,7 @@ export class Interfaces {
    * still find one, and any that does not pass by itself.
    */
   start(): void {
-    const failure = this.#look();
+    const failure = this.#openFirst();
     const none = this.#links.size === 0;
     if (none && this.#patterns.length === 0 && failure !== undefined) {
       throw failure;
@@ -75,39 +76,51 @@ export class Interfaces {
         } yet: waiting for one (ip link lists them)`,
       });
     }
-    this.#timer = setInterval(() => this.#lookAgain(), LOOK_INTERVAL_MS);
+    this.#stop = this.#options.repeat(() => this.#lookAgain());
   }
 
   /** Looks no more. The links belong to whoever uses them. */
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stop?.();
   }
 
   #lookAgain(): void {
-    try {
-      this.#look();
-    } catch (error) {
-      this.#report("", (error as Error).message);
+    const isComplete = this.#patterns.length === 0 &&
+      this.#names.every((name) => this.#isOpen(name));
+    if (isComplete) return;
+    const present = this.#options.list();
+    for (const name of this.#unusable) {
+      if (!present.includes(name)) this.#unusable.delete(name);
+    }
+    for (const name of present) {
+      if (!this.#isWished(name) || this.#isOpen(name)) continue;
+      if (this.#unusable.has(name)) continue;
+      try {
+        this.#open(name);
+      } catch (error) {
+        this.#unusable.add(name);
+        this.#report(name, `Not served on: ${(error as Error).message}`);
+      }
     }
   }
 
-  /** Opens what is wished for and not open; the first failure that may pass. */
-  #look(): LinkError | undefined {
-    const { list } = this.#options;
-    const missing = this.#names.filter((name) => !this.#isOpen(name));
-    if (missing.length === 0 && this.#patterns.length === 0) return undefined;
+  /** Opens what is there; the first failure that may pass. */
+  #openFirst(): LinkError | undefined {
     let failure: LinkError | undefined;
-    for (const name of missing) {
+    for (const name of this.#names) {
       const refusal = this.#tryNamed(name);
       failure ??= refusal;
     }
     if (this.#patterns.length === 0) return failure;
-    for (const name of list()) {
-      if (this.#isOpen(name) || this.#names.includes(name)) continue;
-      if (!this.#patterns.some((pattern) => pattern.test(name))) continue;
-      this.#tryFound(name);
+    for (const name of this.#options.list()) {
+      if (!this.#isOpen(name) && this.#isWished(name)) this.#tryFound(name);
     }
     return failure;
+  }
+
+  #isWished(name: string): boolean {
+    return this.#names.includes(name) ||
+      this.#patterns.some((pattern) => pattern.test(name));
   }
 
   #tryNamed(name: string): LinkError | undefined {
@@ -132,6 +145,7 @@ export class Interfaces {
       const isOther = error instanceof LinkError &&
         error.code === "interface-kind";
       if (isOther || error instanceof RangeError) {
+        this.#unusable.add(name);
         this.#report(name, `Not served on: ${error.message}`);
       } else if (!passes) throw error;
     }
@@ -148,7 +162,7 @@ export class Interfaces {
     const isBack = this.#links.has(name) || this.#reported.has(name);
     this.#links.set(name, link);
     this.#reported.delete(name);
-    if (isBack || this.#timer !== undefined) {
+    if (isBack || this.#stop !== undefined) {
       this.#options.onEvent({
         event: "link-added",
         severity: "info",

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { listInterfaces, PcapLink } from "../aoe/link/pcap.ts";
+import { InterfaceWatch, PcapLink } from "../aoe/link/pcap.ts";
 import { AoeServer } from "../aoe/server.ts";
 import type { EventSink } from "../cas/events.ts";
 import { openArchiveOnThread } from "./archive_worker.ts";
@@ -22,6 +22,9 @@ import { openServingArchive, type ServingArchive } from "./serving_archive.ts";
 import { StopSignals } from "./stop_signals.ts";
 import { TargetStates } from "./target_states.ts";
 
+/** How often missing interfaces are looked for. */
+const LOOK_INTERVAL_MS = 1000;
+
 /** Serves until a signal; the exit status. Throws what keeps it from serving. */
 export async function serve(
   options: ServeOptions,
@@ -33,11 +36,16 @@ export async function serve(
     serveWithoutLinks: true,
     onEvent: (event) => onEvent(describeServerEvent(event)),
   });
+  const watch = new InterfaceWatch();
   const interfaces = new Interfaces({
     wishes: options.interfaces,
-    list: listInterfaces,
+    list: () => watch.namesUp(),
     open: (name) => new PcapLink(name),
     use: (link) => server.addLink(link),
+    repeat: (look) => {
+      const timer = setInterval(look, LOOK_INTERVAL_MS);
+      return () => clearInterval(timer);
+    },
     onEvent,
   });
   try {
@@ -54,6 +62,7 @@ export async function serve(
     await run({ options, server, interfaces, archive, signals, onEvent });
   } finally {
     interfaces.stop();
+    watch.close();
     await server.close();
   }
   onEvent({ event: "stopped", severity: "info", message: "Stopped" });

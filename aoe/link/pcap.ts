@@ -74,6 +74,38 @@ export function listInterfaces(options: PcapLinkOptions = {}): string[] {
   }
 }
 
+/**
+ * Looks again and again which interfaces there are. It keeps the library open,
+ * since loading it takes 25 ms, which is too long beside a frame loop.
+ */
+export class InterfaceWatch {
+  readonly #library: Library;
+
+  /** @throws {LinkError} `library` or `ffi-permission`. */
+  constructor(options: PcapLinkOptions = {}) {
+    this.#library = openLibrary(options.libraryPath);
+  }
+
+  /** The names of the Ethernet interfaces that are up. */
+  namesUp(): string[] {
+    const { symbols } = this.#library;
+    return interfaceNames(symbols).filter((name) => {
+      try {
+        return interfaceFacts(symbols, name).isUp;
+      } catch (error) {
+        // Of another kind, or gone since.
+        if (error instanceof failure.LinkError) return false;
+        throw error;
+      }
+    });
+  }
+
+  /** Lets go of the library. */
+  close(): void {
+    this.#library.close();
+  }
+}
+
 /** One network interface through libpcap. */
 export class PcapLink implements Link {
   /** Links open on this thread: with several, none may block it. */

@@ -6,6 +6,10 @@ import type { ArchiveEvent } from "../../cas/events.ts";
 import { Interfaces } from "../../cli/interfaces.ts";
 
 interface Machine {
+  /** Lets a second pass. */
+  tick(): void;
+  /** The names that were opened, or tried to. */
+  readonly tries: string[];
   readonly interfaces: Interfaces;
   readonly used: Link[];
   readonly events: ArchiveEvent[];
@@ -18,10 +22,13 @@ function machine(
 ): Machine {
   const used: Link[] = [];
   const events: ArchiveEvent[] = [];
+  const tries: string[] = [];
+  let tick: () => void = () => assert.fail("it has not started");
   const interfaces = new Interfaces({
     wishes,
     list: () => Object.keys(present),
     open(name): Link {
+      tries.push(name);
       const state = present[name] ?? "interface-missing";
       if (state === "ok" || state === "small") return linkPair()[0];
       throw new LinkError(state, `${name}: ${state}`);
@@ -30,9 +37,13 @@ function machine(
       if (Object.values(present).includes("small")) throw new RangeError("MTU");
       used.push(link);
     },
+    repeat(look): () => void {
+      tick = look;
+      return () => {};
+    },
     onEvent: (event) => events.push(event),
   });
-  return { interfaces, used, events };
+  return { interfaces, used, events, tries, tick: () => tick() };
 }
 
 Deno.test("a pattern takes the interfaces that fit it, whole, and no others", () => {
@@ -83,6 +94,33 @@ Deno.test("a named interface that will not come by itself is an error at once", 
   const { interfaces } = machine(["eth0"], { eth0: "small" });
   assert.throws(() => interfaces.start(), RangeError);
   interfaces.stop();
+});
+
+Deno.test("what cannot be opened is not tried again until it has been away", () => {
+  const present: Record<string, LinkErrorCode | "ok"> = { eth0: "ok" };
+  const { interfaces, used, events, tries, tick } = machine(["eth*"], present);
+  interfaces.start();
+  present["eth1"] = "capture";
+  for (let look = 0; look < 3; look++) tick();
+  assert.deepEqual(tries, ["eth0", "eth1"]);
+  assert.deepEqual(
+    events.map(({ event, interface: name }) => [event, name]),
+    [["link-missing", "eth1"]],
+  );
+  delete present["eth1"];
+  tick();
+  present["eth1"] = "ok";
+  tick();
+  assert.deepEqual(interfaces.open, ["eth0", "eth1"]);
+  used[0]?.close();
+  tick();
+  assert.deepEqual(
+    tries.slice(2),
+    ["eth1", "eth0"],
+    "a lost one is opened again",
+  );
+  interfaces.stop();
+  for (const link of used) link.close();
 });
 
 Deno.test("one named interface that is there is enough, none is not", () => {

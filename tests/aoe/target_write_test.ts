@@ -19,6 +19,16 @@ Deno.test("a WRITE is answered when its ticket has settled, and not before", asy
   assert.deepEqual(tagsOf(link.flushed), [1, 2]);
 });
 
+Deno.test("a WRITE that may be answered early is not", async () => {
+  const { ask, device, link } = targetFixture();
+  const frame = writeRequest(0, 1, 1);
+  frame[24]! |= 0x02;
+  assert.deepEqual(ask(frame), []);
+  await device.settle(true);
+  const { argument } = ataReply(only(link.flushed));
+  assert.deepEqual([argument.flags, argument.commandStatus], [0x43, 0x40]);
+});
+
 Deno.test("the reply to a WRITE is the whole frame of the protocol, padded to 60", async () => {
   const { ask, device, link } = targetFixture();
   ask(writeRequest(0x0a, 2, 1));

@@ -81,9 +81,26 @@ systemTest(
       await reader.waitFor("ready", 2);
       using snapshot = await rig.attach("2.0");
       using clone = await rig.attach("2.1");
-      await writeAll(client.target, 0, noise(MEBIBYTE));
+      const later = noise(MEBIBYTE);
+      await writeAll(client.target, 0, later);
       await writeAll(clone.target, 0, noise(MEBIBYTE));
       assert.deepEqual(await readAll(snapshot.target, 0, MEBIBYTE), content);
+      await resultsWithin(
+        rig.namespace,
+        ...["snapshot", "create", "disk", "later", "--store", store],
+      );
+      await resultsWithin(
+        rig.namespace,
+        ...[
+          "target",
+          "add",
+          "2.3=disk@later",
+          "--state",
+          `${rig.folder}/reader`,
+        ],
+      );
+      using added = await rig.attach("2.3");
+      assert.deepEqual(await readAll(added.target, 0, MEBIBYTE), later);
       const head = await refusalWithin(
         rig.namespace,
         ...["target", "add", "2.2=disk", "--state", `${rig.folder}/reader`],

@@ -1,11 +1,19 @@
 /** `s3:` stores against Ceph's S3 gateway. */
 
 import assert from "node:assert/strict";
+import type { BlobStore } from "../../blobstores/blob_store.ts";
 import { testBlobStore } from "../../blobstores/conformance.ts";
 import plugin from "../../blobstores/s3_plugin.ts";
 import { CEPH_REQUIREMENTS } from "../../setup/requirements.ts";
 import { type CephGateway, startCeph } from "../services/ceph.ts";
-import { testArchiveIn } from "../services/archive_tests.ts";
+import {
+  assertHolds,
+  GENERATIONS,
+  Model,
+  READ_BLOCKS,
+  Server,
+  testArchiveIn,
+} from "../services/archive_tests.ts";
 import { serviceTests } from "../services/service_tests.ts";
 
 const { possible, test } = serviceTests("Ceph", CEPH_REQUIREMENTS);
@@ -42,6 +50,34 @@ testArchiveIn("s3 on Ceph", {
     const url = newUrl();
     return () => plugin.open(url, { create: true }, {});
   },
+});
+
+test("s3 on Ceph: an outage of the gateway is ridden out", async () => {
+  await using gateway = await ceph!.startAnother();
+  const url = `s3://shelf/outage?endpoint=${gateway.endpoint}`;
+  const open = (): Promise<BlobStore> => plugin.open(url, { create: true }, {});
+  const model = new Model();
+  {
+    await using server = await Server.open(open);
+    const view = await server.openDisk();
+    const { bench, archive } = server;
+    for (const writes of GENERATIONS) {
+      await gateway.stop();
+      const written = bench.write(archive, view, writes);
+      while (bench.eventsOf("store-failed").length < 2) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await gateway.start();
+      await written;
+      model.write(writes);
+      assert.notEqual(bench.eventsOf("store-recovered").length, 0);
+      bench.events.length = 0;
+    }
+  }
+  await using server = await Server.open(open);
+  const view = await server.openDisk();
+  const { bench, archive } = server;
+  await assertHolds(bench, archive, { view, model, blocks: READ_BLOCKS });
 });
 
 test("s3 on Ceph: a bucket is made only when that is asked for", async () => {

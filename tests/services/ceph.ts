@@ -16,6 +16,8 @@ export interface CephGateway extends AsyncDisposable {
   readonly accessKeyId: string;
   /** Its secret. */
   readonly secretAccessKey: string;
+  /** Starts another gateway to the same objects. */
+  startAnother(): Promise<Gateway>;
 }
 
 const KEYS = {
@@ -32,13 +34,49 @@ export async function startCeph(): Promise<CephGateway> {
   await cluster.startMonitor();
   await cluster.startManager();
   await cluster.startStorage();
-  const endpoint = await cluster.startGateway();
+  const gateway = stack.use(await cluster.startGateway("gateway"));
+  await cluster.createUser();
   const kept = stack.move();
   return {
-    endpoint,
+    endpoint: gateway.endpoint,
     ...KEYS,
+    startAnother: () => cluster.startGateway("another"),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** A gateway that can be away for a while; disposing it ends it. */
+export class Gateway implements AsyncDisposable {
+  readonly #launch: (port: number) => Program;
+  readonly #port = freePort();
+  #program: Program | undefined;
+
+  /** `launch` runs the program on a port. */
+  constructor(launch: (port: number) => Program) {
+    this.#launch = launch;
+  }
+
+  /** `http://127.0.0.1:…`, the same after every start. */
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Settles when it answers. */
+  async start(): Promise<void> {
+    this.#program = this.#launch(this.#port);
+    const { endpoint } = this;
+    await this.#program.waitUntil("Ceph's gateway", () => answers(endpoint));
+  }
+
+  /** Ends it; the objects stay. */
+  async stop(): Promise<void> {
+    await this.#program?.[Symbol.asyncDispose]();
+    this.#program = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
 }
 
 class Cluster {
@@ -89,23 +127,30 @@ class Cluster {
     });
   }
 
-  async startGateway(): Promise<string> {
-    const port = freePort();
-    const endpoint = `http://127.0.0.1:${port}`;
-    const gateway = this.#start("radosgw", [
-      ...["-f", "-n", "client.gateway"],
-      `--rgw-frontends=beast endpoint=127.0.0.1:${port}`,
-    ]);
-    await gateway.waitUntil("Ceph's S3 gateway", () => answers(endpoint));
+  async startGateway(name: string): Promise<Gateway> {
+    const gateway = new Gateway((port) =>
+      this.#launch("radosgw", [
+        ...["-f", "-n", `client.${name}`],
+        `--rgw-frontends=beast endpoint=127.0.0.1:${port}`,
+      ])
+    );
+    await gateway.start();
+    return gateway;
+  }
+
+  async createUser(): Promise<void> {
     await this.#run("radosgw-admin", [
       ...["-n", "client.gateway", "user", "create", "--uid", "shelf"],
       ...["--display-name", "shelf", "--access-key", KEYS.accessKeyId],
       ...["--secret-key", KEYS.secretAccessKey],
     ]);
-    return endpoint;
   }
 
   #start(program: string, args: readonly string[]): Program {
+    return this.#stack.use(this.#launch(program, args));
+  }
+
+  #launch(program: string, args: readonly string[]): Program {
     const logPath = `${this.#folder}/${program}.log`;
     const command = [
       findProgram(program) ?? program,
@@ -113,7 +158,7 @@ class Cluster {
       this.#configuration,
       ...args,
     ];
-    return this.#stack.use(Program.start(command, { logPath }));
+    return Program.start(command, { logPath });
   }
 
   async #run(program: string, args: readonly string[]): Promise<void> {

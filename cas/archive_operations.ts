@@ -130,6 +130,24 @@ export interface ArchiveStatistics {
   readonly packBytes: number;
 }
 
+/** What a check of the structure found. */
+export interface CheckResult {
+  /** Roots, of the whole history of all volumes. */
+  readonly rootCount: number;
+  /** Snapshots. */
+  readonly snapshotCount: number;
+  /** Packs in the store. */
+  readonly packCount: number;
+  /** Distinct pointer blocks, each read and verified. */
+  readonly pointerCount: number;
+  /** Data blocks that they point to, each looked up, none read. */
+  readonly blockCount: number;
+  /** What is wrong: the first thousand, as sentences. */
+  readonly faults: readonly string[];
+  /** How much is wrong. */
+  readonly faultCount: number;
+}
+
 /** Every operation: what it is asked, and what it answers. */
 export interface ArchiveOperations {
   /** Volumes by name, or the retired ones. */
@@ -207,6 +225,11 @@ export interface ArchiveOperations {
     readonly request: { readonly volume?: string };
     readonly result: ArchiveStatistics;
   };
+  /** Whether every root reaches every one of its blocks; reads no data. */
+  readonly "check": {
+    readonly request: Readonly<Record<never, never>>;
+    readonly result: CheckResult;
+  };
   /** Sectors that differ between two states, from `fromBlock` if given. */
   readonly "diff": {
     readonly request: {
@@ -245,6 +268,7 @@ export const OPERATION_NAMES: readonly OperationName[] = [
   "state",
   "history",
   "stats",
+  "check",
   "diff",
 ];
 

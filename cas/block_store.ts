@@ -32,6 +32,16 @@ export interface BlockDamage {
   readonly reason: string;
 }
 
+/** Where a stored block lies. */
+export interface BlockPlace {
+  /** The name of its pack. */
+  readonly pack: string;
+  /** First byte within the pack. */
+  readonly offset: number;
+  /** Stored bytes. */
+  readonly length: number;
+}
+
 /**
  * Takes one block of a `read`. `block` is borrowed until the call returns and
  * is undefined when the block is damaged.
@@ -83,10 +93,10 @@ export interface BlockStore {
   ): Promise<void>;
 
   /**
-   * Stored bytes of the block whose score stands at `offset` of `scores`, without
+   * Where the block lies whose score stands at `offset` of `scores`, without
    * reading it; undefined where no pack is known to hold it.
    */
-  storedLength(scores: Uint8Array, offset: number): number | undefined;
+  locate(scores: Uint8Array, offset: number): BlockPlace | undefined;
 
   /** Begins to write. One writer at a time. */
   write(): BlockWriter;

@@ -19,6 +19,7 @@ import { targetAddCommand } from "./commands/target_add.ts";
 import { targetGrowCommand } from "./commands/target_grow.ts";
 import { targetListCommand } from "./commands/target_list.ts";
 import { targetRemoveCommand } from "./commands/target_remove.ts";
+import { checkCommand } from "./commands/check.ts";
 import { cloneCommand } from "./commands/clone.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { historyCommand } from "./commands/history.ts";
@@ -55,6 +56,7 @@ export const COMMANDS: readonly Command[] = [
   volumeRetireCommand,
   volumeUnretireCommand,
   statsCommand,
+  checkCommand,
   inspectCommand,
   pluginAddCommand,
   pluginListCommand,

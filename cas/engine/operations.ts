@@ -13,6 +13,7 @@ import type {
   OperationResult,
 } from "../archive_operations.ts";
 import type { SnapshotDescription } from "../archive_port.ts";
+import { checkArchive } from "./check.ts";
 import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { describeState } from "./describe_state.ts";
@@ -92,6 +93,8 @@ export class Operations implements ArchiveOperator {
       "history": ({ volume, ...page }) =>
         historyPage(context, volumes.get(volume), page),
       "stats": ({ volume }) => this.#stats(volume),
+      "check": async () =>
+        await checkArchive(context, await options.blocks.get()),
       "diff": (request) => this.#diff(request),
     };
   }

@@ -94,7 +94,7 @@ class Counter {
 
   constructor({ blocks }: StatisticsOptions) {
     this.#sample = new ScoreSample((scores, offset) =>
-      blocks.storedLength(scores, offset)
+      blocks.locate(scores, offset)?.length
     );
   }
 

@@ -22,6 +22,8 @@ export interface WalkOptions {
   readonly yieldNow: () => Promise<void>;
   /** Takes the 128 scores of a pointer block of level 1, borrowed. */
   readonly onScores: (scores: Uint8Array) => void;
+  /** False to leave a pointer block and all below it out; all are visited when absent. */
+  readonly enters?: (level: number, score: Uint8Array) => boolean;
   /** Told how many blocks a damaged pointer block hides. */
   readonly onHidden: (blockCount: number) => void;
 }
@@ -40,6 +42,7 @@ export async function walkTree(
 ): Promise<void> {
   const { root: scores, depth: level } = tree;
   if (isNullAt(scores, 0)) return;
+  if (options.enters?.(level, scores) === false) return;
   await walk(tree, { level, positions: [0], scores }, options);
 }
 
@@ -63,7 +66,7 @@ async function walk(
     } else if (level === 1) {
       onScores(pointer);
     } else {
-      await walk(tree, childrenOf(pointer, level, position), options);
+      await walk(tree, childrenOf(pointer, level, position, options), options);
     }
   }
 }
@@ -72,10 +75,13 @@ function childrenOf(
   pointer: Uint8Array,
   level: number,
   parent: number,
+  { enters }: WalkOptions,
 ): Nodes {
   const entries: number[] = [];
   for (let entry = 0; entry < POINTERS_PER_BLOCK; entry++) {
-    if (!isNullAt(pointer, entry)) entries.push(entry);
+    if (isNullAt(pointer, entry)) continue;
+    if (enters?.(level - 1, scoreAt(pointer, entry)) === false) continue;
+    entries.push(entry);
   }
   const scores = new Uint8Array(entries.length * SCORE_LENGTH);
   entries.forEach((entry, place) =>

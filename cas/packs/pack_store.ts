@@ -5,6 +5,7 @@
  */
 
 import {
+  type BlockPlace,
   type BlockReceiver,
   type BlockStore,
   type BlockWriter,
@@ -86,12 +87,14 @@ export class PackStore implements BlockStore {
     }
   }
 
-  storedLength(scores: Uint8Array, offset: number): number | undefined {
+  locate(scores: Uint8Array, offset: number): BlockPlace | undefined {
     this.#throwIfClosed("look up blocks");
     const location = emptyLocation();
     try {
-      const found = this.#options.index.get(scores, offset, location);
-      return found ? location.length : undefined;
+      const { index } = this.#options;
+      if (!index.get(scores, offset, location)) return undefined;
+      const { pack, offset: start, length } = location;
+      return { pack: index.packName(pack), offset: start, length };
     } catch (error) {
       this.#reportIndexDamage(error);
       return undefined;

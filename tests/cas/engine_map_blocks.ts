@@ -7,6 +7,7 @@
 
 import type { BlobStore } from "../../blobstores/blob_store.ts";
 import {
+  type BlockPlace,
   type BlockReceiver,
   type BlockStore,
   type BlockWriter,
@@ -66,10 +67,14 @@ export class MapBlocks implements BlockStore {
   }
 
   /** As if every block were stored in a quarter of its bytes. */
-  storedLength(scores: Uint8Array, offset: number): number | undefined {
+  locate(scores: Uint8Array, offset: number): BlockPlace | undefined {
     const score = toHex(scores.subarray(offset, offset + SCORE_LENGTH));
-    const entry = this.known.get(`0:${score}`);
-    return entry && entry.block.length / 4;
+    for (const kind of [0, 1, 2, 3, 4, 5, 6, 7, 128]) {
+      const entry = this.known.get(`${kind}:${score}`);
+      if (entry === undefined) continue;
+      return { pack: entry.pack, offset: 0, length: entry.block.length / 4 };
+    }
+    return undefined;
   }
 
   write(): BlockWriter {

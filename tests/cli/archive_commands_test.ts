@@ -90,7 +90,7 @@ Deno.test("without a server, a state is found by time, named, compared and resto
   });
 });
 
-Deno.test("without a server, stats tell what volumes and snapshots come to", async () => {
+Deno.test("without a server, stats and check tell what an archive has", async () => {
   await withArchive(async (run) => {
     await run("volume", "create", "disk", "1MiB", "--create");
     await run("snapshot", "create", "disk", "x");
@@ -102,5 +102,8 @@ Deno.test("without a server, stats tell what volumes and snapshots come to", asy
     );
     assert.equal(stats.total.blockCount, 0);
     assert.equal(stats.packCount, 1);
+    const checked = await run("check");
+    assert.equal(checked.success, true);
+    assert.equal(checked.results[0].rootCount, 1);
   });
 });

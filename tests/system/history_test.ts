@@ -46,6 +46,8 @@ systemTest(
       // Noise does not compress.
       assert.equal(total.storedBytes, 2 * PART_BYTES);
       assert.ok(packBytes > total.storedBytes);
+      const [check] = await results(store, "check");
+      assert.deepEqual(check.faults, []);
       await results(store, "snapshot", "create", "disk", "x", "--at", then);
       for (
         const words of [["restore", "disk", "x"], ["volume", "retire", "disk"]]
@@ -89,6 +91,9 @@ systemTest(
       await server.end("SIGKILL");
     }
     await results(store, "restore", "disk", "good");
+    const [check] = await results(store, "check");
+    assert.equal(check.faultCount, 0);
+    assert.ok(check.packCount > 0);
     const [restored, bad] = await results(store, "history", "disk");
     assert.equal(bad.blocksWritten, PART_BYTES / 4096);
     const hash = bad.rootHash;

@@ -1,0 +1,227 @@
+/**
+ * The structure of an archive: every root of every volume can be read and
+ * reaches every one of its blocks. Pointer blocks are read and verified, each
+ * distinct one once; data blocks are only looked up, and their packs listed.
+ *
+ * It holds the scores of all distinct pointer blocks: about 100 MB for 1 TiB of
+ * distinct data.
+ *
+ * @module
+ */
+
+import type { CheckResult } from "../archive_operations.ts";
+import { SCORE_LENGTH } from "../block_store.ts";
+import { ArchiveError } from "../errors.ts";
+import { packKey } from "../packs/pack_files.ts";
+import { fromHex, isNullAt, scoreAt, toHex } from "./bytes.ts";
+import type { EngineContext } from "./context.ts";
+import { DamageReport, ReportedDamage } from "./damage_report.ts";
+import { POINTERS_PER_BLOCK } from "./geometry.ts";
+import type { ReadyBlocks } from "./open_blocks.ts";
+import type { PublishedRoot } from "./root_blob.ts";
+import { listVolumeIds, newestSequence, readRoot } from "./root_store.ts";
+import { listSnapshots } from "./snapshots.ts";
+import { walkTree } from "./tree_walk.ts";
+import { treeOf } from "./views.ts";
+
+const PACKS_PREFIX = "packs/";
+/** Faults that are told; the others are counted. */
+const FAULTS_MAX = 1000;
+/** Roots read at once. */
+const ROOT_BATCH_COUNT = 32;
+
+/** Checks the structure of an archive. */
+export async function checkArchive(
+  context: EngineContext,
+  blocks: ReadyBlocks,
+): Promise<CheckResult> {
+  return await new Check(context, blocks).run();
+}
+
+class Check {
+  readonly #context: EngineContext;
+  readonly #ready: ReadyBlocks;
+  /** Sizes of the packs in the store. */
+  readonly #packs = new Map<string, number>();
+  /** Scores of the pointer blocks seen, by level. */
+  readonly #seen = new Set<string>();
+  /** Packs that are cut off. */
+  readonly #cutOff = new Set<string>();
+  /** Packs that were not listed, and what needs them. */
+  readonly #unlisted = new Map<string, string>();
+  readonly #reported: ReportedDamage;
+  readonly #faults: string[] = [];
+  #faultCount = 0;
+  #rootCount = 0;
+  #blockCount = 0;
+
+  constructor(context: EngineContext, ready: ReadyBlocks) {
+    this.#context = context;
+    this.#ready = ready;
+    this.#reported = new ReportedDamage(() => context.clock.nowMs());
+  }
+
+  async run(): Promise<CheckResult> {
+    await this.#listPacks();
+    for (const volumeId of await listVolumeIds(this.#context)) {
+      await this.#checkVolume(volumeId);
+    }
+    await this.#checkUnlisted();
+    const snapshotCount = await this.#checkSnapshots();
+    return {
+      rootCount: this.#rootCount,
+      snapshotCount,
+      packCount: this.#packs.size,
+      pointerCount: this.#seen.size,
+      blockCount: this.#blockCount,
+      faults: this.#faults,
+      faultCount: this.#faultCount,
+    };
+  }
+
+  /** Lists the packs, and makes those findable that the index does not know. */
+  async #listPacks(): Promise<void> {
+    const { store, retry } = this.#context;
+    const { blocks } = this.#ready;
+    await retry.run(`list packs in ${store.display}`, async () => {
+      this.#packs.clear();
+      for await (const { key, size } of store.list(PACKS_PREFIX)) {
+        this.#packs.set(key.slice(key.lastIndexOf("/") + 1), size);
+      }
+    });
+    const unknown = [...this.#packs.keys()].filter((it) =>
+      !blocks.knowsPack(it)
+    );
+    if (unknown.length > 0) await blocks.addPacks(unknown);
+  }
+
+  /** Sequences have no gaps. Newest roots first: the most of the tree is met under the present state. */
+  async #checkVolume(volumeId: string): Promise<void> {
+    const newest = await newestSequence(this.#context, volumeId) ?? -1;
+    for (let first = newest; first >= 0; first -= ROOT_BATCH_COUNT) {
+      const length = Math.min(ROOT_BATCH_COUNT, first + 1);
+      const roots = await Promise.all(
+        Array.from(
+          { length },
+          (_, index) => this.#root(volumeId, first - index),
+        ),
+      );
+      for (const root of roots) {
+        if (root instanceof ArchiveError) this.#fault(root.message);
+        else await this.#checkRoot(root);
+      }
+    }
+  }
+
+  async #root(
+    volumeId: string,
+    sequence: number,
+  ): Promise<PublishedRoot | ArchiveError> {
+    try {
+      return await readRoot(this.#context, volumeId, sequence);
+    } catch (error) {
+      if (error instanceof ArchiveError && error.code === "Damaged") {
+        return error;
+      }
+      throw error;
+    }
+  }
+
+  async #checkRoot({ record, hash, packs }: PublishedRoot): Promise<void> {
+    const { clock } = this.#context;
+    const { pointers } = this.#ready;
+    const state = `root ${record.sequence} of volume "${record.name}"`;
+    this.#rootCount++;
+    for (const pack of packs) this.#checkPack(pack, state);
+    this.#checkPlace(fromHex(hash), 0, `the record of ${state}`);
+    const report = new DamageReport();
+    await walkTree(treeOf(record), {
+      pointers,
+      report,
+      yieldNow: () => clock.yieldNow(),
+      enters: (level, score) => this.#isNew(level, score),
+      onScores: (scores) => this.#checkScores(scores, state),
+      onHidden: () => {},
+    });
+    report.emit({
+      onEvent: ({ message }) => this.#fault(message),
+      reported: this.#reported,
+    }, { name: record.name });
+  }
+
+  #isNew(level: number, score: Uint8Array): boolean {
+    const key = String.fromCharCode(level, ...score);
+    if (this.#seen.has(key)) return false;
+    this.#seen.add(key);
+    return true;
+  }
+
+  #checkScores(scores: Uint8Array, state: string): void {
+    for (let entry = 0; entry < POINTERS_PER_BLOCK; entry++) {
+      if (isNullAt(scores, entry)) continue;
+      this.#blockCount++;
+      this.#checkPlace(scores, entry * SCORE_LENGTH, `a block of ${state}`);
+    }
+  }
+
+  #checkPlace(scores: Uint8Array, offset: number, what: string): void {
+    const place = this.#ready.blocks.locate(scores, offset);
+    if (place === undefined) {
+      const score = toHex(scoreAt(scores, offset / SCORE_LENGTH));
+      return this.#fault(`No pack holds ${what}, with score ${score}`);
+    }
+    const { pack, length } = place;
+    const size = this.#packs.get(pack);
+    if (size === undefined) this.#checkPack(pack, what);
+    else if (place.offset + length > size && !this.#cutOff.has(pack)) {
+      this.#cutOff.add(pack);
+      this.#fault(
+        `Pack ${pack} is cut off: it has ${size} bytes, and ${what} ends at ${
+          place.offset + length
+        }`,
+      );
+    }
+  }
+
+  #checkPack(pack: string, wantedBy: string): void {
+    if (this.#packs.has(pack) || this.#unlisted.has(pack)) return;
+    this.#unlisted.set(pack, wantedBy);
+  }
+
+  /** A server may have put packs since they were listed. */
+  async #checkUnlisted(): Promise<void> {
+    const { store, retry } = this.#context;
+    for (const [pack, wantedBy] of this.#unlisted) {
+      const key = packKey(pack);
+      const found = await retry.run(
+        `look for "${key}" in ${store.display}`,
+        () => store.head(key),
+      );
+      if (found !== null) continue;
+      this.#fault(
+        `Pack ${pack} is missing, and ${wantedBy} needs it: restore it from a copy of the store`,
+      );
+    }
+  }
+
+  async #checkSnapshots(): Promise<number> {
+    const snapshots = await listSnapshots({
+      ...this.#context,
+      onEvent: ({ message }) => this.#fault(message),
+    });
+    for (const { volumeId, volume, name, sequence, rootHash } of snapshots) {
+      const root = await this.#root(volumeId, sequence);
+      // A damaged root has been told of already.
+      if (root instanceof ArchiveError || root.hash === rootHash) continue;
+      this.#fault(
+        `Snapshot "${name}" of volume "${volume}" names root ${rootHash}, and root ${sequence} is ${root.hash}`,
+      );
+    }
+    return snapshots.length;
+  }
+
+  #fault(what: string): void {
+    this.#faultCount++;
+    if (this.#faults.length < FAULTS_MAX) this.#faults.push(what);
+  }
+}

@@ -26,6 +26,7 @@ const plugin: BlobStorePlugin = {
   async open(url, { create }, { signal }): Promise<RemoteStore> {
     const place = parseAzureUrl(url);
     const { display } = place;
+    requireSystemName(display);
     const transport = new RemoteTransport(CONCURRENCY_MAX);
     try {
       const container = makeAzureClient(
@@ -57,6 +58,17 @@ const plugin: BlobStorePlugin = {
 };
 
 export default plugin;
+
+/** The SDK asks for it in a promise that nobody awaits: a refusal would end the process. */
+function requireSystemName(display: string): void {
+  const name = { name: "sys", kind: "osRelease" } as const;
+  if (Deno.permissions.querySync(name).state === "granted") return;
+  throw new BlobError(
+    `Cannot open ${display}: the Azure client library asks for the release ` +
+      `of the system. Run again with --allow-sys=osRelease`,
+    { code: "PermissionDenied" },
+  );
+}
 
 interface EnterOptions {
   readonly create: boolean;

@@ -305,7 +305,7 @@ function expectFailure(error: BlobError, expected: Expectation): void {
 
 Deno.test({
   name: "a permission that Deno was not given is named",
-  permissions: { net: true, env: false },
+  permissions: { net: true, env: false, sys: true },
   async fn(): Promise<void> {
     for (const { open, canWrite } of KINDS) {
       if (!canWrite) continue;
@@ -316,6 +316,17 @@ Deno.test({
       assert.equal(error.code, "PermissionDenied");
       assert.match(error.message, /Requires env access.*--allow-env/);
     }
+  },
+});
+
+Deno.test({
+  name: "azure: without the system's release no process ends",
+  permissions: { net: true, env: true },
+  async fn(): Promise<void> {
+    await assert.rejects(KINDS[1]!.open("http://127.0.0.1:9000"), {
+      code: "PermissionDenied",
+      message: /--allow-sys/,
+    });
   },
 });
 

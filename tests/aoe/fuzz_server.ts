@@ -11,6 +11,7 @@
 
 import {
   AoeServer,
+  type BlockDevice,
   type Link,
   linkPair,
   MemoryDevice,
@@ -18,6 +19,7 @@ import {
 } from "../../aoe/mod.ts";
 import { FuzzWitness } from "./fuzz_witness.ts";
 import { HostileFrames } from "./hostile_frames.ts";
+import { MoodyDevice } from "./moody_device.ts";
 
 /** What a run has seen. */
 export interface FuzzReport {
@@ -45,7 +47,13 @@ export async function fuzzServer(
   const witness = new FuzzWitness((limit) => hostile.below(limit));
   const server = new AoeServer();
   server.addLink(near);
-  const victims = [victim(1, 0), victim(1, 1, true), victim(2, 0)];
+  const chance = new HostileFrames(seed + 1);
+  const moody = new MoodyDevice(2048, () => chance.below(1024) / 1024);
+  const victims = [
+    victim(1, 0, new MemoryDevice({ sectorCount: 2048 })),
+    victim(1, 1, new MemoryDevice({ sectorCount: 2048, readOnly: true })),
+    victim(2, 0, moody),
+  ];
   for (const target of [...victims, witness.target]) server.addTarget(target);
   let failure: unknown;
   const running = server.run().catch((error) => failure = error);
@@ -105,16 +113,11 @@ export async function fuzzServer(
  * A target to attack. A hostile mask or reservation would end the attack, and
  * is lifted in the next turn.
  */
-function victim(
-  shelf: number,
-  slot: number,
-  readOnly: boolean = false,
-): Target {
+function victim(shelf: number, slot: number, device: BlockDevice): Target {
   const target: Target = new Target({
     shelf,
     slot,
-    device: new MemoryDevice({ sectorCount: 2048 }),
-    readOnly,
+    device,
     onStateChanged: ({ configString, mask, reservation }) => {
       if (mask.length + reservation.length === 0) return;
       setImmediate(() =>

@@ -16,7 +16,7 @@ for (const seed of [1, 2, 3]) {
   Deno.test(`100000 hostile frames of seed ${seed} neither throw nor disturb the requests between them`, async () => {
     const report = await fuzzServer(seed, 100_000);
     assert.equal(report.hostileFrames, 100_000);
-    assert.ok(report.replies > 50_000, `${report.replies} replies`);
+    assert.ok(report.replies > 40_000, `${report.replies} replies`);
     assert.ok(report.witnessAnswers > 1_000);
   });
 }

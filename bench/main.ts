@@ -18,11 +18,14 @@ import {
 } from "./contenders.ts";
 import { LoadClient } from "./load_client.ts";
 import { Network } from "./network.ts";
+import { measureStarts } from "./restart.ts";
 import { FILL, type Group, GROUPS, type Measure, type Row } from "./rows.ts";
 import { formatTable, type RowResult } from "./table.ts";
 
 /** Load before the measurement, so that servers are warm: ours is compiled while it runs. */
 const WARM_UP_MS = 2000;
+/** What `--only` calls the starts. */
+const STARTS_NAME = "start after kill -9, start as the archive grows";
 
 const HELP = `deno task bench [options]
   --rounds N     how often every server has its turn (3)
@@ -97,7 +100,14 @@ async function measureAll(options: Options): Promise<void> {
     if (rows.length === 0) continue;
     results.push(...await measureGroup({ ...group, rows }, options));
   }
-  console.log(`\n${formatTable(results)}`);
+  if (results.length > 0) console.log(`\n${formatTable(results)}`);
+  if (!STARTS_NAME.includes(options.only)) return;
+  const folder = `${options.folder}/starts`;
+  await Deno.mkdir(folder);
+  console.log("\nFrom the start of the process to the first answer:");
+  for (const { name, startMs } of await measureStarts(folder)) {
+    console.log(`  ${name}: ${(startMs / 1000).toFixed(2)} s`);
+  }
 }
 
 /** Every server has its turn in every round. */

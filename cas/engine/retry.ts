@@ -19,7 +19,6 @@ const ANSWERS: ReadonlySet<string> = new Set([
   "AlreadyExists",
   "RangeNotSatisfiable",
   "InvalidKey",
-  "InvalidConfig",
   "Unsupported",
   "Corrupt",
   "Cancelled",

@@ -237,6 +237,8 @@ Deno.test("a serving archive waits for a failing store for ever and says so", as
   for (
     const code of [
       "PermissionDenied",
+      // A bucket that was removed, a certificate that ran out: a person helps.
+      "InvalidConfig",
       "NoSpace",
       "Unavailable",
       "Unknown",

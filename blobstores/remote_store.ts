@@ -153,10 +153,10 @@ export class RemoteStore implements BlobStore {
       if (page.done === true) return;
       for (const { name, size } of page.value) {
         throwIfCancelled(signal, action);
+        if (keyFault(name) !== null) continue;
         if (compareKeys(last, name) >= 0) throw this.#disorder(name, last);
         last = name;
-        if (name <= startAfter || keyFault(name) !== null) continue;
-        yield { key: name, size };
+        if (name > startAfter) yield { key: name, size };
       }
     }
   }

@@ -31,10 +31,16 @@ export const SERVER_REQUIREMENTS: readonly Requirement[] = [
   },
 ];
 
-/** What the tests need beside it. */
-export const TEST_REQUIREMENTS: readonly Requirement[] = [
-  { debianPackage: "iproute2", anyOf: ["ip"] },
-  { debianPackage: "qemu-system-x86", anyOf: ["qemu-system-x86_64"] },
+const IPROUTE: Requirement = { debianPackage: "iproute2", anyOf: ["ip"] };
+const QEMU: Requirement = {
+  debianPackage: "qemu-system-x86",
+  anyOf: ["qemu-system-x86_64"],
+};
+
+/** What the tests with a Linux guest need beside it. */
+export const GUEST_REQUIREMENTS: readonly Requirement[] = [
+  IPROUTE,
+  QEMU,
   { debianPackage: "busybox-static", anyOf: ["busybox"] },
   { debianPackage: "kmod", anyOf: ["depmod"] },
   { debianPackage: "xz-utils", anyOf: ["xz"] },
@@ -42,6 +48,23 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: "xfsprogs", anyOf: ["mkfs.xfs"] },
   { debianPackage: "btrfs-progs", anyOf: ["mkfs.btrfs"] },
   { debianPackage: "fio", anyOf: ["fio"] },
+];
+
+/** What the tests with the initiator's usual tools need. */
+export const AOETOOLS_REQUIREMENTS: readonly Requirement[] = [
+  IPROUTE,
+  { debianPackage: "aoetools", anyOf: ["aoeping"] },
+];
+
+/** What the tests that boot over the network need. */
+export const IPXE_REQUIREMENTS: readonly Requirement[] = [
+  IPROUTE,
+  QEMU,
+  { debianPackage: "ipxe", anyOf: ["/usr/lib/ipxe/ipxe.lkrn"] },
+];
+
+/** What single tests need beside all these. */
+export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: "tcpdump", anyOf: ["tcpdump"] },
   // The server alone, without a service that would start by itself.
   { debianPackage: "apache2-bin", anyOf: ["apache2", "httpd"] },
@@ -63,7 +86,7 @@ export const WEB_REQUIREMENTS: readonly Requirement[] = [
 
 /** What the benchmarks need beside it: a wire, and a server to compare with. */
 export const BENCH_REQUIREMENTS: readonly Requirement[] = [
-  { debianPackage: "iproute2", anyOf: ["ip"] },
+  IPROUTE,
   { debianPackage: "vblade", anyOf: ["vblade"] },
 ];
 

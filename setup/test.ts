@@ -10,7 +10,10 @@
 import { ensureKernel } from "./kernel.ts";
 import { ensurePackages, type Missing } from "./packages.ts";
 import {
+  AOETOOLS_REQUIREMENTS,
   CEPH_REQUIREMENTS,
+  GUEST_REQUIREMENTS,
+  IPXE_REQUIREMENTS,
   SERVER_REQUIREMENTS,
   TEST_REQUIREMENTS,
   WEB_REQUIREMENTS,
@@ -41,12 +44,17 @@ async function main(args: readonly string[]): Promise<number> {
 async function prepare(): Promise<Missing[]> {
   const missing = await ensurePackages(
     [
-      ...SERVER_REQUIREMENTS,
-      ...TEST_REQUIREMENTS,
-      ...CEPH_REQUIREMENTS,
-      ...WEB_REQUIREMENTS,
+      ...new Set([
+        ...SERVER_REQUIREMENTS,
+        ...GUEST_REQUIREMENTS,
+        ...AOETOOLS_REQUIREMENTS,
+        ...IPXE_REQUIREMENTS,
+        ...TEST_REQUIREMENTS,
+        ...CEPH_REQUIREMENTS,
+        ...WEB_REQUIREMENTS,
+      ]),
     ],
-    { why: "the tests run a Linux guest in QEMU, Ceph and a web server" },
+    { why: "the tests run a Linux guest, AoE tools, Ceph and a web server" },
   );
   const kernel = await ensureKernel();
   if ("remedy" in kernel) missing.push(kernel);

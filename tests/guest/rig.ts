@@ -1,7 +1,12 @@
 /** A guest on a wire of its own, and the tests that need one. */
 
 import { findKernel, type Kernel } from "../../setup/kernel.ts";
-import { TEST_REQUIREMENTS, unmet } from "../../setup/requirements.ts";
+import {
+  GUEST_REQUIREMENTS,
+  type Requirement,
+  SERVER_REQUIREMENTS,
+  unmet,
+} from "../../setup/requirements.ts";
 import { say } from "../../setup/say.ts";
 import { Guest } from "./guest.ts";
 import { NetNamespace } from "./net_namespace.ts";
@@ -70,14 +75,16 @@ export class GuestRig implements AsyncDisposable {
 }
 
 /**
- * Registers a test that boots a guest. Where something for it is missing it
- * is skipped and says what to type; in CI that is a failure.
+ * Registers a test that boots a guest, and that may need more than that. Where
+ * something for it is missing it is skipped and says what to type; in CI that
+ * is a failure.
  */
 export function guestTest(
   name: string,
   body: (t: Deno.TestContext) => Promise<void>,
+  furtherRequirements: readonly Requirement[] = [],
 ): void {
-  const obstacle = guestObstacle();
+  const obstacle = guestObstacle(furtherRequirements);
   if (obstacle === undefined) return Deno.test(name, body);
   if (Deno.env.get("CI") === "true") {
     return Deno.test(name, () => {
@@ -89,14 +96,20 @@ export function guestTest(
 }
 
 /** What keeps this machine from booting a guest, and what to type. */
-function guestObstacle(): string | undefined {
+function guestObstacle(
+  furtherRequirements: readonly Requirement[],
+): string | undefined {
   if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") {
     return "a guest runs this machine's programs: use Linux on x86_64";
   }
   if (Deno.uid() !== 0) {
     return "network namespaces need root: run deno task test as root";
   }
-  const packages = unmet(TEST_REQUIREMENTS).map((it) => it.debianPackage);
+  const packages = unmet([
+    ...SERVER_REQUIREMENTS,
+    ...GUEST_REQUIREMENTS,
+    ...furtherRequirements,
+  ]).map((it) => it.debianPackage);
   if (packages.length > 0) {
     const names = packages.join(" ");
     return `missing programs: apt-get install --no-install-recommends ${names}`;

@@ -8,13 +8,18 @@ import type { RemoteTarget } from "../../aoe/initiator/remote_target.ts";
 import type { PcapLink } from "../../aoe/link/pcap.ts";
 import { run } from "../../setup/run.ts";
 import { say } from "../../setup/say.ts";
-import { SERVER_REQUIREMENTS, unmet } from "../../setup/requirements.ts";
+import {
+  type Requirement,
+  SERVER_REQUIREMENTS,
+  unmet,
+} from "../../setup/requirements.ts";
 import { NetNamespace } from "../guest/net_namespace.ts";
 import { type RunningServer, startServer } from "../guest/server.ts";
 import { openLinkWithin } from "./namespace_link.ts";
 
 const SERVER_INTERFACE = "server0";
-const CLIENT_INTERFACE = "client0";
+/** The client's end of a rig's wire. */
+export const CLIENT_INTERFACE = "client0";
 
 /** A target, and the client it is reached through; disposing ends the client. */
 export interface AttachedTarget extends Disposable {
@@ -99,14 +104,16 @@ export class SystemRig implements AsyncDisposable {
 }
 
 /**
- * Registers a test of the whole server. Where something for it is missing it
- * is skipped and says what to type; in CI that is a failure.
+ * Registers a test of the whole server, which may need more than the server
+ * does. Where something for it is missing it is skipped and says what to type;
+ * in CI that is a failure.
  */
 export function systemTest(
   name: string,
   body: (t: Deno.TestContext) => Promise<void>,
+  furtherRequirements: readonly Requirement[] = [],
 ): void {
-  const obstacle = systemObstacle();
+  const obstacle = systemObstacle(furtherRequirements);
   if (obstacle === undefined) return Deno.test(name, body);
   if (Deno.env.get("CI") === "true") {
     return Deno.test(name, () => {
@@ -117,11 +124,14 @@ export function systemTest(
   Deno.test.ignore(name, body);
 }
 
-function systemObstacle(): string | undefined {
+function systemObstacle(
+  furtherRequirements: readonly Requirement[],
+): string | undefined {
   if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
     return "network namespaces need root on Linux: run deno task test as root";
   }
-  const missing = unmet(SERVER_REQUIREMENTS).map((it) => it.debianPackage);
+  const missing = unmet([...SERVER_REQUIREMENTS, ...furtherRequirements])
+    .map((it) => it.debianPackage);
   if (missing.length > 0) {
     return `missing: apt-get install ${missing.join(" ")}`;
   }

@@ -26,8 +26,8 @@ const NOTHING: ReadonlySet<number | undefined> = new Set([403, 404, 405]);
 
 /** Why nothing can be written, and what to do: ends "Cannot …: …". */
 export const READ_ONLY_FAULT: string =
-  "a store on a web server is read-only. To write the archive, open the store " +
-  "that is published there";
+  "a store on a web server is read-only. Serve snapshots from it with " +
+  "--read-only; to write the archive, open the store that is published there";
 
 /** How blobs are listed. */
 type ListingKind = "file" | "index" | "none";

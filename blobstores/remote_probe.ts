@@ -47,8 +47,8 @@ export async function probeCreateIfAbsent(
   };
 }
 
-const REMEDY = "Serve the archive read-only from here, and write it to a " +
-  "store that has create-if-absent (docs/stores.md has a list)";
+const REMEDY = "Serve the archive from here with --read-only, and write it " +
+  "to a store that has create-if-absent (docs/stores.md has a list)";
 
 const IGNORED = "the service takes no notice of create-if-absent (If-None-" +
   "Match: *), so two servers could write one archive and neither would know. " +
@@ -67,8 +67,8 @@ async function create(
     if (error.retryable) throw error;
     if (error.code === "PermissionDenied") {
       return {
-        fault: `these credentials may not write here (${error.message}). To ` +
-          `write the archive, allow them to`,
+        fault: `these credentials may not write here (${error.message}). ` +
+          `Allow them to, or serve snapshots with --read-only`,
       };
     }
     // Some call the header unknown (400), some not implemented (501).

@@ -32,6 +32,13 @@ import {
   stateIdOf,
 } from "./state_folder.ts";
 
+/** Reads of roots and names alone: they need no index, and so no state folder. */
+const ROOTS_ONLY: readonly OperationName[] = [
+  "volume list",
+  "snapshot list",
+  "history",
+];
+
 /** The id of a reader that leaves nothing behind. */
 const NO_STATE_ID = "0".repeat(32);
 
@@ -169,7 +176,7 @@ class Reading implements ArchiveOperator {
       const answer = await this.#server?.ask(name, request);
       if (answer !== undefined) return answer.result;
     }
-    this.#archive ??= await this.#open();
+    this.#archive ??= await this.#open(ROOTS_ONLY.includes(name));
     return await this.#archive.operate(name, request);
   }
 
@@ -178,9 +185,9 @@ class Reading implements ArchiveOperator {
     this.#state?.close();
   }
 
-  async #open(): Promise<OpenedArchive> {
+  async #open(rootsOnly: boolean): Promise<OpenedArchive> {
     const { store: storeUrl, plugins } = this.#choice;
-    this.#state = openExistingState(this.#choice);
+    if (!rootsOnly) this.#state = openExistingState(this.#choice);
     const archive = await openArchiveHere(
       {
         storeUrl,

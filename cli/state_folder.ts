@@ -15,6 +15,11 @@
  * @module
  */
 
+import {
+  BATCH_ALIGNMENT,
+  parseSegmentName,
+  stateIdOfSegment,
+} from "../cas/front/journal_format.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** An open state folder, held by this process alone. */
@@ -92,7 +97,7 @@ export function openStateFolder(
     Deno.mkdirSync(indexPath, { recursive: true });
     Deno.mkdirSync(scratchPath, { recursive: true });
     const file = readStateFile(path) ?? {
-      stateId: toHex(randomBytes(16)),
+      stateId: stateIdOfJournal(journalPath) ?? toHex(randomBytes(16)),
     };
     writeStateFile(path, file);
     return {
@@ -126,6 +131,23 @@ export function openStateFolder(
 /** The id of the folder at `path`; undefined when it is no state folder. Throws a `UsageError` when it is damaged. */
 export function stateIdOf(path: string): string | undefined {
   return readStateFile(absolute(path))?.stateId;
+}
+
+/**
+ * Whose the journal is: a folder that has lost its state.json must still replay
+ * it. Undefined where there is no journal.
+ */
+function stateIdOfJournal(journalPath: string): string | undefined {
+  const names = [...Deno.readDirSync(journalPath)]
+    .map(({ name }) => name)
+    .filter((name) => parseSegmentName(name) !== undefined)
+    .sort();
+  const newest = names.at(-1);
+  if (newest === undefined) return undefined;
+  using file = Deno.openSync(`${journalPath}/${newest}`);
+  const bytes = new Uint8Array(BATCH_ALIGNMENT);
+  const count = file.readSync(bytes) ?? 0;
+  return stateIdOfSegment(bytes.subarray(0, count));
 }
 
 function readStateFile(path: string): StateFile | undefined {

@@ -155,6 +155,18 @@ export function decodeSegmentHeader(
   };
 }
 
+/**
+ * The state id in a segment's first bytes, unverified; undefined when they are
+ * no segment's. It tells whose a journal is when nothing else does any more.
+ */
+export function stateIdOfSegment(bytes: Uint8Array): string | undefined {
+  if (bytes.length < BATCH_ALIGNMENT) return undefined;
+  if (viewOf(bytes).getBigUint64(Segment.magic, true) !== SEGMENT_MAGIC) {
+    return undefined;
+  }
+  return bytesToHex(bytes.slice(Segment.stateId, Segment.stateId + 16));
+}
+
 /** What goes into a batch's header beside its own records. */
 export interface BatchSeal {
   /** The segment it will stand in. */

@@ -42,6 +42,38 @@ systemTest("a second signal leaves at once and loses nothing", async () => {
 });
 
 systemTest(
+  "of the state folder the journal alone must not be lost",
+  async () => {
+    await using rig = await SystemRig.create(9000);
+    const url = `file:${rig.folder}/archive`;
+    const local = `${rig.folder}/archive/local`;
+    const bytes = noise(8 * MEBIBYTE);
+    {
+      await using server = await rig.serve(url, ["1.0=disk:64MiB"]);
+      using client = await rig.attach("1.0");
+      await writeAll(client.target, 0, bytes);
+      await server.end("SIGTERM");
+      await using again = await rig.serve(url, ["1.0=disk"], []);
+      using writer = await rig.attach("1.0");
+      await writeAll(writer.target, 0, bytes.subarray(MEBIBYTE));
+      await again.end("SIGKILL");
+    }
+    for await (const { name } of Deno.readDir(local)) {
+      if (name === "journal") continue;
+      await Deno.remove(`${local}/${name}`, { recursive: true });
+    }
+    await using _server = await rig.serve(url, ["1.0=disk"], []);
+    using client = await rig.attach("1.0");
+    await assertContent(client.target, 0, bytes.subarray(MEBIBYTE));
+    await assertContent(
+      client.target,
+      (bytes.length - MEBIBYTE) / 512,
+      bytes.subarray(bytes.length - MEBIBYTE),
+    );
+  },
+);
+
+systemTest(
   "commands find the running server by the store alone, wherever its state is",
   async () => {
     await using rig = await SystemRig.create(1500);

@@ -6,6 +6,8 @@ import { within } from "../guest/within.ts";
 
 const IPXE_PATH = "/usr/lib/ipxe/ipxe.lkrn";
 const BOOT_TIMEOUT_MS = 60_000;
+/** The BIOS's last words when iPXE gave the machine back to it. */
+const NOT_BOOTED = "No bootable device.";
 
 /** Options of {@link bootFromTarget}. */
 export interface BootOptions {
@@ -31,6 +33,7 @@ export async function bootFromTarget(options: BootOptions): Promise<string[]> {
     const text = line.trimEnd();
     lines.push(text);
     if (options.lastLines.some((it) => text.endsWith(it))) last.resolve();
+    if (text === NOT_BOOTED) last.reject(new Error("iPXE gave up"));
   });
   const ended = log.ended.then((): never => {
     throw new Error("The machine ended");

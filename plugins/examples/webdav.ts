@@ -7,10 +7,13 @@
  * no server runs.
  *
  * - A blob appears by MOVE of a finished upload: whole or not at all.
- * - `ifAbsent` is decided under an exclusive LOCK. What looks simpler is not
+ * - `ifAbsent` is decided under an exclusive LOCK. What looks simpler is less
  *   safe: of 60 contests of 16 creators, Apache 2.4.71 let several win in 11
  *   with `If-None-Match: *`, and in 11 with `Overwrite: F`. Without locks, a
  *   server has no `createExclusive`.
+ * - Even so, Apache with several threads can grant one LOCK twice to clients
+ *   that ask in the same milliseconds (seen once in some hundred contests, on a
+ *   busy machine). Do not start two servers on one archive at one moment.
  * - WebDAV cannot say when a blob is durable, and Apache does not sync files:
  *   a power cut at the server can cost its last seconds.
  *

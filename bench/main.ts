@@ -151,10 +151,8 @@ async function takeTurn(
   const server = await contender.start(start);
   const measures: Measure[] = [];
   try {
-    // Twice for a journal, so that nobody grows files while measured.
-    for (let fill = 0; fill < (group.durable ? 2 : 1); fill++) {
-      await load.run({ target: TARGET, load: FILL });
-    }
+    const settle = { ...FILL, requestsMax: contender.settleBytes / 8192 };
+    await load.run({ target: TARGET, load: group.durable ? settle : FILL });
     for (const row of group.rows) {
       const measure = await measureRow(row, server.pid, load, options);
       console.error(contender.name, row.name, JSON.stringify(measure));

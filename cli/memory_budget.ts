@@ -16,8 +16,6 @@ const POOL_BYTES_MIN: number = 64 * MEBIBYTE;
 const POOL_BYTES_MAX: number = 1024 * MEBIBYTE;
 /** Where the machine's memory cannot be asked for. */
 const MEMORY_BYTES_DEFAULT: number = 2560 * MEBIBYTE;
-/** A journal file is filled ahead of need up to this; later it is used again as it is. */
-const FILL_BYTES_MAX: number = 80 * MEBIBYTE;
 const CHECKPOINT_AGE_MS = 30_000;
 
 /** What a server may take. */
@@ -46,7 +44,8 @@ export function memoryBudget(memoryBytes: number): MemoryBudget {
     front: {
       journalBytesMax: poolBytes,
       checkpointBytes,
-      journalFillBytes: Math.min(FILL_BYTES_MAX, checkpointBytes),
+      // Writes go on while a checkpoint is begun.
+      journalFillBytes: Math.floor(checkpointBytes * 1.25),
       checkpointAgeMs: CHECKPOINT_AGE_MS,
     },
   };

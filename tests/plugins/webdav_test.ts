@@ -88,27 +88,31 @@ apacheTest(
   },
 );
 
-// Apache's own conditions let several creators win in one contest of six.
-apacheTest("webdav: each of many contests has one winner", async () => {
-  await using apache = await Apache.start();
-  const url = `webdav://${apache.host}/`;
-  const store = await plugin.open(url, { create: false }, {});
-  for (let round = 0; round < 20; round++) {
-    const create = async (index: number): Promise<string> => {
-      const body = new Uint8Array(1000 + index);
-      const put = store.put(`${round}`, body, { ifAbsent: true });
-      return await codeOf(put);
-    };
-    const outcomes = await Promise.all(
-      Array.from({ length: 8 }, (_, index) => create(index)),
-    );
-    const winner = outcomes.indexOf("resolved");
-    assert.deepEqual(
-      outcomes,
-      outcomes.map((_, index) =>
-        index === winner ? "resolved" : "AlreadyExists"
-      ),
-    );
-    assert.equal((await store.head(`${round}`))?.size, 1000 + winner);
-  }
-});
+// Of one store. Between stores the server's lock decides, and Apache can grant
+// one twice: what plugins/examples/webdav.ts says of it.
+apacheTest(
+  "webdav: each of many contests within a store has one winner",
+  async () => {
+    await using apache = await Apache.start();
+    const url = `webdav://${apache.host}/`;
+    const store = await plugin.open(url, { create: false }, {});
+    for (let round = 0; round < 20; round++) {
+      const create = async (index: number): Promise<string> => {
+        const body = new Uint8Array(1000 + index);
+        const put = store.put(`${round}`, body, { ifAbsent: true });
+        return await codeOf(put);
+      };
+      const outcomes = await Promise.all(
+        Array.from({ length: 8 }, (_, index) => create(index)),
+      );
+      const winner = outcomes.indexOf("resolved");
+      assert.deepEqual(
+        outcomes,
+        outcomes.map((_, index) =>
+          index === winner ? "resolved" : "AlreadyExists"
+        ),
+      );
+      assert.equal((await store.head(`${round}`))?.size, 1000 + winner);
+    }
+  },
+);

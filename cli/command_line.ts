@@ -7,7 +7,8 @@
 
 import { parseArgs } from "node:util";
 import type { Command, CommandInput } from "./command.ts";
-import { nearestWord, UsageError } from "./usage_error.ts";
+import { nearestWord } from "../plugins/nearest.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** What was asked for. */
 export type Invocation =
@@ -93,7 +94,7 @@ function unknownWord(
   prefix = "",
 ): UsageError {
   const nearest = nearestWord(word, known);
-  const hint = nearest === undefined
+  const hint = nearest === null
     ? `known are ${known.map((name) => prefix + name).join(", ")}`
     : `did you mean ${prefix}${nearest}?`;
   return new UsageError(`Unknown ${what} "${prefix}${word}": ${hint}`);

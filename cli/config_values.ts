@@ -5,7 +5,8 @@
  * @module
  */
 
-import { nearestWord, UsageError } from "./usage_error.ts";
+import { nearestWord } from "../plugins/nearest.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** Throws for a key that is not known: no wish is ignored. */
 export function refuseUnknownKeys(
@@ -16,7 +17,7 @@ export function refuseUnknownKeys(
   for (const key of Object.keys(table)) {
     if (known.includes(key)) continue;
     const nearest = nearestWord(key, known);
-    const hint = nearest === undefined
+    const hint = nearest === null
       ? `known are ${known.join(", ")}`
       : `did you mean "${nearest}"?`;
     throw new UsageError(`Unknown key "${key}" in ${path}: ${hint}`);

@@ -9,7 +9,8 @@ import { SECTOR_COUNT_MAX } from "../aoe/port.ts";
 import { CONFIG_STRING_LENGTH_MAX } from "../aoe/query_config.ts";
 import { asString } from "./config_values.ts";
 import { parseVolumeSize } from "./size.ts";
-import { nearestWord, UsageError } from "./usage_error.ts";
+import { nearestWord } from "../plugins/nearest.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** How to serve a target; absent fields have their defaults. */
 export interface TargetTuning {
@@ -103,7 +104,7 @@ export function readTuning(
 
 function unknownKey(key: string, where: string): UsageError {
   const nearest = nearestWord(key, TUNING_KEYS);
-  const hint = nearest === undefined
+  const hint = nearest === null
     ? `known are ${TUNING_KEYS.join(", ")}`
     : `did you mean "${nearest}"?`;
   return new UsageError(`Unknown option "${key}" of ${where}: ${hint}`);

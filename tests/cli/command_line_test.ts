@@ -4,7 +4,8 @@ import { COMMANDS } from "../../cli/commands.ts";
 import { formatSize, parseVolumeSize } from "../../cli/size.ts";
 import { type ServeFlags, serveOptions } from "../../cli/serve_options.ts";
 import { addressWarnings, parseTargetOption } from "../../cli/target_option.ts";
-import { nearestWord, UsageError } from "../../cli/usage_error.ts";
+import { UsageError } from "../../cli/usage_error.ts";
+import { nearestWord } from "../../plugins/nearest.ts";
 
 const HASH = "0123456789abcdef".repeat(4);
 
@@ -348,5 +349,5 @@ Deno.test("serveOptions() refuses a file with unknown keys or wrong types", () =
 
 Deno.test("nearestWord() gives up on words that resemble nothing", () => {
   assert.equal(nearestWord("sotre", ["store", "state"]), "store");
-  assert.equal(nearestWord("xyzzy", ["store", "state"]), undefined);
+  assert.equal(nearestWord("xyzzy", ["store", "state"]), null);
 });

@@ -12,6 +12,7 @@ export { STATE_FOLDER } from "./file_layout.ts";
 export * from "./file_store.ts";
 export * from "./file_system.ts";
 export * from "./file_url.ts";
+export * from "./layers/mod.ts";
 export * from "./memory_store.ts";
 export * from "./operation.ts";
 export * from "./plugin.ts";

@@ -1,0 +1,177 @@
+/**
+ * Ends operations that make no progress: a connection that a router forgot, a
+ * plugin that waits for ever. Without it one such operation would keep an
+ * archive waiting for good.
+ *
+ * A store does not tell how far it is, so an operation is given a fixed time and,
+ * for each byte that it moves, as much as a very slow line takes.
+ *
+ * @module
+ */
+
+import {
+  type BlobDescription,
+  BlobError,
+  type BlobStore,
+  type GetOptions,
+  type ListOptions,
+  type OperationOptions,
+  type PutOptions,
+  type StoreHold,
+} from "../blob_store.ts";
+import { cancelled, throwIfCancelled } from "../operation.ts";
+import { type LayerClock, signalOf, StoreLayer } from "./layer.ts";
+
+/** Longer than the built-in stores wait for a silent connection (60 s). */
+const TIMEOUT_MS = 120_000;
+/** How long a store may take to end what its caller gave up. */
+const ABORT_GRACE_MS = 5000;
+const SLOWEST_BYTES_PER_MS = 16;
+/** Room for a blob whose size is not known: more than a pack. */
+const BLOB_BYTES = 32 * 2 ** 20;
+
+/** Options of a `WatchedStore`. */
+export interface WatchdogOptions {
+  /** Time of an operation beside that for its bytes; 120 s when absent. */
+  readonly timeoutMs?: number;
+  /** Waits. */
+  readonly clock: LayerClock;
+}
+
+/** A store whose operations end: if not otherwise, with `Timeout`. */
+export class WatchedStore extends StoreLayer {
+  readonly #clock: LayerClock;
+  readonly #timeoutMs: number;
+
+  /** Takes over `store`. */
+  constructor(store: BlobStore, options: WatchdogOptions) {
+    super(store);
+    this.#clock = options.clock;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  }
+
+  override put(
+    key: string,
+    body: Uint8Array,
+    options: PutOptions = {},
+  ): Promise<void> {
+    // A store that does not listen to the abort would go on reading the body
+    // when it is its owner's again.
+    const own = new Uint8Array(body);
+    return this.#watch(
+      `put ${JSON.stringify(key)} in ${this.display}`,
+      { signal: signalOf(options), byteCount: own.length },
+      (signal) => super.put(key, own, { ...options, signal }),
+    );
+  }
+
+  override get(
+    key: string,
+    options: GetOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const byteCount = options.range?.length ?? BLOB_BYTES;
+    return this.#watch(
+      `get ${JSON.stringify(key)} from ${this.display}`,
+      { signal: signalOf(options), byteCount },
+      (signal) => super.get(key, { ...options, signal }),
+    );
+  }
+
+  override head(
+    key: string,
+    options: OperationOptions = {},
+  ): Promise<BlobDescription | null> {
+    return this.#watch(
+      `look for ${JSON.stringify(key)} in ${this.display}`,
+      { signal: signalOf(options) },
+      (signal) => super.head(key, { ...options, signal }),
+    );
+  }
+
+  /** Each step of a listing has its time; what the caller does between has none. */
+  override async *list(
+    prefix: string,
+    options: ListOptions = {},
+  ): AsyncGenerator<BlobDescription, void, undefined> {
+    const action = `list ${JSON.stringify(prefix)} in ${this.display}`;
+    const caller = signalOf(options);
+    const late = new AbortController();
+    const signal = AbortSignal.any([caller, late.signal]);
+    const blobs = super.list(prefix, { ...options, signal })
+      [Symbol.asyncIterator]();
+    let isOver = false;
+    try {
+      for (;;) {
+        const step = await this.#watch(
+          action,
+          { signal: caller, late },
+          () => blobs.next(),
+        );
+        if (step.done === true) {
+          isOver = true;
+          return;
+        }
+        yield step.value;
+      }
+    } finally {
+      // One that hangs would hang here, too.
+      if (!isOver && !late.signal.aborted) await blobs.return?.();
+    }
+  }
+
+  protected override takeHold(
+    options: OperationOptions = {},
+  ): Promise<StoreHold | null> {
+    return this.#watch(
+      `hold ${this.display}`,
+      { signal: signalOf(options) },
+      async (signal) => {
+        const hold = await super.takeHold({ ...options, signal });
+        // Nobody waits for it any more, and nobody would let it go.
+        if (signal.aborted) await hold?.release();
+        throwIfCancelled(signal, `hold ${this.display}`);
+        return hold;
+      },
+    );
+  }
+
+  async #watch<Result>(
+    action: string,
+    { signal, byteCount = 0, late = new AbortController() }: WatchOptions,
+    operation: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    throwIfCancelled(signal, action);
+    const limitMs = this.#timeoutMs + byteCount / SLOWEST_BYTES_PER_MS;
+    const done = new AbortController();
+    const waiting = AbortSignal.any([done.signal, signal]);
+    const running = operation(AbortSignal.any([signal, late.signal]));
+    const timer = this.#clock.sleep(limitMs, waiting).then(
+      async (): Promise<never> => {
+        if (done.signal.aborted) return await new Promise(() => {});
+        if (signal.aborted) {
+          // A store that listens ends it itself.
+          await this.#clock.sleep(ABORT_GRACE_MS, done.signal);
+          throw cancelled(action, signal.reason);
+        }
+        late.abort();
+        throw new BlobError(
+          `Cannot ${action}: no end of it after ${limitMs / 1000} s, given up`,
+          { code: "Timeout", retryable: true },
+        );
+      },
+    );
+    timer.catch(() => {});
+    running.catch(() => {});
+    try {
+      return await Promise.race([running, timer]);
+    } finally {
+      done.abort();
+    }
+  }
+}
+
+interface WatchOptions {
+  readonly signal: AbortSignal;
+  readonly byteCount?: number;
+  readonly late?: AbortController;
+}

@@ -64,7 +64,7 @@ export class AtaReads {
   ): void {
     const range = this.#range;
     const bits = this.#responder.locate(frame, lba, sectorCountMax, range);
-    if (bits !== 0) return this.#responder.fail(port, frame, bits);
+    if (bits !== 0) return this.#refuse(port, frame, sectorCountMax, bits);
     const { reply } = this.#responder;
     if (this.#device.readNow(range, reply, ATA_DATA_OFFSET)) {
       this.#responder.begin(port, frame, reply);
@@ -97,6 +97,26 @@ export class AtaReads {
       (buffer) => this.#readThrough(range, buffer),
       (buffer) => port.send(buffer, ATA_DATA_OFFSET),
     );
+  }
+
+  /**
+   * A read that was allowed when it was sent, and whose answer the link cannot
+   * carry since its MTU shrank, is lost as the answer would be. An error would
+   * reach the application; so the initiator, which repeats it for minutes, has
+   * its answer when the MTU returns.
+   */
+  #refuse(
+    port: Port,
+    frame: Uint8Array,
+    sectorCountMax: number,
+    errorBits: number,
+  ): void {
+    const sectorCount = frame[AtaOffset.SectorCount]!;
+    const isLate = sectorCount > sectorCountMax &&
+      sectorCount <= port.sectorCountPromised &&
+      sectorCount <= this.#responder.sectorCountMax;
+    if (isLate) this.#statistics.droppedRequests++;
+    else this.#responder.fail(port, frame, errorBits);
   }
 
   /** Has `carryOut` done in a buffer of its own, then the answer sent. */

@@ -36,34 +36,36 @@ export function sectorCountForMtu(mtu: number): number {
 export class Port {
   /** The link. */
   readonly link: Link;
-  #sectorCountMax: number;
+  /** Most sectors of one command that the link can carry. */
+  readonly sectorCountMax: number;
+  /**
+   * Most sectors of one command that initiators on this interface were ever
+   * told, when its MTU was larger: some may still have such a command on the
+   * way, and repeat it as it was.
+   */
+  readonly sectorCountPromised: number;
   #unflushed = false;
 
   /**
-   * Serves on `link`.
+   * Serves on `link`. `sectorCountPromised` is that of earlier ports on the
+   * same interface, if there were any.
    *
    * @throws {RangeError} when the MTU leaves no room for one sector.
    */
-  constructor(link: Link) {
+  constructor(link: Link, sectorCountPromised = 0) {
     this.link = link;
-    this.#sectorCountMax = sectorCountForMtu(link.mtu);
-    if (this.#sectorCountMax === 0) {
+    this.sectorCountMax = sectorCountForMtu(link.mtu);
+    this.sectorCountPromised = Math.max(
+      this.sectorCountMax,
+      sectorCountPromised,
+    );
+    if (this.sectorCountMax === 0) {
       throw new RangeError(
         `Cannot serve on ${link.name}: its MTU of ${link.mtu} does not carry one sector, set it to ${
           SECTOR_SIZE + ATA_DATA_OFFSET
         } or more`,
       );
     }
-  }
-
-  /** Most sectors of one command that the link can carry; 0 when none can. */
-  get sectorCountMax(): number {
-    return this.#sectorCountMax;
-  }
-
-  /** Follows the link to the MTU that it has now. */
-  followMtu(): void {
-    this.#sectorCountMax = sectorCountForMtu(this.link.mtu);
   }
 
   /** Queues a frame; a closed link swallows it, as a network may. */

@@ -47,16 +47,14 @@ export class PortLoop {
   readonly #handle: FrameHandler;
   readonly #sort: FrameHandler;
   readonly #carryOut: FrameHandler;
-  #backlog: Backlog;
-  #backlogMtu: number;
+  readonly #backlog: Backlog;
   #droppedFrames = 0;
 
   /** A loop that does not run yet. */
   constructor(port: Port, options: PortLoopOptions) {
     this.#port = port;
     this.#options = options;
-    this.#backlogMtu = port.link.mtu;
-    this.#backlog = backlogForMtu(this.#backlogMtu);
+    this.#backlog = backlogForMtu(port.link.mtu);
     this.#carryOut = (frame, length) => options.carryOut(port, frame, length);
     this.#handle = (frame, length) => {
       if (options.admit(port, frame, length)) {
@@ -106,10 +104,6 @@ export class PortLoop {
   /** Serves everything that waits, and what comes meanwhile, host by host. */
   async #serveInTurns(): Promise<void> {
     const { link } = this.#port;
-    if (this.#backlogMtu !== link.mtu) {
-      this.#backlogMtu = link.mtu;
-      this.#backlog = backlogForMtu(link.mtu);
-    }
     link.drain(this.#sort, SORTED_FRAMES_MAX);
     while (this.#backlog.size > 0) {
       this.#backlog.serve(this.#carryOut, this.#options.burstFramesMax);

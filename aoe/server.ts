@@ -5,8 +5,7 @@
  * Invariants:
  * - a request is answered on the link it came through;
  * - a frame that is not a request for us is ignored without an answer;
- * - every target is advertised on every link when either of them is new, and
- *   when the link changed or came back.
+ * - every target is advertised on every link when either of them is new.
  *
  * @module
  */
@@ -66,6 +65,8 @@ export class AoeServer {
   readonly #targets: Target[] = [];
   readonly #targetOfAddress: Map<number, Target> = new Map();
   readonly #ports: Port[] = [];
+  /** What each interface has ever promised, by name; see `Port`. */
+  readonly #promised: Map<string, number> = new Map();
   readonly #statistics: AoeServerStatistics = {
     requests: 0,
     ignoredFrames: 0,
@@ -142,9 +143,9 @@ export class AoeServer {
    * @throws {RangeError} when its MTU is too small for one sector.
    */
   addLink(link: Link): void {
-    const port = new Port(link);
+    const port = new Port(link, this.#promised.get(link.name));
+    this.#promised.set(link.name, port.sectorCountPromised);
     this.#ports.push(port);
-    link.onChange?.(() => this.#linkChanged(port));
     if (this.#running) this.#start(port);
   }
 
@@ -223,23 +224,10 @@ export class AoeServer {
     if (this.#closing || !this.#serveWithoutLinks) this.#finished.resolve();
   }
 
-  #linkChanged(port: Port): void {
-    if (this.#closing || !this.#ports.includes(port)) return;
-    port.followMtu();
-    if (this.#running) advertiseOn(port, this.#targets);
-    this.#onEvent({
-      kind: "link-changed",
-      linkName: port.link.name,
-      mtu: port.link.mtu,
-      sectorCountMax: port.sectorCountMax,
-    });
-  }
-
   /** Whether a frame is to be carried out; looks at responses of others too. */
   #admit(port: Port, frame: Uint8Array, length: number): boolean {
     if (
-      !this.#closing && port.sectorCountMax > 0 &&
-      isRequestFor(port.link.mac, frame, length)
+      !this.#closing && isRequestFor(port.link.mac, frame, length)
     ) {
       this.#statistics.requests++;
       return true;
@@ -282,9 +270,8 @@ export class AoeServer {
   }
 }
 
-/** Sends the adverts of `targets`, if the link can carry their sectors. */
+/** Sends the adverts of `targets`. */
 function advertiseOn(port: Port, targets: readonly Target[]): void {
-  if (port.sectorCountMax === 0) return;
   for (const target of targets) target.advertise(port);
   port.flush();
 }

@@ -31,13 +31,5 @@ export type AoeServerEvent =
     /** Dropped by the server since the last time. */
     readonly droppedFrames: number;
   }
-  /** The MTU or the address of a link changed, or it came back. */
-  | {
-    readonly kind: "link-changed";
-    readonly linkName: string;
-    readonly mtu: number;
-    /** Sectors of a command now; 0: nothing is served, the MTU is too small. */
-    readonly sectorCountMax: number;
-  }
   /** A link closed by itself, for example because its interface is gone. */
   | { readonly kind: "link-lost"; readonly linkName: string };

@@ -95,7 +95,10 @@ export interface TargetStatistics {
   aoeErrors: number;
   /** Writes that had to wait because the device had no room. */
   heldWrites: number;
-  /** Requests dropped because every place to keep them was taken. */
+  /**
+   * Requests dropped because every place to keep them was taken, or because
+   * the answer would be too long for a link whose MTU has shrunk.
+   */
   droppedRequests: number;
 }
 

@@ -1,13 +1,17 @@
 /**
  * The network interfaces of a server: those that were named and those that fit
- * a pattern, opened when they are there, and again when they return.
+ * a pattern, opened when they are there, and again when they return or become
+ * others. A new link is advertised on, so initiators learn of all of this.
  *
  * @module
  */
 
 import type { Link } from "../aoe/link/link.ts";
 import { LinkError } from "../aoe/link/pcap_error.ts";
+import type { InterfaceFacts } from "../aoe/link/pcap_interface.ts";
+import { sectorCountForMtu } from "../aoe/port.ts";
 import type { EventSink } from "../cas/events.ts";
+import { interfaceDifferences, isSameInterface } from "./interface_change.ts";
 
 /** Failures that are a matter of the interface and may pass. */
 const PASSING: ReadonlySet<string> = new Set([
@@ -19,16 +23,29 @@ const PASSING: ReadonlySet<string> = new Set([
 export interface InterfacesOptions {
   /** Names, and patterns with `*` and `?`. */
   readonly wishes: readonly string[];
-  /** The names of the interfaces of this machine that are up. Called often: quick. */
-  readonly list: () => string[];
+  /** The names of all interfaces of this machine. Called often: quick. */
+  readonly names: () => string[];
+  /** One of them; undefined when it is gone, or of another kind. Called often: quick. */
+  readonly look: (name: string) => InterfaceFacts | undefined;
   /** Opens one. Throws a `LinkError`. */
   readonly open: (name: string) => Link;
   /** Serves on one. Throws a `RangeError` when its MTU is too small. */
   readonly use: (link: Link) => void;
+  /** Serves on one no more, and closes it. */
+  readonly drop: (link: Link) => void;
+  /** Tells initiators of everything anew. */
+  readonly advertise: () => void;
   /** Calls back again and again, a second or so apart; the function returned ends that. */
   readonly repeat: (look: () => void) => () => void;
   /** Takes events. */
   readonly onEvent: EventSink;
+}
+
+/** An interface that is served on. */
+interface Used {
+  readonly link: Link;
+  /** How it was, before the link was opened; undefined when nothing was known. */
+  state: InterfaceFacts | undefined;
 }
 
 /** The interfaces of a server. */
@@ -36,11 +53,11 @@ export class Interfaces {
   readonly #options: InterfacesOptions;
   readonly #patterns: readonly RegExp[];
   readonly #names: readonly string[];
-  readonly #links: Map<string, Link> = new Map();
+  readonly #used: Map<string, Used> = new Map();
   /** Interfaces that were reported as unusable, and why; told once. */
   readonly #reported: Map<string, string> = new Map();
-  /** Those that are up and cannot be opened: opening takes long, so not again until they go. */
-  readonly #unusable: Set<string> = new Set();
+  /** Those that are up and cannot be opened, as they were then: opening takes long, so not again until they change. */
+  readonly #unusable: Map<string, InterfaceFacts | undefined> = new Map();
   #stop: (() => void) | undefined;
 
   /** Opens nothing yet. */
@@ -52,18 +69,18 @@ export class Interfaces {
 
   /** Names of the interfaces that are served on. */
   get open(): string[] {
-    return [...this.#links].filter(([, { closed }]) => !closed)
+    return [...this.#used].filter(([, { link }]) => !link.closed)
       .map(([name]) => name);
   }
 
   /**
-   * Opens what is there, and looks for the rest from now on. Throws the
-   * `LinkError` of the first name when none can be opened and no pattern may
-   * still find one, and any that does not pass by itself.
+   * Opens what is there, and looks for the rest, and for changes, from now on.
+   * Throws the `LinkError` of the first name when none can be opened and no
+   * pattern may still find one, and any that does not pass by itself.
    */
   start(): void {
     const failure = this.#openFirst();
-    const none = this.#links.size === 0;
+    const none = this.#used.size === 0;
     if (none && this.#patterns.length === 0 && failure !== undefined) {
       throw failure;
     }
@@ -85,22 +102,84 @@ export class Interfaces {
   }
 
   #lookAgain(): void {
-    const isComplete = this.#patterns.length === 0 &&
-      this.#names.every((name) => this.#isOpen(name));
-    if (isComplete) return;
-    const present = this.#options.list();
-    for (const name of this.#unusable) {
-      if (!present.includes(name)) this.#unusable.delete(name);
+    for (const [name, used] of this.#used) {
+      if (!used.link.closed) this.#follow(name, used);
     }
-    for (const name of present) {
-      if (!this.#isWished(name) || this.#isOpen(name)) continue;
-      if (this.#unusable.has(name)) continue;
-      try {
-        this.#open(name);
-      } catch (error) {
-        this.#unusable.add(name);
-        this.#report(name, `Not served on: ${(error as Error).message}`);
-      }
+    for (const name of this.#unusable.keys()) {
+      if (!this.#options.look(name)?.isUp) this.#unusable.delete(name);
+    }
+    for (const name of this.#candidates()) {
+      const state = this.#options.look(name);
+      if (!state?.isUp || this.#isUnusable(name, state)) continue;
+      this.#tryAgain(name, state);
+    }
+  }
+
+  /**
+   * A link is bound to the interface that it was opened on, with its address
+   * and MTU: when any of them is another, so has to be the link.
+   */
+  #follow(name: string, used: Used): void {
+    const { look, drop, advertise, onEvent } = this.#options;
+    const state = look(name);
+    if (state?.isUp && isSameInterface(state, used.state)) {
+      const isBack = state.hasCarrier && used.state?.hasCarrier === false;
+      used.state = state;
+      if (!isBack) return;
+      advertise();
+      onEvent({
+        event: "link-changed",
+        severity: "info",
+        message: `Interface ${name} has its carrier back`,
+        interface: name,
+        mtu: state.mtu,
+      });
+      return;
+    }
+    drop(used.link);
+    this.#used.delete(name);
+    if (state?.isUp) {
+      onEvent({
+        event: "link-changed",
+        severity: "info",
+        message: `Interface ${name} is another than before: ${
+          interfaceDifferences(used.state, state)
+        }`,
+        interface: name,
+        mtu: state.mtu,
+      });
+      return this.#tryAgain(name, state);
+    }
+    onEvent({
+      event: "link-lost",
+      severity: "strange",
+      message: `Interface ${name} is ${
+        state === undefined ? "gone" : "down"
+      }: serving on it again when it is up`,
+      interface: name,
+    });
+  }
+
+  /** Names that are wished for and not served on. */
+  #candidates(): string[] {
+    // To list all takes long where there are many: not for nothing.
+    const all = this.#patterns.length === 0
+      ? this.#names
+      : this.#options.names();
+    return all.filter((name) => this.#isWished(name) && !this.#isOpen(name));
+  }
+
+  #isUnusable(name: string, state: InterfaceFacts): boolean {
+    return this.#unusable.has(name) &&
+      isSameInterface(state, this.#unusable.get(name));
+  }
+
+  #tryAgain(name: string, state: InterfaceFacts): void {
+    try {
+      this.#open(name, state);
+    } catch (error) {
+      this.#unusable.set(name, state);
+      this.#report(name, `Not served on: ${(error as Error).message}`);
     }
   }
 
@@ -111,9 +190,8 @@ export class Interfaces {
       const refusal = this.#tryNamed(name);
       failure ??= refusal;
     }
-    if (this.#patterns.length === 0) return failure;
-    for (const name of this.#options.list()) {
-      if (!this.#isOpen(name) && this.#isWished(name)) this.#tryFound(name);
+    for (const name of this.#candidates()) {
+      if (!this.#names.includes(name)) this.#tryFound(name);
     }
     return failure;
   }
@@ -125,7 +203,7 @@ export class Interfaces {
 
   #tryNamed(name: string): LinkError | undefined {
     try {
-      this.#open(name);
+      this.#open(name, this.#options.look(name));
     } catch (error) {
       if (!(error instanceof LinkError) || !PASSING.has(error.code)) {
         throw error;
@@ -138,20 +216,22 @@ export class Interfaces {
 
   /** One that fits a pattern was not asked for by name: it may be of another kind. */
   #tryFound(name: string): void {
+    const state = this.#options.look(name);
     try {
-      this.#open(name);
+      this.#open(name, state);
     } catch (error) {
       const passes = error instanceof LinkError && PASSING.has(error.code);
       const isOther = error instanceof LinkError &&
         error.code === "interface-kind";
       if (isOther || error instanceof RangeError) {
-        this.#unusable.add(name);
+        this.#unusable.set(name, state);
         this.#report(name, `Not served on: ${error.message}`);
       } else if (!passes) throw error;
     }
   }
 
-  #open(name: string): void {
+  /** `state` was read before: what changes from now on is seen as a change. */
+  #open(name: string, state: InterfaceFacts | undefined): void {
     const link = this.#options.open(name);
     try {
       this.#options.use(link);
@@ -159,22 +239,24 @@ export class Interfaces {
       link.close();
       throw error;
     }
-    const isBack = this.#links.has(name) || this.#reported.has(name);
-    this.#links.set(name, link);
-    this.#reported.delete(name);
-    if (isBack || this.#stop !== undefined) {
-      this.#options.onEvent({
-        event: "link-added",
-        severity: "info",
-        message: `Now serving on ${name}`,
-        interface: name,
-        mtu: link.mtu,
-      });
-    }
+    const wasReported = this.#reported.delete(name);
+    this.#unusable.delete(name);
+    this.#used.set(name, { link, state });
+    if (this.#stop === undefined && !wasReported) return;
+    const sectorCountMax = sectorCountForMtu(link.mtu);
+    this.#options.onEvent({
+      event: "link-added",
+      severity: "info",
+      message:
+        `Now serving on ${name}, MTU ${link.mtu}: ${sectorCountMax} sectors a request at most`,
+      interface: name,
+      mtu: link.mtu,
+      sectorCountMax,
+    });
   }
 
   #isOpen(name: string): boolean {
-    return this.#links.get(name)?.closed === false;
+    return this.#used.get(name)?.link.closed === false;
   }
 
   #report(name: string, message: string): void {
@@ -184,7 +266,7 @@ export class Interfaces {
       event: "link-missing",
       severity: "strange",
       message,
-      ...(name === "" ? {} : { interface: name }),
+      interface: name,
     });
   }
 }

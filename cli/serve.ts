@@ -22,7 +22,7 @@ import { openServingArchive, type ServingArchive } from "./serving_archive.ts";
 import { StopSignals } from "./stop_signals.ts";
 import { TargetStates } from "./target_states.ts";
 
-/** How often missing interfaces are looked for. */
+/** How often interfaces are looked at. */
 const LOOK_INTERVAL_MS = 1000;
 
 /** Serves until a signal; the exit status. Throws what keeps it from serving. */
@@ -39,9 +39,12 @@ export async function serve(
   const watch = new InterfaceWatch();
   const interfaces = new Interfaces({
     wishes: options.interfaces,
-    list: () => watch.namesUp(),
+    names: () => watch.names(),
+    look: (name) => watch.facts(name),
     open: (name) => new PcapLink(name),
     use: (link) => server.addLink(link),
+    drop: (link) => server.removeLink(link),
+    advertise: () => server.advertise(),
     repeat: (look) => {
       const timer = setInterval(look, LOOK_INTERVAL_MS);
       return () => clearInterval(timer);

@@ -35,26 +35,6 @@ export function describeServerEvent(event: AoeServerEvent): ArchiveEvent {
         lostFrames: event.lostFrames,
         droppedFrames: event.droppedFrames,
       };
-    case "link-changed":
-      return event.sectorCountMax === 0
-        ? {
-          event: event.kind,
-          severity: "admin",
-          message:
-            `Not serving on ${linkName}: its MTU of ${event.mtu} carries no sector, ip link set ${linkName} mtu 9000 would`,
-          interface: linkName,
-          mtu: event.mtu,
-          sectorCountMax: 0,
-        }
-        : {
-          event: event.kind,
-          severity: "info",
-          message:
-            `Interface ${linkName} changed or came back: MTU ${event.mtu}, ${event.sectorCountMax} sectors a request`,
-          interface: linkName,
-          mtu: event.mtu,
-          sectorCountMax: event.sectorCountMax,
-        };
     case "link-lost":
       return {
         event: event.kind,

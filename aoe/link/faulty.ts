@@ -113,11 +113,6 @@ export class FaultyLink implements Link {
     this.#link.flush();
   }
 
-  /** Told what the wrapped link tells, if it can change. */
-  onChange(listener: () => void): void {
-    this.#link.onChange?.(listener);
-  }
-
   /** Loses every frame that is still delayed, in both directions. */
   loseDelayed(): void {
     this.faults.lost += this.#outbound.clear() + this.#inbound.clear();

@@ -34,16 +34,16 @@ export interface LinkStatistics {
   sendErrors: number;
 }
 
-/** One network interface. */
+/**
+ * One network interface, as it was when the link was opened: of another MTU or
+ * address, or made anew under the same name, it needs another link.
+ */
 export interface Link {
   /** The interface's name, for messages. */
   readonly name: string;
-  /**
-   * The interface's own address, 6 bytes; read-only for the caller. May become
-   * another array while the link is open, see `onChange`.
-   */
+  /** The interface's own address, 6 bytes; read-only for the caller. */
   readonly mac: Uint8Array;
-  /** Bytes of payload behind the Ethernet header. May change, see `onChange`. */
+  /** Bytes of payload behind the Ethernet header. */
   readonly mtu: number;
   /** Live counters. */
   readonly statistics: Readonly<LinkStatistics>;
@@ -71,14 +71,6 @@ export interface Link {
 
   /** Sends what `send` queued. */
   flush(): void;
-
-  /**
-   * Registers the one listener that is told, in a turn of its own, after `mtu`
-   * or `mac` became another or the interface came back from being down or gone:
-   * whoever looks for targets on this link must then be told anew. It must not
-   * throw. Absent on a link of which none of this can change.
-   */
-  onChange?(listener: () => void): void;
 
   /** Stops the link; a pending `wait()` resolves. Safe to call twice. */
   close(): void;

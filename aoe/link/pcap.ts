@@ -16,6 +16,7 @@ import { ETHERTYPE_AOE, openCapture } from "./pcap_capture.ts";
 import * as failure from "./pcap_error.ts";
 import {
   interfaceExists,
+  type InterfaceFacts,
   interfaceFacts,
   interfaceNames,
 } from "./pcap_interface.ts";
@@ -75,7 +76,7 @@ export function listInterfaces(options: PcapLinkOptions = {}): string[] {
 }
 
 /**
- * Looks again and again which interfaces there are. It keeps the library open,
+ * Looks again and again which interfaces there are, and how they are. It keeps the library open,
  * since loading it takes 25 ms, which is too long beside a frame loop.
  */
 export class InterfaceWatch {
@@ -86,18 +87,19 @@ export class InterfaceWatch {
     this.#library = openLibrary(options.libraryPath);
   }
 
-  /** The names of the Ethernet interfaces that are up. */
-  namesUp(): string[] {
-    const { symbols } = this.#library;
-    return interfaceNames(symbols).filter((name) => {
-      try {
-        return interfaceFacts(symbols, name).isUp;
-      } catch (error) {
-        // Of another kind, or gone since.
-        if (error instanceof failure.LinkError) return false;
-        throw error;
-      }
-    });
+  /** The names of all interfaces. */
+  names(): string[] {
+    return interfaceNames(this.#library.symbols);
+  }
+
+  /** An interface as it is now; undefined when it is no Ethernet interface, or not there. */
+  facts(name: string): InterfaceFacts | undefined {
+    try {
+      return interfaceFacts(this.#library.symbols, name);
+    } catch (error) {
+      if (error instanceof failure.LinkError) return undefined;
+      throw error;
+    }
   }
 
   /** Lets go of the library. */

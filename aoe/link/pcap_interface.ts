@@ -16,12 +16,16 @@ const IF_NAMEINDEX_NAME = 8;
 
 /** What the system says of an interface. */
 export interface InterfaceFacts {
+  /** The system's number for it: another when it is made anew. */
+  readonly index: number;
   /** The address, 6 bytes. */
   readonly mac: Uint8Array;
   /** Bytes of payload behind the Ethernet header. */
   readonly mtu: number;
   /** Whether it was switched on; a cable may still be missing. */
   readonly isUp: boolean;
+  /** Whether a cable leads somewhere. */
+  readonly hasCarrier: boolean;
 }
 
 /** Copies the C string at `address`; the empty text for a null pointer. */
@@ -64,11 +68,12 @@ export function interfaceFacts(
   calls: Calls,
   name: string,
 ): InterfaceFacts {
-  const { Flags, HardwareAddress, Mtu } = structs.InterfaceRequest;
+  const { Flags, HardwareAddress, Index, Mtu } = structs.InterfaceRequest;
+  const index = ask(calls, name, Index);
   const flags = ask(calls, name, Flags);
   const address = ask(calls, name, HardwareAddress);
   const mtu = ask(calls, name, Mtu);
-  if (!flags || !address || !mtu) {
+  if (!index || !flags || !address || !mtu) {
     throw interfaceMissing(name, interfaceNames(calls));
   }
   const kind = structs.decodeForeignKind(address);
@@ -76,9 +81,11 @@ export function interfaceFacts(
     throw interfaceKind(name, `its ARP hardware type is ${kind}`);
   }
   return {
+    index: structs.decodeIndex(index),
     mac: structs.decodeMac(address),
     mtu: structs.decodeMtu(mtu),
     isUp: structs.decodeIsUp(flags),
+    hasCarrier: structs.decodeHasCarrier(flags),
   };
 }
 

@@ -71,9 +71,11 @@ export const InterfaceRequest = {
   Flags: 0x8913,
   Mtu: 0x8921,
   HardwareAddress: 0x8927,
+  Index: 0x8933,
 } as const;
 
 const IFF_UP = 0x1;
+const IFF_RUNNING = 0x40;
 const ARPHRD_ETHER = 1;
 const ARPHRD_LOOPBACK = 772;
 
@@ -89,8 +91,21 @@ export function encodeInterfaceRequest(name: string): Uint8Array<ArrayBuffer> {
 
 /** Whether the answer to `InterfaceRequest.Flags` says that it is up. */
 export function decodeIsUp(answer: Uint8Array<ArrayBuffer>): boolean {
-  const flags = new DataView(answer.buffer).getUint16(IFREQ_NAME_LENGTH, true);
-  return (flags & IFF_UP) !== 0;
+  return (decodeFlags(answer) & IFF_UP) !== 0;
+}
+
+/** Whether the answer to `InterfaceRequest.Flags` says that a cable leads somewhere. */
+export function decodeHasCarrier(answer: Uint8Array<ArrayBuffer>): boolean {
+  return (decodeFlags(answer) & IFF_RUNNING) !== 0;
+}
+
+function decodeFlags(answer: Uint8Array<ArrayBuffer>): number {
+  return new DataView(answer.buffer).getUint16(IFREQ_NAME_LENGTH, true);
+}
+
+/** The answer to `InterfaceRequest.Index`. */
+export function decodeIndex(answer: Uint8Array<ArrayBuffer>): number {
+  return new DataView(answer.buffer).getInt32(IFREQ_NAME_LENGTH, true);
 }
 
 /** The answer to `InterfaceRequest.Mtu`, in bytes. */

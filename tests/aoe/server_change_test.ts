@@ -11,7 +11,6 @@ import {
   MemoryDevice,
   Target,
 } from "../../aoe/mod.ts";
-import { ChangingLink } from "./changing_link.ts";
 import {
   ataRequest,
   bytesOf,
@@ -31,7 +30,7 @@ interface Rig {
   readonly server: AoeServer;
   readonly target: Target;
   readonly device: MemoryDevice;
-  readonly link: ChangingLink;
+  readonly link: Link;
   readonly peer: RawPeer;
   readonly clock: ManualClock;
   readonly events: AoeServerEvent[];
@@ -42,7 +41,7 @@ async function withRig(
   body: (rig: Rig) => Promise<void>,
   options: AoeServerOptions = {},
 ): Promise<void> {
-  const [near, far] = linkPair({ mtu: 9000 });
+  const [link, far] = linkPair({ mtu: 9000 });
   const events: AoeServerEvent[] = [];
   const clock = new ManualClock();
   const server = new AoeServer({
@@ -50,7 +49,6 @@ async function withRig(
     onEvent: (event) => events.push(event),
     ...options,
   });
-  const link = new ChangingLink(near);
   const device = new MemoryDevice({ sectorCount: 1024 });
   const target = new Target({ shelf: 1, slot: 0, device });
   server.addLink(link);
@@ -114,60 +112,75 @@ Deno.test("a removed target answers what it took and nothing more", async () => 
   });
 });
 
-Deno.test("a changed MTU is followed at once and advertised with its sector count", async () => {
-  await withRig(async ({ link, peer, events }) => {
-    link.change({ mtu: 1500 });
-    const advert = only(await peer.ask());
+/** Serves on another link instead of `link`, as when an interface changes. */
+async function replaceLink(
+  { server }: Rig,
+  link: Link,
+  facts: { mtu?: number; mac?: Uint8Array; name?: string } = {},
+): Promise<{ link: Link; peer: RawPeer; adverts: Uint8Array[] }> {
+  const { mtu = 9000, name = "pair0", mac = link.mac } = facts;
+  const [near, far] = linkPair({
+    mtu,
+    names: [name, "far"],
+    macs: [mac, hostMac(1)],
+  });
+  server.removeLink(link);
+  server.addLink(near);
+  const peer = new RawPeer(far);
+  return { link: near, peer, adverts: await peer.ask() };
+}
+
+Deno.test("an interface of another MTU is advertised on with its sector count", async () => {
+  await withRig(async (rig) => {
+    const small = await replaceLink(rig, rig.link, { mtu: 1500 });
+    const advert = only(small.adverts);
     assert.ok(isAdvert(advert));
     assert.equal(configReply(advert).argument.sectorCount, 2);
-    const refused = only(await peer.ask(readRequest(0, 8)));
-    assert.equal(ataReply(refused).argument.commandStatus, 0x41);
-    link.change({ mtu: 9000 });
-    assert.equal(configReply(only(await peer.ask())).argument.sectorCount, 16);
-    const served = only(await peer.ask(readRequest(0, 16)));
+    const large = await replaceLink(rig, small.link, { mtu: 9000 });
+    assert.equal(configReply(only(large.adverts)).argument.sectorCount, 16);
+    const served = only(await large.peer.ask(readRequest(0, 16)));
     assert.equal(served.length, 36 + 16 * 512);
-    assert.deepEqual(events, [
-      { kind: "link-changed", linkName: "pair0", mtu: 1500, sectorCountMax: 2 },
-      {
-        kind: "link-changed",
-        linkName: "pair0",
-        mtu: 9000,
-        sectorCountMax: 16,
-      },
-    ]);
-  });
+  }, { serveWithoutLinks: true });
 });
 
-Deno.test("a link that came back is advertised on although nothing else changed", async () => {
-  await withRig(async ({ link, peer }) => {
-    link.change();
-    assert.ok(isAdvert(only(await peer.ask())));
-  });
+Deno.test("a read that was allowed before the MTU shrank is lost, not refused", async () => {
+  await withRig(async (rig) => {
+    const small = await replaceLink(rig, rig.link, { mtu: 1500 });
+    assert.deepEqual(await small.peer.ask(readRequest(0, 16)), []);
+    assert.equal(rig.target.statistics.droppedRequests, 1);
+    assert.equal(rig.target.statistics.ataErrors, 0);
+    const fitting = only(await small.peer.ask(readRequest(0, 2)));
+    assert.equal(fitting.length, 36 + 2 * 512);
+    // Nobody was ever told that as many are allowed.
+    const never = only(await small.peer.ask(readRequest(0, 17)));
+    assert.equal(ataReply(never).argument.commandStatus, 0x41);
+    // Past the end it is wrong on every link.
+    const wrong = only(await small.peer.ask(readRequest(1023, 2)));
+    assert.equal(ataReply(wrong).argument.commandStatus, 0x41);
+
+    const large = await replaceLink(rig, small.link, { mtu: 9000 });
+    const repeated = only(await large.peer.ask(readRequest(0, 16)));
+    assert.equal(repeated.length, 36 + 16 * 512);
+
+    // Another interface has promised nothing.
+    const other = await replaceLink(rig, large.link, {
+      mtu: 1500,
+      name: "other",
+    });
+    const refused = only(await other.peer.ask(readRequest(0, 16)));
+    assert.equal(ataReply(refused).argument.commandStatus, 0x41);
+  }, { serveWithoutLinks: true });
 });
 
-Deno.test("a changed address is answered from and listened to", async () => {
-  await withRig(async ({ link, peer }) => {
+Deno.test("an interface of another address is answered from and listened to", async () => {
+  await withRig(async (rig) => {
     const mac = bytesOf("020000000099");
-    link.change({ mac });
-    assert.deepEqual(decodeHeader(only(await peer.ask())).source, mac);
+    const { peer, adverts } = await replaceLink(rig, rig.link, { mac });
+    assert.deepEqual(decodeHeader(only(adverts)).source, mac);
     assert.deepEqual(await peer.ask(readRequest(0, 1)), []);
     const reply = only(await peer.ask(readRequest(0, 1, { destination: mac })));
     assert.deepEqual(decodeHeader(reply).source, mac);
-  });
-});
-
-Deno.test("an MTU that carries no sector silences a link until it grows again", async () => {
-  await withRig(async ({ link, peer, events }) => {
-    link.change({ mtu: 500 });
-    assert.deepEqual(await peer.ask(configRequest(0, text(""), EVERYBODY)), []);
-    assert.deepEqual(
-      events.map((it) => "sectorCountMax" in it && it.sectorCountMax),
-      [0],
-    );
-    link.change({ mtu: 1500 });
-    assert.ok(isAdvert(only(await peer.ask())));
-    assert.equal((await peer.ask(readRequest(0, 1))).length, 1);
-  });
+  }, { serveWithoutLinks: true });
 });
 
 Deno.test("a server can lose its last link and get another", async () => {
@@ -283,15 +296,4 @@ Deno.test("frames that a link lost are reported, at most every 10 seconds", asyn
     await peer.ask(readRequest(0, 1));
     assert.deepEqual(events, [dropped(5), dropped(2)]);
   });
-});
-
-Deno.test("a link without changes of its own is served as before", async () => {
-  const [near, far]: [Link, Link] = linkPair();
-  assert.equal(near.onChange, undefined);
-  const server = new AoeServer();
-  server.addLink(near);
-  const running = server.run();
-  await server.close();
-  await running;
-  far.close();
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Link } from "../../aoe/link/link.ts";
 import { linkPair } from "../../aoe/link/pair.ts";
 import { LinkError, type LinkErrorCode } from "../../aoe/link/pcap_error.ts";
+import type { InterfaceFacts } from "../../aoe/link/pcap_interface.ts";
 import type { ArchiveEvent } from "../../cas/events.ts";
 import { Interfaces } from "../../cli/interfaces.ts";
 
@@ -13,12 +14,28 @@ interface Machine {
   readonly interfaces: Interfaces;
   readonly used: Link[];
   readonly events: ArchiveEvent[];
+  /** How often everything was advertised anew. */
+  adverts: number;
+}
+
+type State = LinkErrorCode | "ok" | "small" | Partial<InterfaceFacts>;
+
+function factsOf(state: State | undefined): InterfaceFacts | undefined {
+  if (state === undefined || state === "interface-kind") return undefined;
+  return {
+    index: 1,
+    mtu: 1500,
+    mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+    isUp: state !== "interface-down",
+    hasCarrier: true,
+    ...(typeof state === "string" ? {} : state),
+  };
 }
 
 /** Interfaces by name: a link to use, or why it cannot be opened. */
-function machine(
+function machineWith(
   wishes: readonly string[],
-  present: Readonly<Record<string, LinkErrorCode | "ok" | "small">>,
+  present: Readonly<Record<string, State>>,
 ): Machine {
   const used: Link[] = [];
   const events: ArchiveEvent[] = [];
@@ -26,28 +43,44 @@ function machine(
   let tick: () => void = () => assert.fail("it has not started");
   const interfaces = new Interfaces({
     wishes,
-    list: () => Object.keys(present),
+    names: () => Object.keys(present),
+    look: (name) => factsOf(present[name]),
     open(name): Link {
       tries.push(name);
       const state = present[name] ?? "interface-missing";
-      if (state === "ok" || state === "small") return linkPair()[0];
+      if (typeof state === "object" && state.isUp === false) {
+        throw new LinkError("interface-down", `${name} is down`);
+      }
+      if (typeof state === "object" || state === "ok" || state === "small") {
+        return linkPair({ mtu: factsOf(state)!.mtu })[0];
+      }
       throw new LinkError(state, `${name}: ${state}`);
     },
     use(link): void {
       if (Object.values(present).includes("small")) throw new RangeError("MTU");
       used.push(link);
     },
+    drop: (link) => link.close(),
+    advertise: () => void machine.adverts++,
     repeat(look): () => void {
       tick = look;
       return () => {};
     },
     onEvent: (event) => events.push(event),
   });
-  return { interfaces, used, events, tries, tick: () => tick() };
+  const machine: Machine = {
+    interfaces,
+    used,
+    events,
+    tries,
+    adverts: 0,
+    tick: () => tick(),
+  };
+  return machine;
 }
 
 Deno.test("a pattern takes the interfaces that fit it, whole, and no others", () => {
-  const { interfaces, used } = machine(["eth*", "w?"], {
+  const { interfaces, used } = machineWith(["eth*", "w?"], {
     eth0: "ok",
     eth1: "ok",
     "veth0": "ok",
@@ -64,7 +97,7 @@ Deno.test("a pattern takes the interfaces that fit it, whole, and no others", ()
 });
 
 Deno.test("what fits a pattern but cannot be served is told, and does not stop the rest", () => {
-  const { interfaces, used, events } = machine(["*"], {
+  const { interfaces, used, events } = machineWith(["*"], {
     tun0: "interface-kind",
     eth0: "interface-down",
     eth1: "ok",
@@ -81,7 +114,7 @@ Deno.test("what fits a pattern but cannot be served is told, and does not stop t
 
 Deno.test("a named interface that will not come by itself is an error at once", () => {
   for (const code of ["interface-kind", "capability", "library"] as const) {
-    const { interfaces } = machine(["eth1", "eth0"], {
+    const { interfaces } = machineWith(["eth1", "eth0"], {
       eth0: "ok",
       eth1: code,
     });
@@ -91,14 +124,17 @@ Deno.test("a named interface that will not come by itself is an error at once", 
     );
     interfaces.stop();
   }
-  const { interfaces } = machine(["eth0"], { eth0: "small" });
+  const { interfaces } = machineWith(["eth0"], { eth0: "small" });
   assert.throws(() => interfaces.start(), RangeError);
   interfaces.stop();
 });
 
 Deno.test("what cannot be opened is not tried again until it has been away", () => {
-  const present: Record<string, LinkErrorCode | "ok"> = { eth0: "ok" };
-  const { interfaces, used, events, tries, tick } = machine(["eth*"], present);
+  const present: Record<string, State> = { eth0: "ok" };
+  const { interfaces, used, events, tries, tick } = machineWith(
+    ["eth*"],
+    present,
+  );
   interfaces.start();
   present["eth1"] = "capture";
   for (let look = 0; look < 3; look++) tick();
@@ -124,7 +160,7 @@ Deno.test("what cannot be opened is not tried again until it has been away", () 
 });
 
 Deno.test("one named interface that is there is enough, none is not", () => {
-  const { interfaces, used, events } = machine(["eth0", "eth1"], {
+  const { interfaces, used, events } = machineWith(["eth0", "eth1"], {
     eth0: "interface-down",
     eth1: "ok",
   });
@@ -134,12 +170,102 @@ Deno.test("one named interface that is there is enough, none is not", () => {
   assert.deepEqual(events.map(({ event }) => event), ["link-missing"]);
   for (const link of used) link.close();
 
-  const none = machine(["eth0"], {});
+  const none = machineWith(["eth0"], {});
   assert.throws(() => none.interfaces.start(), LinkError);
   none.interfaces.stop();
 
-  const waiting = machine(["eth*"], {});
+  const waiting = machineWith(["eth*"], {});
   waiting.interfaces.start();
   waiting.interfaces.stop();
   assert.deepEqual(waiting.events.map(({ event }) => event), ["no-interface"]);
+});
+
+for (
+  const [what, after, said] of [
+    ["has another MTU", { mtu: 9000 }, /MTU 1500 became 9000/],
+    [
+      "has another address",
+      { mac: Uint8Array.of(2, 0, 0, 0, 0, 9) },
+      /02:00:00:00:00:01 became 02:00:00:00:00:09/,
+    ],
+    ["was made anew under its name", { index: 2 }, /made anew/],
+  ] as const
+) {
+  Deno.test(`an interface that ${what} gets another link at once`, () => {
+    const present: Record<string, State> = { eth0: {} };
+    const { interfaces, used, events, tick } = machineWith(["eth0"], present);
+    interfaces.start();
+    tick();
+    assert.equal(used.length, 1);
+    present["eth0"] = after;
+    tick();
+    tick();
+    assert.deepEqual(used.map(({ closed }) => closed), [true, false]);
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      ["link-changed", "link-added"],
+    );
+    assert.match(events[0]!.message, said);
+    interfaces.stop();
+    used[1]?.close();
+  });
+}
+
+Deno.test("an interface that is down is let go, and used again when it is up", () => {
+  const present: Record<string, State> = { eth0: {} };
+  const { interfaces, used, events, tick } = machineWith(["eth*"], present);
+  interfaces.start();
+  present["eth0"] = { isUp: false };
+  tick();
+  tick();
+  assert.deepEqual(interfaces.open, []);
+  assert.equal(used[0]?.closed, true);
+  present["eth0"] = {};
+  tick();
+  assert.deepEqual(interfaces.open, ["eth0"]);
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ["link-lost", "link-added"],
+  );
+  interfaces.stop();
+  used[1]?.close();
+});
+
+Deno.test("what its cable leads to is told of everything when the cable is back", () => {
+  const present: Record<string, State> = { eth0: {} };
+  const machine = machineWith(["eth0"], present);
+  const { interfaces, used, events, tick } = machine;
+  interfaces.start();
+  present["eth0"] = { hasCarrier: false };
+  tick();
+  assert.equal(machine.adverts, 0);
+  present["eth0"] = {};
+  tick();
+  tick();
+  assert.equal(machine.adverts, 1);
+  assert.deepEqual(interfaces.open, ["eth0"]);
+  assert.equal(used.length, 1, "the link is as good as before");
+  assert.deepEqual(events.map(({ event }) => event), ["link-changed"]);
+  interfaces.stop();
+  used[0]?.close();
+});
+
+Deno.test("an MTU that carries no sector ends serving until it is another", () => {
+  const present: Record<string, State> = { eth0: "small" };
+  const { interfaces, used, events, tries, tick } = machineWith(
+    ["eth*"],
+    present,
+  );
+  interfaces.start();
+  tick();
+  assert.deepEqual(tries, ["eth0"]);
+  present["eth0"] = { mtu: 9000 };
+  tick();
+  assert.deepEqual(interfaces.open, ["eth0"]);
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ["link-missing", "no-interface", "link-added"],
+  );
+  interfaces.stop();
+  used[0]?.close();
 });

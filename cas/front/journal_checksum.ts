@@ -8,8 +8,15 @@
 import { createXXHash64 } from "hash-wasm";
 import type { Checksum } from "./journal_format.ts";
 
-/** Loads the checksum. */
-export async function loadChecksum(): Promise<Checksum> {
+let loaded: Promise<Checksum> | undefined;
+
+/** Loads the checksum, once: compiling it is the only wait of a start that nobody outside can time. */
+export function loadChecksum(): Promise<Checksum> {
+  loaded ??= load();
+  return loaded;
+}
+
+async function load(): Promise<Checksum> {
   const hash = await createXXHash64();
   return function xxh64(...ranges: readonly Uint8Array[]): Uint8Array {
     hash.init();

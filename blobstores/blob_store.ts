@@ -31,6 +31,14 @@ export interface GetOptions extends OperationOptions {
     /** How many bytes, at least 1. */
     readonly length: number;
   };
+  /**
+   * Whether bytes are those that the caller meant. A store that has another
+   * copy (a mirror, a cache) tries that when it answers false, and keeps
+   * nothing that was not accepted; any other store need not ask. May be called
+   * several times, with bytes borrowed for the call; where nothing is accepted
+   * `get` resolves all the same, with what was found last.
+   */
+  readonly accept?: (bytes: Uint8Array) => boolean;
 }
 
 /** Options of `list`. */

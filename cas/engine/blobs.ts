@@ -9,16 +9,20 @@ import { blobErrorCode } from "../../blobstores/blob_store.ts";
 import { equalBytes } from "./bytes.ts";
 import type { EngineContext } from "./context.ts";
 
-/** Reads a whole blob; undefined where there is none. */
+/**
+ * Reads a whole blob; undefined where there is none. Where the store has
+ * several copies, `accept` tells whether one will do.
+ */
 export async function readBlob(
   context: EngineContext,
   key: string,
+  accept?: (bytes: Uint8Array) => boolean,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const { store, retry } = context;
   try {
     return await retry.run(
       `read "${key}" from ${store.display}`,
-      () => store.get(key),
+      () => store.get(key, accept === undefined ? {} : { accept }),
     );
   } catch (error) {
     if (blobErrorCode(error) === "NotFound") return undefined;

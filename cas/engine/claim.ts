@@ -248,7 +248,11 @@ async function readClaim(
   context: EngineContext,
   epoch: number,
 ): Promise<ClaimDescription> {
-  const bytes = await readBlob(context, epochKey(epoch));
+  const bytes = await readBlob(
+    context,
+    epochKey(epoch),
+    (copy) => decodeSealedText(copy, context.hasher) !== undefined,
+  );
   const fields = bytes && decodeSealedText(bytes, context.hasher);
   if (fields === undefined || fields.type !== EPOCH_TYPE) return { epoch };
   const timeMs = countField(fields, "timeMs");

@@ -9,6 +9,7 @@
  */
 
 import { ArchiveError } from "../errors.ts";
+import type { Hasher } from "../score.ts";
 import { readBlob } from "./blobs.ts";
 import type { EngineContext } from "./context.ts";
 import {
@@ -90,7 +91,11 @@ export async function readRoot(
   sequence: number,
 ): Promise<PublishedRoot> {
   const key = rootKey(volumeId, sequence);
-  const bytes = await readBlob(context, key);
+  const bytes = await readBlob(
+    context,
+    key,
+    (copy) => isRootBlob(copy, context.hasher),
+  );
   if (bytes === undefined) throw damagedRoot(context, key, "it is missing");
   let root: PublishedRoot;
   try {
@@ -105,6 +110,15 @@ export async function readRoot(
     throw damagedRoot(context, key, `it belongs to "${other}"`);
   }
   return root;
+}
+
+function isRootBlob(bytes: Uint8Array, hasher: Hasher): boolean {
+  try {
+    decodeRootBlob(bytes, hasher);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Looks through every root of the archive for one of this hash. */

@@ -80,7 +80,12 @@ export class DirectoryLoader {
     const { name, size } = file;
     if (size < HEADER_LENGTH + TRAILER_LENGTH) return `it has ${size} bytes`;
     const tailLength = Math.min(size, TAIL_BYTES);
-    const tail = await files.read(name, size - tailLength, tailLength);
+    const tail = await files.read(
+      name,
+      size - tailLength,
+      tailLength,
+      (copy) => isTail(copy, size, hasher),
+    );
     if (tail instanceof PackFault) return tail.reason;
     const trailer = decodeTrailer(tail, size);
     if (typeof trailer === "string") return trailer;
@@ -103,6 +108,16 @@ export class DirectoryLoader {
     });
     return undefined;
   }
+}
+
+/** False where the end of a pack file is damaged, as far as it shows its directory. */
+function isTail(tail: Uint8Array, size: number, hasher: Hasher): boolean {
+  const trailer = decodeTrailer(tail, size);
+  if (typeof trailer === "string") return false;
+  const length = size - trailer.directoryOffset;
+  if (length > tail.length) return true;
+  const bytes = tail.subarray(tail.length - length);
+  return typeof decodeDirectory(bytes, trailer, hasher.hash) !== "string";
 }
 
 /**

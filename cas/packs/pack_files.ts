@@ -9,6 +9,7 @@ import {
   type BlobDescription,
   blobErrorCode,
   type BlobStore,
+  type GetOptions,
 } from "../../blobstores/blob_store.ts";
 import { Retry } from "../engine/retry.ts";
 import type { EventSink } from "../events.ts";
@@ -96,23 +97,32 @@ export class PackFiles {
     }
   }
 
-  /** Exactly `length` bytes at `offset` of a pack, or why they cannot be had. */
+  /**
+   * Exactly `length` bytes at `offset` of a pack, or why they cannot be had.
+   * Where the store has several copies, `accept` tells whether one will do.
+   */
   async read(
     name: string,
     offset: number,
     length: number,
+    accept?: (bytes: Uint8Array) => boolean,
   ): Promise<Uint8Array | PackFault> {
     const range = { offset, length };
-    const bytes = await this.#get(name, range);
+    const isRight = (bytes: Uint8Array): boolean =>
+      bytes.length === length && (accept?.(bytes) ?? true);
+    const bytes = await this.#get(name, { range, accept: isRight });
     if (bytes instanceof PackFault || bytes.length === length) return bytes;
     return new PackFault(
       `the store returned ${bytes.length} bytes where ${length} were asked`,
     );
   }
 
-  /** The whole of a pack, or why it cannot be had. */
-  readAll(name: string): Promise<Uint8Array | PackFault> {
-    return this.#get(name);
+  /** The whole of a pack, or why it cannot be had; `accept` as for `read`. */
+  readAll(
+    name: string,
+    accept?: (bytes: Uint8Array) => boolean,
+  ): Promise<Uint8Array | PackFault> {
+    return this.#get(name, accept === undefined ? {} : { accept });
   }
 
   /** The length of a pack; undefined when it is missing. */
@@ -158,11 +168,10 @@ export class PackFiles {
 
   async #get(
     name: string,
-    range?: { readonly offset: number; readonly length: number },
+    wanted: Pick<GetOptions, "range" | "accept">,
   ): Promise<Uint8Array | PackFault> {
     const key = packKey(name);
-    const signal = this.#closing.signal;
-    const options = range === undefined ? { signal } : { signal, range };
+    const options = { ...wanted, signal: this.#closing.signal };
     try {
       return await this.#call(
         `get "${key}"`,

@@ -44,7 +44,8 @@ interface Request {
 /** A block that could not be delivered from where it was thought to be. */
 interface FailedBlock {
   readonly block: WantedBlock;
-  readonly reason: string;
+  /** Of the newest look. */
+  reason: string;
 }
 
 /** Reads blocks from packs. */
@@ -132,43 +133,60 @@ export class PackReader {
     return results.flat();
   }
 
-  /** Gets a range, or else each of its blocks alone: a pack may have lost only a part. */
+  /**
+   * Gets a range, or else each of its blocks alone: a pack may have lost only a
+   * part. What verifies is delivered at once; a store that has other copies is
+   * asked for them as long as blocks are left.
+   */
   async #readRange(
     request: Request,
     range: PlannedRange,
   ): Promise<FailedBlock[]> {
     const { pack, offset, length, blocks } = range;
     const name = this.#index.packName(pack);
-    const bytes = await this.#files.read(name, offset, length);
+    let left = blocks.map((block): FailedBlock => ({ block, reason: "" }));
+    let looked = false;
+    const deliver = (bytes: Uint8Array): boolean => {
+      looked = true;
+      left = left.filter((it) => !this.#deliver(request, it, bytes, offset));
+      return left.length === 0;
+    };
+    const bytes = await this.#files.read(name, offset, length, deliver);
+    if (left.length === 0) return [];
     if (!(bytes instanceof PackFault)) {
-      return this.#deliver(request, range, bytes);
+      if (!looked) deliver(bytes);
+      return left;
     }
     if (blocks.length === 1) {
       return [{ block: blocks[0] as WantedBlock, reason: bytes.reason }];
     }
-    const alone = blocks.map((block) =>
+    const alone = left.map(({ block }) =>
       this.#readRange(request, rangeOfOne(block))
     );
     return (await Promise.all(alone)).flat();
   }
 
+  /** Delivers a block from bytes that begin at `start` of its pack; false, noting why, when it does not verify. */
   #deliver(
     request: Request,
-    range: PlannedRange,
+    wanted: FailedBlock,
     bytes: Uint8Array,
-  ): FailedBlock[] {
+    start: number,
+  ): boolean {
     const { kind, scores, receive } = request;
-    const failed: FailedBlock[] = [];
-    for (const block of range.blocks) {
-      const { offset, length, codec } = block.location;
-      const at = offset - range.offset;
-      const stored = bytes.subarray(at, at + length);
-      const scoreAt = block.index * SCORE_LENGTH;
-      const score = scores.subarray(scoreAt, scoreAt + SCORE_LENGTH);
-      const found = this.#verifier.verify({ kind, codec, stored, score });
-      if (typeof found === "string") failed.push({ block, reason: found });
-      else receive(block.index, found, undefined);
+    const { index, location } = wanted.block;
+    const { offset, length, codec } = location;
+    const stored = bytes.subarray(offset - start, offset - start + length);
+    const score = scores.subarray(
+      index * SCORE_LENGTH,
+      (index + 1) * SCORE_LENGTH,
+    );
+    const found = this.#verifier.verify({ kind, codec, stored, score });
+    if (typeof found === "string") {
+      wanted.reason = found;
+      return false;
     }
-    return failed;
+    receive(index, found, undefined);
+    return true;
   }
 }

@@ -136,8 +136,9 @@ export class PackWriter implements BlockWriter {
    * is never overwritten; the pack gets another name.
    */
   async #isIntact(pack: SealedPack): Promise<boolean> {
-    const bytes = await this.#options.files.readAll(pack.name);
-    if (bytes instanceof PackFault) return false;
-    return this.#options.hasher.hash(bytes).toHex() === pack.name;
+    const isPack = (bytes: Uint8Array): boolean =>
+      this.#options.hasher.hash(bytes).toHex() === pack.name;
+    const bytes = await this.#options.files.readAll(pack.name, isPack);
+    return !(bytes instanceof PackFault) && isPack(bytes);
   }
 }

@@ -8,7 +8,9 @@
  * @module
  */
 
+import type { ScrubReport, ScrubStatus } from "./scrub_report.ts";
 import type { ArchivePort, SnapshotDescription } from "./archive_port.ts";
+import type { TransferOperations } from "./transfer_operations.ts";
 
 /**
  * One state of a volume: its head where only `volume` is given, else the one
@@ -128,6 +130,8 @@ export interface ArchiveStatistics {
   readonly packCount: number;
   /** Bytes of these packs: blocks, pointer blocks, roots and directories of the whole history. */
   readonly packBytes: number;
+  /** What scrubs have found. */
+  readonly scrub: ScrubStatus;
 }
 
 /** What a check of the structure found. */
@@ -149,7 +153,7 @@ export interface CheckResult {
 }
 
 /** Every operation: what it is asked, and what it answers. */
-export interface ArchiveOperations {
+export interface ArchiveOperations extends TransferOperations {
   /** Volumes by name, or the retired ones. */
   readonly "volume list": {
     readonly request: { readonly retired?: boolean };
@@ -196,10 +200,18 @@ export interface ArchiveOperations {
     };
     readonly result: StateDescription;
   };
-  /** All snapshots but those of retired volumes, or those of one volume, oldest first. */
+  /**
+   * All snapshots but those of retired volumes, or those of one volume, oldest
+   * first: those in use, or with `retired` those that were taken off the list.
+   */
   readonly "snapshot list": {
-    readonly request: { readonly volume?: string };
+    readonly request: { readonly volume?: string; readonly retired?: boolean };
     readonly result: readonly SnapshotDescription[];
+  };
+  /** Takes a snapshot off the list; it can still be named, and nothing is deleted. */
+  readonly "snapshot retire": {
+    readonly request: { readonly volume: string; readonly name: string };
+    readonly result: SnapshotDescription;
   };
   /** Names a state. */
   readonly "snapshot create": {
@@ -229,6 +241,29 @@ export interface ArchiveOperations {
   readonly "check": {
     readonly request: Readonly<Record<never, never>>;
     readonly result: CheckResult;
+  };
+  /**
+   * Reads and verifies the next blobs of a scrub, until `byteCountMax` bytes
+   * were read: a step. It begins a scrub where none is under way, or where
+   * `restart` says so; of a sample only `samplePercent` of the packs are read.
+   */
+  readonly "scrub": {
+    readonly request: {
+      readonly byteCountMax: number;
+      readonly samplePercent?: number;
+      readonly restart?: boolean;
+    };
+    readonly result: ScrubReport;
+  };
+  /** What scrubs have found. */
+  readonly "scrub status": {
+    readonly request: Readonly<Record<never, never>>;
+    readonly result: ScrubStatus;
+  };
+  /** Makes the index anew from the packs, with `index-rebuild` events. */
+  readonly "rebuild": {
+    readonly request: Readonly<Record<never, never>>;
+    readonly result: { readonly packCount: number };
   };
   /** Sectors that differ between two states, from `fromBlock` if given. */
   readonly "diff": {
@@ -265,11 +300,18 @@ export const OPERATION_NAMES: readonly OperationName[] = [
   "restore",
   "snapshot list",
   "snapshot create",
+  "snapshot retire",
   "state",
   "history",
   "stats",
   "check",
+  "scrub",
+  "scrub status",
+  "rebuild",
   "diff",
+  "locate",
+  "packs add",
+  "import",
 ];
 
 /** Whoever carries out operations. */

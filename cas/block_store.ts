@@ -40,6 +40,34 @@ export interface BlockPlace {
   readonly offset: number;
   /** Stored bytes. */
   readonly length: number;
+  /** A `Codec`. */
+  readonly codec: number;
+  /** True when it did not verify when it was last read. */
+  readonly suspect: boolean;
+}
+
+/** A block that a pack should hold and does not. */
+export interface BadBlock {
+  /** A `BlockKind`. */
+  readonly kind: number;
+  /** Its score, 32 bytes. */
+  readonly score: Uint8Array;
+  /** First byte within the pack. */
+  readonly offset: number;
+  /** Stored bytes. */
+  readonly length: number;
+}
+
+/** What reading all bytes of a pack has shown. */
+export interface PackVerdict {
+  /** Bytes read. */
+  readonly byteCount: number;
+  /** Blocks in its directory. */
+  readonly blockCount: number;
+  /** What is wrong with it, as half a sentence; absent when it is as it was stored. */
+  readonly fault?: string;
+  /** Blocks that do not verify. */
+  readonly bad: readonly BadBlock[];
 }
 
 /**
@@ -106,6 +134,12 @@ export interface BlockStore {
 
   /** Makes the blocks of these packs findable, reading their directories. */
   addPacks(names: readonly string[]): Promise<void>;
+
+  /** Reads and verifies all bytes of a pack and each of its blocks; the index stays as it is. */
+  verifyPack(
+    name: string,
+    yieldNow: () => Promise<void>,
+  ): Promise<PackVerdict>;
 
   /** Makes the index anew from every pack in the blob store. */
   rebuild(progress?: (packsDone: number) => void): Promise<void>;

@@ -58,11 +58,7 @@ export class BlockReader {
       } else receive(index, block, damage);
     });
     if (missing.size === 0) return;
-    this.#search ??= this.#addUnknownPacks().catch((error: unknown) => {
-      this.#search = undefined;
-      throw error;
-    });
-    if (await this.#search === 0) {
+    if (await this.search() === 0) {
       for (const [index, damage] of missing) receive(index, undefined, damage);
       return;
     }
@@ -78,7 +74,15 @@ export class BlockReader {
     );
   }
 
-  /** Adds the packs in the store that the index does not know; how many. */
+  /** Looks once for packs in the store that the index does not know, and adds them; how many. */
+  search(): Promise<number> {
+    this.#search ??= this.#addUnknownPacks().catch((error: unknown) => {
+      this.#search = undefined;
+      throw error;
+    });
+    return this.#search;
+  }
+
   async #addUnknownPacks(): Promise<number> {
     const { blocks, store, retry, onEvent } = this.#options;
     onEvent({

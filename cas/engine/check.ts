@@ -17,6 +17,7 @@ import { fromHex, isNullAt, scoreAt, toHex } from "./bytes.ts";
 import type { EngineContext } from "./context.ts";
 import { DamageReport, ReportedDamage } from "./damage_report.ts";
 import { POINTERS_PER_BLOCK } from "./geometry.ts";
+import { addUnknownPacks } from "./listed_packs.ts";
 import type { ReadyBlocks } from "./open_blocks.ts";
 import type { PublishedRoot } from "./root_blob.ts";
 import { listVolumeIds, newestSequence, readRoot } from "./root_store.ts";
@@ -24,7 +25,6 @@ import { listSnapshots } from "./snapshots.ts";
 import { walkTree } from "./tree_walk.ts";
 import { treeOf } from "./views.ts";
 
-const PACKS_PREFIX = "packs/";
 /** Faults that are told; the others are counted. */
 const FAULTS_MAX = 1000;
 /** Roots read at once. */
@@ -42,7 +42,7 @@ class Check {
   readonly #context: EngineContext;
   readonly #ready: ReadyBlocks;
   /** Sizes of the packs in the store. */
-  readonly #packs = new Map<string, number>();
+  #packs: ReadonlyMap<string, number> = new Map();
   /** Scores of the pointer blocks seen, by level. */
   readonly #seen = new Set<string>();
   /** Packs that are cut off. */
@@ -62,7 +62,7 @@ class Check {
   }
 
   async run(): Promise<CheckResult> {
-    await this.#listPacks();
+    this.#packs = await addUnknownPacks(this.#context, this.#ready.blocks);
     for (const volumeId of await listVolumeIds(this.#context)) {
       await this.#checkVolume(volumeId);
     }
@@ -77,22 +77,6 @@ class Check {
       faults: this.#faults,
       faultCount: this.#faultCount,
     };
-  }
-
-  /** Lists the packs, and makes those findable that the index does not know. */
-  async #listPacks(): Promise<void> {
-    const { store, retry } = this.#context;
-    const { blocks } = this.#ready;
-    await retry.run(`list packs in ${store.display}`, async () => {
-      this.#packs.clear();
-      for await (const { key, size } of store.list(PACKS_PREFIX)) {
-        this.#packs.set(key.slice(key.lastIndexOf("/") + 1), size);
-      }
-    });
-    const unknown = [...this.#packs.keys()].filter((it) =>
-      !blocks.knowsPack(it)
-    );
-    if (unknown.length > 0) await blocks.addPacks(unknown);
   }
 
   /** Sequences have no gaps. Newest roots first: the most of the tree is met under the present state. */
@@ -205,10 +189,14 @@ class Check {
   }
 
   async #checkSnapshots(): Promise<number> {
-    const snapshots = await listSnapshots({
-      ...this.#context,
-      onEvent: ({ message }) => this.#fault(message),
-    });
+    const snapshots = await listSnapshots(
+      {
+        ...this.#context,
+        onEvent: ({ message }) => this.#fault(message),
+      },
+      undefined,
+      "all",
+    );
     for (const { volumeId, volume, name, sequence, rootHash } of snapshots) {
       const root = await this.#root(volumeId, sequence);
       // A damaged root has been told of already.

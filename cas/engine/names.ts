@@ -115,6 +115,14 @@ export function nameKey(volumeId: string, name: string): string {
   return namesPrefix(volumeId) + name;
 }
 
+/** Prefix of the notes that take snapshots off the list. */
+export const RETIRED_PREFIX = "retired/";
+
+/** Key of the note that a snapshot is retired. */
+export function retiredKey(volumeId: string, name: string): string {
+  return `${RETIRED_PREFIX}${volumeId}/${name}`;
+}
+
 function digits(value: number): string {
   return value.toString().padStart(SEQUENCE_DIGITS, "0");
 }

@@ -18,10 +18,18 @@ import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { describeState } from "./describe_state.ts";
 import { DamageReport, type ReportedDamage } from "./damage_report.ts";
+import { locateBlocks } from "./locate.ts";
 import type { OpenBlocks } from "./open_blocks.ts";
 import { historyPage } from "./root_history.ts";
-import { listSnapshots, putSnapshot } from "./snapshots.ts";
+import {
+  listSnapshots,
+  putSnapshot,
+  retireSnapshot,
+  type SnapshotChoice,
+} from "./snapshots.ts";
 import { type CountedState, countStates } from "./statistics.ts";
+import type { Scrubs } from "./scrub.ts";
+import { rebuildBlocks } from "./start_blocks.ts";
 import type { States } from "./states.ts";
 import { diffTrees } from "./tree_diff.ts";
 import { treeOf } from "./views.ts";
@@ -42,6 +50,8 @@ export interface OperationsOptions {
   readonly changes: VolumeChanges;
   /** The archive's blocks. */
   readonly blocks: OpenBlocks;
+  /** Scrubs. */
+  readonly scrubs: Scrubs;
   /** Damage that was told of before. */
   readonly reported: ReportedDamage;
   /** Runs a change alone: beside no other, no checkpoint, no opening of a view. */
@@ -62,7 +72,7 @@ export class Operations implements ArchiveOperator {
   /** Over the parts of an archive. */
   constructor(options: OperationsOptions) {
     this.#options = options;
-    const { volumes, states, changes, context } = options;
+    const { volumes, states, changes, context, scrubs } = options;
     this.#handlers = {
       "volume list": ({ retired }) =>
         Promise.resolve(listVolumes(volumes, retired === true)),
@@ -87,7 +97,12 @@ export class Operations implements ArchiveOperator {
         this.#change(async () =>
           changes.restore(volumes.get(volume), await states.find(state))
         ),
-      "snapshot list": ({ volume }) => this.#listSnapshots(volume),
+      "snapshot list": ({ volume, retired }) =>
+        this.#listSnapshots(volume, retired === true ? "retired" : "listed"),
+      "snapshot retire": async ({ volume, name }) => {
+        await options.claim().check();
+        return await retireSnapshot(context, volumes.get(volume), name);
+      },
       "snapshot create": (request) => this.#createSnapshot(request),
       "state": async ({ state }) => describeState(await states.find(state)),
       "history": ({ volume, ...page }) =>
@@ -95,7 +110,19 @@ export class Operations implements ArchiveOperator {
       "stats": ({ volume }) => this.#stats(volume),
       "check": async () =>
         await checkArchive(context, await options.blocks.get()),
+      "scrub": (request) => scrubs.step(request),
+      "scrub status": () => scrubs.status(),
+      "rebuild": async () =>
+        await rebuildBlocks(context, (await options.blocks.get()).blocks),
       "diff": (request) => this.#diff(request),
+      "locate": async (request) =>
+        await locateBlocks(request, await options.blocks.get()),
+      "packs add": async ({ packs }) => {
+        options.claim();
+        await (await options.blocks.get()).blocks.addPacks(packs);
+        return {};
+      },
+      "import": (tree) => this.#change(() => changes.replace(tree)),
     };
   }
 
@@ -118,10 +145,13 @@ export class Operations implements ArchiveOperator {
   }
 
   /** Under the names that the volumes have now. */
-  async #listSnapshots(volume?: string): Promise<SnapshotDescription[]> {
+  async #listSnapshots(
+    volume: string | undefined,
+    choice: SnapshotChoice,
+  ): Promise<SnapshotDescription[]> {
     const { context, volumes } = this.#options;
     const id = volume === undefined ? undefined : volumes.get(volume).id;
-    const stored = await listSnapshots(context, id);
+    const stored = await listSnapshots(context, id, choice);
     return stored.flatMap(({ volumeId, ...snapshot }) => {
       const { retired, name } = volumes.byId(volumeId) ?? {};
       return retired ? [] : [{ ...snapshot, volume: name ?? snapshot.volume }];
@@ -139,7 +169,8 @@ export class Operations implements ArchiveOperator {
   }
 
   async #stats(name?: string): Promise<ArchiveStatistics> {
-    const { context, states, volumes, blocks, reported } = this.#options;
+    const { context, states, volumes, blocks, reported, scrubs } =
+      this.#options;
     const counted: CountedState[] = [];
     const chosen = name === undefined
       ? volumes.all().filter((volume) => !volume.retired)
@@ -152,7 +183,8 @@ export class Operations implements ArchiveOperator {
       }
     }
     const ready = await blocks.get();
-    return await countStates(counted, { ...ready, context, reported });
+    const counts = await countStates(counted, { ...ready, context, reported });
+    return { ...counts, scrub: await scrubs.status() };
   }
 
   async #diff(request: OperationRequest<"diff">): Promise<DiffPage> {

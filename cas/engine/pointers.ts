@@ -29,13 +29,13 @@ export function isPointerBlock(loaded: LoadedPointer): loaded is Uint8Array {
 
 /** Loads pointer blocks, and remembers the ones used last. */
 export class Pointers {
-  readonly #reader: BlockReader;
+  readonly #reader: Pick<BlockReader, "read">;
   readonly #entryCountMax: number;
   /** In the order of use; a Map keeps the order of insertion. */
   readonly #entries = new Map<number, Entry>();
 
   /** Caches at most `cacheBytesMax` bytes. */
-  constructor(reader: BlockReader, cacheBytesMax: number) {
+  constructor(reader: Pick<BlockReader, "read">, cacheBytesMax: number) {
     this.#reader = reader;
     this.#entryCountMax = Math.floor(
       cacheBytesMax / (BLOCK_SIZE + ENTRY_OVERHEAD_BYTES),

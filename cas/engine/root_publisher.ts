@@ -47,6 +47,8 @@ export interface PublishOptions {
    * fail, the next checkpoint must stand on those that were published.
    */
   readonly onPublished: (root: PublishedRoot, index: number) => void;
+  /** Packs with blocks below these roots that are durable already. */
+  readonly writtenBefore?: WrittenPacks;
 }
 
 /**
@@ -60,7 +62,7 @@ export async function publishRoots(
 ): Promise<WrittenPacks> {
   const { claim, context, onPublished } = options;
   for (const { record } of states) await addRoot(record, writer, context);
-  let written = await writer.finish();
+  let written = joined(options.writtenBefore, await writer.finish());
   await claim.check();
   for (const [index, state] of states.entries()) {
     const published = await publishRoot(state, written, options);
@@ -69,6 +71,17 @@ export async function publishRoots(
   }
   await claim.check();
   return written;
+}
+
+function joined(
+  before: WrittenPacks | undefined,
+  more: WrittenPacks,
+): WrittenPacks {
+  if (before === undefined) return more;
+  return {
+    packs: [...before.packs, ...more.packs],
+    byteCount: before.byteCount + more.byteCount,
+  };
 }
 
 async function addRoot(
@@ -105,11 +118,7 @@ async function publishRoot(
     record = { ...record, sequence: record.sequence + 1 };
     const writer = beginWrite();
     await addRoot(record, writer, context);
-    const more = await writer.finish();
-    written = {
-      packs: [...written.packs, ...more.packs],
-      byteCount: written.byteCount + more.byteCount,
-    };
+    written = joined(written, await writer.finish());
   }
 }
 

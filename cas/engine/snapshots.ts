@@ -8,7 +8,14 @@ import type { SnapshotDescription } from "../archive_port.ts";
 import { ArchiveError } from "../errors.ts";
 import { createBlob, readBlob } from "./blobs.ts";
 import type { EngineContext } from "./context.ts";
-import { checkName, nameKey, NAMES_PREFIX, namesPrefix } from "./names.ts";
+import {
+  checkName,
+  nameKey,
+  NAMES_PREFIX,
+  namesPrefix,
+  RETIRED_PREFIX,
+  retiredKey,
+} from "./names.ts";
 import type { PublishedRoot } from "./root_blob.ts";
 import {
   countField,
@@ -21,6 +28,10 @@ import {
 } from "./sealed_text.ts";
 
 const SNAPSHOT_TYPE = "deepshelf snapshot";
+const RETIRED_TYPE = "deepshelf retired snapshot";
+
+/** Which snapshots to list: those in use, those taken off the list, or both. */
+export type SnapshotChoice = "listed" | "retired" | "all";
 
 /** A snapshot as stored. */
 export interface StoredSnapshot extends SnapshotDescription {
@@ -85,20 +96,49 @@ export async function readSnapshot(
   );
 }
 
-/** All snapshots, or those of one volume, oldest first; damaged ones are reported and left out. */
+/**
+ * Takes a snapshot off the list by a note beside it: nothing is deleted, and it
+ * can still be named. Again does nothing. Rejects as `readSnapshot` does.
+ */
+export async function retireSnapshot(
+  context: EngineContext,
+  volume: { readonly id: string; readonly name: string },
+  name: string,
+): Promise<SnapshotDescription> {
+  const { volumeId, ...snapshot } = await readSnapshot(context, volume, name);
+  const body = encodeSealedText({
+    type: RETIRED_TYPE,
+    volumeId,
+    name,
+    timeMs: context.clock.nowMs(),
+  }, context.hasher);
+  await createBlob(context, retiredKey(volumeId, name), body);
+  return { ...snapshot, volume: volume.name };
+}
+
+/** Snapshots, of all volumes or of one, oldest first; damaged ones are reported and left out. */
 export async function listSnapshots(
   context: EngineContext,
   volumeId?: string,
+  choice: SnapshotChoice = "listed",
 ): Promise<StoredSnapshot[]> {
-  const { store, retry, onEvent } = context;
-  const prefix = volumeId === undefined ? NAMES_PREFIX : namesPrefix(volumeId);
-  const keys = await retry.run(
-    `list "${prefix}" in ${store.display}`,
-    async () =>
-      (await Array.fromAsync(store.list(prefix))).map(({ key }) => key),
+  const { store, onEvent } = context;
+  const below = volumeId === undefined ? "" : namesPrefix(volumeId).slice(
+    NAMES_PREFIX.length,
   );
+  const all = await keysBelow(context, NAMES_PREFIX + below);
+  const retired = choice === "all"
+    ? undefined
+    : new Set(await keysBelow(context, RETIRED_PREFIX + below));
   const snapshots: StoredSnapshot[] = [];
-  for (const key of keys) {
+  for (const key of all) {
+    // Schedules leave thousands behind: those are not read.
+    const isRetired = retired?.has(
+      RETIRED_PREFIX + key.slice(NAMES_PREFIX.length),
+    );
+    if (isRetired !== undefined && isRetired !== (choice === "retired")) {
+      continue;
+    }
     const bytes = await readBlob(context, key);
     const snapshot = bytes && decodeSnapshot(bytes, key, context);
     if (snapshot !== undefined) snapshots.push(snapshot);
@@ -114,6 +154,17 @@ export async function listSnapshots(
   }
   return snapshots.sort((left, right) =>
     left.timeMs - right.timeMs || (left.name < right.name ? -1 : 1)
+  );
+}
+
+function keysBelow(
+  { store, retry }: EngineContext,
+  prefix: string,
+): Promise<string[]> {
+  return retry.run(
+    `list "${prefix}" in ${store.display}`,
+    async () =>
+      (await Array.fromAsync(store.list(prefix))).map(({ key }) => key),
   );
 }
 

@@ -11,16 +11,22 @@
 
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { ArchiveError } from "../errors.ts";
-import { SCORE_LENGTH } from "../block_store.ts";
-import { toHex } from "./bytes.ts";
+import {
+  type BlockWriter,
+  SCORE_LENGTH,
+  type WrittenPacks,
+} from "../block_store.ts";
+import type { ImportedTree } from "../transfer_operations.ts";
+import { equalBytes, fromHex, isZero, toHex } from "./bytes.ts";
 import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { depthFor } from "./geometry.ts";
 import { checkName } from "./names.ts";
 import { type Maker, nextRecord, type StateChange } from "./next_record.ts";
 import type { OpenBlocks } from "./open_blocks.ts";
+import { isPointerBlock } from "./pointers.ts";
 import type { RootRecord } from "./root.ts";
-import { publishRoots } from "./root_publisher.ts";
+import { type NewState, publishRoots } from "./root_publisher.ts";
 import { growTree } from "./tree_grow.ts";
 import { treeOf, type ViewRoot, type Views } from "./views.ts";
 import type { Volume, Volumes } from "./volumes.ts";
@@ -89,7 +95,7 @@ export class VolumeChanges {
       { blockCount, depth, treeRoot },
       this.#maker(),
     );
-    return await this.#publish(record, volume, writer);
+    return await this.#publish({ record }, volume, { writer });
   }
 
   /** Gives a volume another name. Rejects with `InUse`, `BadName` or `NameTaken`. */
@@ -133,6 +139,56 @@ export class VolumeChanges {
     });
   }
 
+  /**
+   * Makes a tree whose blocks are all stored the content of a volume. Rejects
+   * with `InUse`, `SizeMismatch`, `BadName`, or `Damaged` where the top of the
+   * tree is missing.
+   */
+  async replace(tree: ImportedTree): Promise<Volume> {
+    const { context, volumes, blocks } = this.#options;
+    const { volume: name, blockCount } = tree;
+    checkName("volume", name);
+    const depth = depthFor(blockCount);
+    const treeRoot = fromHex(tree.treeRoot);
+    const volume = volumes.find(name);
+    if (volume !== undefined) {
+      this.#requireClosed(volume, "import into");
+      const before = volume.head.record;
+      if (blockCount < before.blockCount) {
+        throw new ArchiveError(
+          "SizeMismatch",
+          `Cannot import ${
+            blockCount * BLOCK_SIZE
+          } bytes into volume "${name}", which has ${
+            before.blockCount * BLOCK_SIZE
+          }: a volume never shrinks; choose another name`,
+        );
+      }
+      // Asked again by a program that did not get the answer.
+      const same = blockCount === before.blockCount &&
+        equalBytes(treeRoot, before.treeRoot);
+      if (same) return volume;
+    }
+    const ready = await blocks.get();
+    const [top] = isZero(treeRoot)
+      ? []
+      : await ready.pointers.load(depth, treeRoot);
+    if (top !== undefined && !isPointerBlock(top)) {
+      throw new ArchiveError(
+        "Damaged",
+        `Cannot import into volume "${name}": the top of its tree, ${tree.treeRoot}, is not in the archive in ${context.store.display} (${top.reason}); import again`,
+      );
+    }
+    const change = { blockCount, depth, treeRoot };
+    const record = volume === undefined
+      ? this.#first(name, change)
+      : nextRecord(volume.head, change, this.#maker());
+    const { blocksWritten, blocksNew, packs, packBytes: byteCount } = tree;
+    return await this.#publish({ record, blocksWritten, blocksNew }, volume, {
+      writtenBefore: { packs, byteCount },
+    });
+  }
+
   async #begin(
     name: string,
     content: Pick<
@@ -141,33 +197,42 @@ export class VolumeChanges {
     >,
   ): Promise<Volume> {
     this.#requireFree(name);
+    return await this.#publish({ record: this.#first(name, content) });
+  }
+
+  #first(
+    name: string,
+    content:
+      & Omit<StateChange, "name">
+      & Pick<
+        RootRecord,
+        "blockCount" | "depth" | "treeRoot"
+      >,
+  ): RootRecord {
     const volumeId = toHex(this.#options.context.random(VOLUME_ID_LENGTH));
-    const record = {
-      volumeId,
-      name,
-      ...content,
-      sequence: 0,
-      ...this.#maker(),
-    };
-    return await this.#publish(record, undefined);
+    return { volumeId, name, ...content, sequence: 0, ...this.#maker() };
   }
 
   #follow(volume: Volume, change: StateChange): Promise<Volume> {
     const record = nextRecord(volume.head, change, this.#maker());
-    return this.#publish(record, volume);
+    return this.#publish({ record }, volume);
   }
 
   async #publish(
-    record: RootRecord,
-    volume: Volume | undefined,
-    given?: Parameters<typeof publishRoots>[1],
+    state: NewState,
+    volume?: Volume,
+    given: {
+      readonly writer?: BlockWriter;
+      readonly writtenBefore?: WrittenPacks;
+    } = {},
   ): Promise<Volume> {
     const { context, claim, volumes, blocks } = this.#options;
     const ready = await blocks.get();
-    const beginWrite = (): ReturnType<typeof ready.blocks.write> =>
-      ready.blocks.write();
+    const beginWrite = (): BlockWriter => ready.blocks.write();
+    const { writer = beginWrite(), ...before } = given;
     let changed = volume;
-    await publishRoots([{ record }], given ?? beginWrite(), {
+    await publishRoots([state], writer, {
+      ...before,
       context,
       claim: claim(),
       beginWrite,

@@ -9,6 +9,7 @@ import {
   type BlockReceiver,
   type BlockStore,
   type BlockWriter,
+  type PackVerdict,
   SCORE_LENGTH,
 } from "../block_store.ts";
 import { ArchiveError } from "../errors.ts";
@@ -17,13 +18,14 @@ import { BlockVerifier } from "./block_verifier.ts";
 import { DirectoryLoader } from "./directory_loader.ts";
 import { mapInOrder } from "./map_in_order.ts";
 import type { PackOptions } from "./open_packs.ts";
-import { PackFiles } from "./pack_files.ts";
+import { PackFault, PackFiles } from "./pack_files.ts";
 import {
   filterDirectory,
   PACK_BYTES_MAX,
   type PackDirectory,
 } from "./pack_format.ts";
 import { PackReader } from "./pack_reader.ts";
+import { verifyPackFile } from "./pack_verifier.ts";
 import { PackWriter } from "./pack_writer.ts";
 
 const PACKS_IN_FLIGHT_MAX = 3;
@@ -40,6 +42,7 @@ export class PackStore implements BlockStore {
   readonly #files: PackFiles;
   readonly #reader: PackReader;
   readonly #loader: DirectoryLoader;
+  readonly #verifier: BlockVerifier;
   #rebuilding: Promise<void> | undefined;
   #indexDamaged = false;
   #closed = false;
@@ -49,6 +52,7 @@ export class PackStore implements BlockStore {
     this.#options = options;
     const { index, hasher, lz4, onEvent } = options;
     const verifier = new BlockVerifier(hasher, lz4);
+    this.#verifier = verifier;
     this.#files = new PackFiles(options);
     const files = this.#files;
     this.#reader = new PackReader({ files, index, verifier });
@@ -93,8 +97,8 @@ export class PackStore implements BlockStore {
     try {
       const { index } = this.#options;
       if (!index.get(scores, offset, location)) return undefined;
-      const { pack, offset: start, length } = location;
-      return { pack: index.packName(pack), offset: start, length };
+      const { pack, offset: start, ...rest } = location;
+      return { ...rest, pack: index.packName(pack), offset: start };
     } catch (error) {
       this.#reportIndexDamage(error);
       return undefined;
@@ -128,6 +132,20 @@ export class PackStore implements BlockStore {
       this.#reportIndexDamage(error);
       await this.rebuild();
     }
+  }
+
+  async verifyPack(
+    name: string,
+    yieldNow: () => Promise<void>,
+  ): Promise<PackVerdict> {
+    this.#throwIfClosed("verify packs");
+    const bytes = await this.#files.readAll(name);
+    if (bytes instanceof PackFault) {
+      return { byteCount: 0, blockCount: 0, fault: bytes.reason, bad: [] };
+    }
+    const { hasher } = this.#options;
+    const verifier = this.#verifier;
+    return await verifyPackFile(name, bytes, { hasher, verifier, yieldNow });
   }
 
   rebuild(progress?: (packsDone: number) => void): Promise<void> {

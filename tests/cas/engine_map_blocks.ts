@@ -11,6 +11,7 @@ import {
   type BlockReceiver,
   type BlockStore,
   type BlockWriter,
+  type PackVerdict,
   SCORE_LENGTH,
   type WrittenPacks,
 } from "../../cas/block_store.ts";
@@ -72,7 +73,8 @@ export class MapBlocks implements BlockStore {
     for (const kind of [0, 1, 2, 3, 4, 5, 6, 7, 128]) {
       const entry = this.known.get(`${kind}:${score}`);
       if (entry === undefined) continue;
-      return { pack: entry.pack, offset: 0, length: entry.block.length / 4 };
+      const length = entry.block.length / 4;
+      return { pack: entry.pack, offset: 0, length, codec: 0, suspect: false };
     }
     return undefined;
   }
@@ -119,6 +121,14 @@ export class MapBlocks implements BlockStore {
       const body = await this.#store.get(packKey(name));
       this.#learn(name, new TextDecoder().decode(body).split("\n"));
     }
+  }
+
+  async verifyPack(name: string): Promise<PackVerdict> {
+    const bytes = await this.#store.get(packKey(name));
+    const blockCount = new TextDecoder().decode(bytes).split("\n").length;
+    const sound = toHex(this.#hasher.hash(bytes)) === name;
+    const fault = sound ? {} : { fault: "its hash is another one" };
+    return { byteCount: bytes.length, blockCount, bad: [], ...fault };
   }
 
   async rebuild(progress?: (packsDone: number) => void): Promise<void> {

@@ -1,0 +1,51 @@
+/**
+ * Where blocks lie, for programs that read and write packs themselves.
+ *
+ * @module
+ */
+
+import { SCORE_LENGTH } from "../block_store.ts";
+import {
+  LOCATE_COUNT_MAX,
+  type LocatedBlocks,
+} from "../transfer_operations.ts";
+import type { ReadyBlocks } from "./open_blocks.ts";
+
+/**
+ * Looks up scores that stand one after the other, in base64. With `thorough`
+ * unknown packs are looked for where one is missing.
+ */
+export async function locateBlocks(
+  request: { readonly scores: string; readonly thorough?: boolean },
+  ready: ReadyBlocks,
+): Promise<LocatedBlocks> {
+  const scores = Uint8Array.fromBase64(request.scores);
+  const count = scores.length / SCORE_LENGTH;
+  if (!Number.isInteger(count) || count > LOCATE_COUNT_MAX) {
+    throw new RangeError(
+      `Cannot locate ${scores.length} bytes of scores: at most ${LOCATE_COUNT_MAX} of ${SCORE_LENGTH} bytes can be asked about`,
+    );
+  }
+  const located = lookUp(scores, ready);
+  const misses = located.places.some((place) => place < 0);
+  if (!misses || request.thorough !== true) return located;
+  return await ready.reader.search() === 0 ? located : lookUp(scores, ready);
+}
+
+function lookUp(scores: Uint8Array, { blocks }: ReadyBlocks): LocatedBlocks {
+  const packs = new Map<string, number>();
+  const places: number[] = [];
+  const suspects: number[] = [];
+  for (let offset = 0; offset < scores.length; offset += SCORE_LENGTH) {
+    const place = blocks.locate(scores, offset);
+    if (place === undefined) {
+      places.push(-1, 0, 0, 0);
+      continue;
+    }
+    const pack = packs.get(place.pack) ?? packs.size;
+    packs.set(place.pack, pack);
+    places.push(pack, place.offset, place.length, place.codec);
+    if (place.suspect) suspects.push(offset / SCORE_LENGTH);
+  }
+  return { packs: [...packs.keys()], places, suspects };
+}

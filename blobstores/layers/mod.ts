@@ -1,15 +1,19 @@
 /**
- * Layers around any store.
+ * Layers around any store: `layered` puts them on.
  *
  * @module
  */
 
 export * from "./backoff.ts";
-export * from "./layer.ts";
+export type { LayerClock } from "./layer.ts";
 export * from "./layered.ts";
-export * from "./limits.ts";
-export * from "./metrics.ts";
-export * from "./prefix.ts";
-export * from "./read_only.ts";
-export * from "./retry.ts";
-export * from "./watchdog.ts";
+export type { StoreLimits } from "./limits.ts";
+export {
+  LATENCY_BOUNDS_MS,
+  type OperationMetrics,
+  STORE_OPERATIONS,
+  type StoreMetrics,
+  type StoreOperationName,
+} from "./metrics.ts";
+export type { RetryLayerOptions, StoreRetry } from "./retry.ts";
+export type { WatchdogOptions } from "./watchdog.ts";

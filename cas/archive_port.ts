@@ -170,9 +170,26 @@ export interface ArchivePort {
   /**
    * Opens a state. Rejects with an `ArchiveError` when the volume, snapshot or
    * root does not exist (and is not to be made), or has another size than
-   * `createBlockCount` asks. Opening a volume's head twice gives one view.
+   * `createBlockCount` asks. Opening a volume's head twice gives one view. An
+   * archive that is only read gives a volume's newest state instead of its
+   * head, read-only like any past state.
    */
   openView(request: ViewRequest): Promise<ViewDescription>;
+
+  /**
+   * Looks whether another server has published a newer state of a read-only
+   * view's volume; opens it as a view of its own, or answers undefined.
+   */
+  newerView(view: number): Promise<ViewDescription | undefined>;
+
+  /** Forgets a read-only view, of which nothing will be fetched any more. */
+  closeView(view: number): Promise<void>;
+
+  /**
+   * Looks whether this server still writes the archive; waits for a store that
+   * does not answer. Rejects, and `lost` resolves, when another one does.
+   */
+  confirm(): Promise<void>;
 
   /**
    * Brings blocks into slots, each verified against its score. Retries a store

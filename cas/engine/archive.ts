@@ -35,6 +35,7 @@ import { DamageReport, ReportedDamage } from "./damage_report.ts";
 import { fetchBlocks } from "./fetch.ts";
 import { checkName } from "./names.ts";
 import { OpenBlocks } from "./open_blocks.ts";
+import { Refresh } from "./refresh.ts";
 import { Operations } from "./operations.ts";
 import { putSnapshot } from "./snapshots.ts";
 import { States } from "./states.ts";
@@ -75,6 +76,8 @@ export class Archive implements OpenedArchive {
   readonly #states: States;
   readonly #changes: VolumeChanges;
   readonly #operations: Operations;
+  /** Present where another server may write. */
+  readonly #refresh: Refresh | undefined;
   readonly #pending = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
@@ -90,6 +93,9 @@ export class Archive implements OpenedArchive {
     );
     this.#reported = new ReportedDamage(() => context.clock.nowMs());
     this.#states = new States(context, volumes, this.#blocks);
+    this.#refresh = claim === undefined
+      ? new Refresh(context, volumes, this.#blocks)
+      : undefined;
     const shared = {
       context,
       claim: () => this.#claim(),
@@ -126,6 +132,24 @@ export class Archive implements OpenedArchive {
 
   openView(request: ViewRequest): Promise<ViewDescription> {
     return this.#run(() => this.#openings.run(() => this.#openView(request)));
+  }
+
+  newerView(view: number): Promise<ViewDescription | undefined> {
+    return this.#run(async () => {
+      const { volumeId, sequence } = rootOf(this.#views.get(view)).record;
+      await this.#refresh?.run();
+      const head = this.#parts.volumes.byId(volumeId)?.head;
+      if (head === undefined || head.record.sequence <= sequence) return;
+      return describeView(this.#views.openRoot(head));
+    });
+  }
+
+  closeView(view: number): Promise<void> {
+    return this.#run(async () => await this.#views.closeRoot(view));
+  }
+
+  confirm(): Promise<void> {
+    return this.#run(async () => await this.#parts.claim?.check());
   }
 
   fetch(request: FetchRequest): Promise<FetchResult> {
@@ -187,7 +211,10 @@ export class Archive implements OpenedArchive {
     name: Name,
     request: OperationRequest<Name>,
   ): Promise<OperationResult<Name>> {
-    return this.#run(() => this.#operations.operate(name, request));
+    return this.#run(async () => {
+      await this.#refresh?.run();
+      return await this.#operations.operate(name, request);
+    });
   }
 
   close(): Promise<void> {
@@ -257,6 +284,7 @@ export class Archive implements OpenedArchive {
 
   async #openView(request: ViewRequest): Promise<ViewDescription> {
     const { volume: name, snapshot, atMs, root, createBlockCount } = request;
+    await this.#refresh?.run();
     if (
       name === undefined ||
       [snapshot, atMs, root].some((it) => it !== undefined)
@@ -267,12 +295,21 @@ export class Archive implements OpenedArchive {
     checkName("volume", name);
     const { volumes } = this.#parts;
     if (createBlockCount === undefined) {
-      return describeView(this.#views.openHead(volumes.get(name)));
+      return this.#openPresent(volumes.get(name));
     }
     const volume = volumes.find(name) ??
       await this.#writes.run(() => this.#create(name, createBlockCount));
     checkSize(volume, createBlockCount);
-    return describeView(this.#views.openHead(volume));
+    return this.#openPresent(volume);
+  }
+
+  /** The head of a volume; where another server may move it, what it is now. */
+  #openPresent(volume: Volume): ViewDescription {
+    return describeView(
+      this.#refresh === undefined
+        ? this.#views.openHead(volume)
+        : this.#views.openRoot(volume.head),
+    );
   }
 
   async #create(name: string, blockCount: number): Promise<Volume> {

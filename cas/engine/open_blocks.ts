@@ -53,6 +53,13 @@ export class OpenBlocks {
     return this.#ready;
   }
 
+  /** Makes the blocks of roots findable that another server has published. */
+  async extend(heads: readonly PublishedRoot[]): Promise<void> {
+    if (this.#ready === undefined) return;
+    const { blocks } = await this.#ready;
+    await startBlocks(this.#context, blocks, heads);
+  }
+
   /** Closes the blocks if they were opened. */
   async close(): Promise<void> {
     const opened = this.#opened?.catch(() => undefined);

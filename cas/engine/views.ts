@@ -28,28 +28,34 @@ export interface View {
 
 /** All open states. */
 export class Views {
-  readonly #views: View[] = [];
+  readonly #views = new Map<number, View>();
+  #nextId = 0;
 
   /** Opens the head of a volume; again the same view for the same volume. */
   openHead(volume: Volume): View {
-    const open = this.#views.find((view) => view.volume === volume);
-    return open ?? this.#add({ id: this.#views.length, volume });
+    const open = this.#heads().find((view) => view.volume === volume);
+    return open ?? this.#add({ id: this.#nextId++, volume });
   }
 
   /** True when the head of this volume was opened. */
   isOpen(volume: Volume): boolean {
-    return this.#views.some((view) => view.volume === volume);
+    return this.#heads().some((view) => view.volume === volume);
   }
 
   /** Opens a root that stays, with the snapshot's name if it has one. */
   openRoot(root: ViewRoot, snapshot?: string): View {
     const named = snapshot === undefined ? {} : { snapshot };
-    return this.#add({ id: this.#views.length, root, ...named });
+    return this.#add({ id: this.#nextId++, root, ...named });
+  }
+
+  /** Forgets a root that stays. */
+  closeRoot(id: number): void {
+    if (this.get(id).root !== undefined) this.#views.delete(id);
   }
 
   /** The view of a handle; a wrong handle is a mistake of the caller. */
   get(id: number): View {
-    const view = this.#views[id];
+    const view = this.#views.get(id);
     if (view === undefined) throw new RangeError(`There is no view ${id}`);
     return view;
   }
@@ -65,8 +71,14 @@ export class Views {
   }
 
   #add(view: View): View {
-    this.#views.push(view);
+    this.#views.set(view.id, view);
     return view;
+  }
+
+  #heads(): View[] {
+    return [...this.#views.values()].filter((view) =>
+      view.volume !== undefined
+    );
   }
 }
 

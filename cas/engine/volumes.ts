@@ -56,24 +56,55 @@ export class Volumes {
   ): Promise<Volumes> {
     const volumes = new Volumes(context.store.display);
     for (const id of await listVolumeIds(context)) {
-      try {
-        const sequence = await newestSequence(context, id, hints[id]);
-        if (sequence === undefined) continue;
-        volumes.add(await readRoot(context, id, sequence));
-      } catch (error) {
-        if (!(error instanceof ArchiveError) || error.code !== "Damaged") {
-          throw error;
-        }
-        volumes.#damaged.set(id, error);
-        context.onEvent({
-          event: "root-damaged",
-          severity: "corrupt",
-          message: error.message,
-          volumeId: id,
-        });
-      }
+      await volumes.#find(context, id, hints[id]);
     }
     return volumes;
+  }
+
+  /**
+   * Looks for what another server has published since: new volumes, and newer
+   * states of the others. Gives the heads that are new.
+   */
+  async refresh(context: EngineContext): Promise<PublishedRoot[]> {
+    const moved: PublishedRoot[] = [];
+    for (const id of await listVolumeIds(context)) {
+      const before = this.#byId.get(id)?.head;
+      await this.#find(context, id, before?.record.sequence);
+      const head = this.#byId.get(id)?.head;
+      if (head !== undefined && head !== before) moved.push(head);
+    }
+    return moved;
+  }
+
+  /** Finds the newest root of a volume, reporting a damaged one once. */
+  async #find(
+    context: EngineContext,
+    id: string,
+    hint: number | undefined,
+  ): Promise<void> {
+    try {
+      const sequence = await newestSequence(context, id, hint);
+      const known = this.#byId.get(id);
+      if (sequence === undefined) return;
+      if (sequence === known?.head.record.sequence) return;
+      const head = await readRoot(context, id, sequence);
+      this.#damaged.delete(id);
+      if (known === undefined) this.add(head);
+      else known.head = head;
+    } catch (error) {
+      if (!(error instanceof ArchiveError) || error.code !== "Damaged") {
+        throw error;
+      }
+      const before = this.#damaged.get(id);
+      this.#damaged.set(id, error);
+      if (before?.message === error.message) return;
+      context.onEvent({
+        event: "root-damaged",
+        severity: "corrupt",
+        message: error.message,
+        volumeId: id,
+      });
+    }
   }
 
   /** All volumes whose newest root can be read, retired ones too. */

@@ -12,19 +12,18 @@
  * @module
  */
 
-import type {
-  SnapshotDescription,
-  ViewDescription,
-  ViewRequest,
-} from "../archive_port.ts";
+import type { SnapshotDescription, ViewRequest } from "../archive_port.ts";
+import { ArchiveLag } from "./archive_lag.ts";
 import { backPressureMs } from "./back_pressure.ts";
+import { BLOCK_SIZE } from "../block_pool.ts";
 import { BlockCache } from "./block_cache.ts";
-import { BlockView, SECTOR_SIZE } from "./block_view.ts";
+import { SECTOR_SIZE } from "./block_view.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
-import { FetchBudget, Fetcher } from "./fetcher.ts";
-import { checkStandsOn, Head } from "./head.ts";
-import type { ArchiveFrontOptions } from "./front_options.ts";
+import { Disks, type FollowedDisk, type OpenDiskOptions } from "./disks.ts";
+import { FetchBudget } from "./fetcher.ts";
+import { checkStandsOn, type Head } from "./head.ts";
+import type { ArchiveFrontOptions, FrontUsage } from "./front_options.ts";
 import { Journal } from "./journal.ts";
 import { loadChecksum } from "./journal_checksum.ts";
 import type { OpenVolumeRecord } from "./journal_records.ts";
@@ -33,12 +32,13 @@ import {
   type JournalRecoveryOptions,
 } from "./journal_recovery.ts";
 import { SegmentStore } from "./journal_segments.ts";
-import { Overlay, OverlayBudget } from "./overlay.ts";
+import { OverlayBudget } from "./overlay.ts";
 import { replay } from "./replay.ts";
+import { Standstill } from "./standstill.ts";
 import {
   blockSpan,
   type SectorRange,
-  Volume,
+  type Volume,
   writeToOverlay,
 } from "./volume.ts";
 
@@ -46,9 +46,6 @@ const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 /** One in so many slots is for reads alone, and at least so many slots. */
 const READ_SHARE = 8;
 const READ_SLOTS_MIN = 16;
-const MODEL = "Deepshelf";
-const FIRMWARE = "0.1";
-const SERIAL_LENGTH = 20;
 /** Returned for a ticket: slots or journal are full. */
 const NO_ROOM = -1;
 
@@ -57,10 +54,11 @@ export class ArchiveFront {
   readonly #options: ArchiveFrontOptions;
   readonly #cache: BlockCache;
   readonly #budget: OverlayBudget;
-  readonly #fetchBudget: FetchBudget;
+  readonly #disks: Disks;
+  readonly #lag: ArchiveLag;
   readonly #checkpointer: Checkpointer;
+  readonly #standstill: Standstill;
   readonly #sectorsPerWriteMax: number;
-  readonly #heads: Map<number, Head> = new Map();
   #journal: Journal | undefined;
   #lastTicket = 0;
   /** Batches that could not be made durable. */
@@ -86,8 +84,27 @@ export class ArchiveFront {
       );
     }
     this.#budget = new OverlayBudget(this.#cache, slotCount - readSlots);
-    this.#fetchBudget = new FetchBudget(this.#cache, readSlots);
+    this.#disks = new Disks({
+      port: options.port,
+      clock,
+      report: options.report,
+      budget: this.#budget,
+      fetchBudget: new FetchBudget(this.#cache, readSlots),
+      write: (...write) => this.#write(...write),
+      writable: () => new Promise((resolve) => this.#roomWaiters.push(resolve)),
+      flushRemote: () => this.checkpoint(),
+    });
+    this.#lag = new ArchiveLag({
+      clock,
+      report: options.report,
+      lagMsMax: options.budget.lagMsMax ?? 2 * options.budget.checkpointAgeMs,
+      pendingBytes: () => this.usage.unarchivedBytes,
+    });
     this.#checkpointer = this.#makeCheckpointer(clock);
+    this.#standstill = new Standstill({
+      clock,
+      confirm: () => options.port.confirm(),
+    });
   }
 
   /**
@@ -114,38 +131,26 @@ export class ArchiveFront {
       throw error;
     }
     options.port.lost.then((reason) => front.#lose(reason));
+    front.#standstill.run();
     return front;
   }
 
-  /** Opens a disk. Every call gives a disk of its own, with its own listener. */
-  async openVolume(request: ViewRequest): Promise<Volume> {
-    const description = await this.#options.port.openView(request);
-    const { volumeId, rootHash, readOnly, volume: name } = description;
-    const serialOf = readOnly ? rootHash : volumeId;
-    const identity = {
-      model: MODEL,
-      serial: serialOf.slice(0, SERIAL_LENGTH).toUpperCase(),
-      firmware: FIRMWARE,
-    };
-    if (readOnly) {
-      const view = new BlockView(description, this.#cache, undefined);
-      const fetcher = this.#fetcherOf(view, name);
-      return new Volume({ name, identity, view, fetcher });
-    }
-    const head = this.#headOf(description);
-    const disk = new Volume({
-      name,
-      identity,
-      view: head.view,
-      fetcher: head.fetcher,
-      writes: {
-        write: (range, from, offset) => this.#write(head, range, from, offset),
-        writable: () =>
-          new Promise((resolve) => this.#roomWaiters.push(resolve)),
-      },
-    });
-    head.disks.push(disk);
-    return disk;
+  /**
+   * Opens a disk. Every call gives a disk of its own, with its own listener.
+   */
+  openVolume(
+    request: ViewRequest,
+    options?: OpenDiskOptions,
+  ): Promise<Volume> {
+    return this.#disks.open(request, options);
+  }
+
+  /**
+   * Opens a volume of an archive that is only read, as a disk that moves on to
+   * each newer state until `stop`.
+   */
+  followVolume(volume: string): Promise<FollowedDisk> {
+    return this.#disks.follow(volume);
   }
 
   /**
@@ -154,8 +159,8 @@ export class ArchiveFront {
    */
   async snapshot(volume: string, name: string): Promise<SnapshotDescription> {
     // Not a turn may pass before the freeze if the volume is open.
-    const head = this.#headNamed(volume) ??
-      this.#headOf(await this.#options.port.openView({ volume }));
+    const head = this.#disks.headNamed(volume) ??
+      this.#disks.headOf(await this.#options.port.openView({ volume }));
     return await this.#checkpointer.snapshot(head, name);
   }
 
@@ -164,7 +169,7 @@ export class ArchiveFront {
    * new blocks from now on. A smaller size, or a volume not open, is ignored.
    */
   grown(volume: string, blockCount: number): void {
-    const view = this.#headNamed(volume)?.view;
+    const view = this.#disks.headNamed(volume)?.view;
     if (view === undefined) return;
     view.blockCount = Math.max(view.blockCount, blockCount);
   }
@@ -174,16 +179,17 @@ export class ArchiveFront {
     return this.#checkpointer.checkpoint();
   }
 
-  /** Slots and bytes in use, for a status page. */
-  get usage(): {
-    readonly overlaySlots: number;
-    readonly cachedSlots: number;
-    readonly journalBytes: number;
-  } {
+  /** What is in use, and how far the archive is behind, for a status page. */
+  get usage(): FrontUsage {
+    const { slotsUsed } = this.#budget;
     return {
-      overlaySlots: this.#budget.slotsUsed,
+      overlaySlots: slotsUsed,
       cachedSlots: this.#cache.cachedCount,
       journalBytes: this.#journal?.byteCount ?? 0,
+      unarchivedBytes: slotsUsed * BLOCK_SIZE,
+      lagMs: this.#lag.lagMs,
+      behind: this.#lag.behind,
+      fill: this.#fill(),
     };
   }
 
@@ -196,15 +202,21 @@ export class ArchiveFront {
     if (this.#state === "open") this.#state = "closing";
     await this.#journal?.drain();
     const archived = await this.#checkpointer.finish();
-    this.#checkpointer.stop();
+    this.#stop();
     await this.#journal?.close(archived);
   }
 
   /** Leaves at once: what was acknowledged is in the journal. */
   async abandon(): Promise<void> {
     if (this.#state === "open") this.#state = "closing";
-    this.#checkpointer.stop();
+    this.#stop();
     await this.#journal?.close(false);
+  }
+
+  #stop(): void {
+    this.#checkpointer.stop();
+    this.#standstill.stop();
+    this.#disks.stop();
   }
 
   #write(
@@ -296,41 +308,20 @@ export class ArchiveFront {
       journalBytesMax: budget.journalBytesMax,
       batchBytesMax: budget.batchBytesMax ?? BATCH_BYTES_MAX,
       last: recovery.last,
-      settled: (through, ok) => this.#settled(through, ok),
+      settled: (through, ok) =>
+        this.#standstill.pass(() => this.#settled(through, ok)),
       roomMade: () => this.#roomMade(),
-      delayMs: () => backPressureMs(this.#fill()),
+      delayMs: () => backPressureMs(this.#fill(), this.#lag.stalledMs),
     });
     this.#journal.rotate();
   }
 
   async #openReplayed(record: OpenVolumeRecord): Promise<Head> {
     const { disk, port, stateId } = this.#options;
-    let head = this.#headNamed(record.name);
-    head ??= this.#headOf(await port.openView({ volume: record.name }));
+    let head = this.#disks.headNamed(record.name);
+    head ??= this.#disks.headOf(await port.openView({ volume: record.name }));
     checkStandsOn(record, head.opened, stateId, disk.location);
     return head;
-  }
-
-  #headNamed(volume: string): Head | undefined {
-    for (const head of this.#heads.values()) {
-      if (head.name === volume) return head;
-    }
-    return undefined;
-  }
-
-  #headOf(description: ViewDescription): Head {
-    const known = this.#heads.get(description.view);
-    if (known !== undefined) return known;
-    const overlay = new Overlay(this.#budget);
-    const view = new BlockView(description, this.#cache, overlay);
-    const fetcher = this.#fetcherOf(view, description.volume);
-    const head = new Head(this.#heads.size, description, view, fetcher);
-    this.#heads.set(description.view, head);
-    return head;
-  }
-
-  #fetcherOf(view: BlockView, volume: string): Fetcher {
-    return new Fetcher(this.#options.port, view, this.#fetchBudget, volume);
   }
 
   #makeCheckpointer(clock: Clock): Checkpointer {
@@ -350,7 +341,7 @@ export class ArchiveFront {
         drained: async () => await this.#journal?.drain(),
         failureCount: () => this.#failureCount,
       },
-      heads: () => this.#heads.values(),
+      heads: () => this.#disks.heads(),
       moved: (head) => {
         head.baseSequence = head.view.sequence;
         head.baseWriterId = this.#options.stateId;
@@ -360,6 +351,7 @@ export class ArchiveFront {
       roomMade: () => this.#roomMade(),
       checkpointBytes: budget.checkpointBytes,
       checkpointAgeMs: budget.checkpointAgeMs,
+      lag: this.#lag,
     });
   }
 
@@ -375,7 +367,7 @@ export class ArchiveFront {
     // Another server may be serving these disks by now: not a word more.
     if (this.#state === "lost") return;
     if (!ok) this.#failureCount++;
-    for (const head of this.#heads.values()) {
+    for (const head of this.#disks.heads()) {
       for (const disk of head.disks) disk.settled(throughTicket, ok);
     }
   }

@@ -152,6 +152,13 @@ export class CachedBlocks {
     this.#cache.release(slot);
   }
 
+  /** Forgets all blocks. */
+  clear(): void {
+    for (const slot of this.#slots.values()) this.#cache.release(slot);
+    this.#slots.clear();
+    this.#zeros.clear();
+  }
+
   /** Forgets a block whose slot was taken away; for `BlockCache`. */
   forget(block: number): void {
     this.#slots.delete(block);

@@ -15,6 +15,7 @@ import type {
 } from "../archive_port.ts";
 import { archiveErrorCode } from "../errors.ts";
 import type { EventSink } from "../events.ts";
+import type { ArchiveLag } from "./archive_lag.ts";
 import type { Clock } from "./clock.ts";
 import {
   type FrozenPart,
@@ -71,8 +72,10 @@ export interface CheckpointerOptions {
   readonly roomMade: () => void;
   /** Written bytes, or bytes of written blocks, after which to freeze. */
   readonly checkpointBytes: number;
-  /** How long a write stays in the journal alone. */
+  /** After how long a write begins one at the latest. */
   readonly checkpointAgeMs: number;
+  /** Is told what is written, frozen and archived. */
+  readonly lag: ArchiveLag;
 }
 
 interface FrozenState {
@@ -89,6 +92,8 @@ export class Checkpointer {
   #ageTimer: AbortController | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #queuedCount = 0;
+  /** A checkpoint of all writes until it begins, for all who ask meanwhile. */
+  #waiting: Promise<void> | undefined;
   #frozen: FrozenState | undefined;
   #bytesAtFreeze = 0;
   #requested = false;
@@ -101,6 +106,7 @@ export class Checkpointer {
 
   /** Considers a checkpoint after a write; `full` when one was refused. */
   noteWrite(full: boolean): void {
+    this.#options.lag.noteWrite();
     if (this.#requested || this.#finishing || this.#stop.signal.aborted) return;
     const { budget, journal, checkpointBytes } = this.#options;
     const blockBytes = (budget.slotsUsed - budget.slotsFrozen) * 4096;
@@ -114,7 +120,11 @@ export class Checkpointer {
 
   /** Takes all writes of before this call into the archive. */
   checkpoint(): Promise<void> {
-    return this.#enqueue(() => this.#foldAll());
+    this.#waiting ??= this.#enqueue(() => {
+      this.#waiting = undefined;
+      return this.#foldAll();
+    });
+    return this.#waiting;
   }
 
   /**
@@ -155,6 +165,7 @@ export class Checkpointer {
     this.#stop.abort();
     this.#hurry.abort();
     this.#ageTimer?.abort();
+    this.#options.lag.stop();
   }
 
   #request(): void {
@@ -205,6 +216,7 @@ export class Checkpointer {
     const { journal } = this.#options;
     this.#bytesAtFreeze = journal.appendedBytes();
     this.#frozen = { parts, trimBelow: journal.rotate() };
+    this.#options.lag.noteFrozen();
   }
 
   async #foldFrozen(): Promise<void> {
@@ -234,6 +246,7 @@ export class Checkpointer {
       await journal.drained();
     }
     this.#frozen = undefined;
+    this.#options.lag.noteArchived(result.deferred !== undefined);
     this.#reportDone(result, clock.nowMs() - startMs);
     const isKept = journal.failureCount() === failuresBefore;
     if (result.deferred !== undefined && !isKept) return;

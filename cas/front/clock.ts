@@ -10,6 +10,8 @@ import { setImmediate } from "node:timers";
 export interface Clock {
   /** Milliseconds from some fixed moment; never goes back. */
   nowMs(): number;
+  /** Milliseconds since 1970 as the system has it: may jump. */
+  wallMs(): number;
   /** Resolves after this long, or at once when `signal` is aborted. */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
   /** Resolves after whatever waits in the event loop had its turn. */
@@ -20,6 +22,9 @@ export interface Clock {
 export const SYSTEM_CLOCK: Clock = {
   nowMs(): number {
     return performance.now();
+  },
+  wallMs(): number {
+    return Date.now();
   },
   sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise(function wait(resolve): void {

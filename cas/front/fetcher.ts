@@ -93,6 +93,11 @@ export class Fetcher {
     this.#volume = volume;
   }
 
+  /** True when nothing asked for is under way. */
+  get idle(): boolean {
+    return this.#waiters.size === 0;
+  }
+
   /** Asks for a block that is not cached; `flush` sends what was asked. */
   want(block: number, waiter: BlockWaiter): void {
     const waiters = this.#waiters.get(block);

@@ -22,8 +22,10 @@ export interface FrontBudget {
   readonly journalBytesMax: number;
   /** Written bytes after which a checkpoint begins. */
   readonly checkpointBytes: number;
-  /** Milliseconds that a write stays in the journal alone. */
+  /** Milliseconds after a write at which a checkpoint begins at the latest. */
   readonly checkpointAgeMs: number;
+  /** Milliseconds that the archive may be behind before it is told: twice `checkpointAgeMs` when absent. */
+  readonly lagMsMax?: number;
   /** Bytes that a file of the journal is filled to ahead of need: what a checkpoint takes and some more; 0 by default. */
   readonly journalFillBytes?: number;
   /** Bytes of one batch of the journal, a multiple of 4096; there are two buffers. */
@@ -48,4 +50,22 @@ export interface ArchiveFrontOptions {
   readonly clock?: Clock;
   /** Randomness; the process's own by default. */
   readonly fillRandom?: (bytes: Uint8Array) => void;
+}
+
+/** What a front has in use. */
+export interface FrontUsage {
+  /** Blocks that were written and are not in the archive. */
+  readonly overlaySlots: number;
+  /** Blocks of the archive at hand. */
+  readonly cachedSlots: number;
+  /** Bytes of the journal. */
+  readonly journalBytes: number;
+  /** Bytes of written blocks that are not in the archive. */
+  readonly unarchivedBytes: number;
+  /** Age in milliseconds of the oldest write that is not in the archive. */
+  readonly lagMs: number;
+  /** True when that is more than it should be, and was told. */
+  readonly behind: boolean;
+  /** How full overlay and journal are, 0 to 1: writes wait at 1. */
+  readonly fill: number;
 }

@@ -27,6 +27,8 @@ import type { Segment, SegmentStore } from "./journal_segments.ts";
 import { SyncPolicy } from "./sync_policy.ts";
 
 const SECTOR_SIZE = 512;
+/** How often a reply that is held back is looked at again. */
+const HOLD_LOOK_MS = 50;
 
 /** Options of `Journal`. */
 export interface JournalOptions {
@@ -284,14 +286,20 @@ export class Journal {
   #succeed(batch: JournalBatch, checksum: Uint8Array): void {
     this.#sequence++;
     this.#lastChecksum = checksum;
-    const delayMs = this.#options.delayMs();
-    if (delayMs === 0) {
-      this.#settle(batch, true);
-      return;
+    if (this.#options.delayMs() === 0) this.#settle(batch, true);
+    else this.#settleLater(batch);
+  }
+
+  async #settleLater(batch: JournalBatch): Promise<void> {
+    const { clock, delayMs } = this.#options;
+    const startMs = clock.nowMs();
+    while (!this.#hurry.signal.aborted) {
+      // Asked again and again: a checkpoint that made room ends the wait.
+      const leftMs = startMs + delayMs() - clock.nowMs();
+      if (leftMs <= 0) break;
+      await clock.sleep(Math.min(leftMs, HOLD_LOOK_MS), this.#hurry.signal);
     }
-    this.#options.clock.sleep(delayMs, this.#hurry.signal).then(() => {
-      this.#settle(batch, true);
-    });
+    this.#settle(batch, true);
   }
 
   #settle(batch: JournalBatch, ok: boolean): void {

@@ -52,6 +52,8 @@ export interface VolumeOptions {
   readonly fetcher: Fetcher;
   /** Present for a head. */
   readonly writes?: WriteSide;
+  /** What FLUSH waits for, where it is not the journal. */
+  readonly flush?: () => Promise<void>;
 }
 
 /** A disk of 512-byte sectors. */
@@ -62,8 +64,13 @@ export class Volume {
   readonly identity: DeviceIdentity;
   /** True for everything but the head of a volume. */
   readonly readOnly: boolean;
-  readonly #view: BlockView;
-  readonly #fetcher: Fetcher;
+  /**
+   * Resolves when all writes of before are in the store; present where FLUSH is
+   * to wait for that.
+   */
+  readonly flush?: () => Promise<void>;
+  #view: BlockView;
+  #fetcher: Fetcher;
   readonly #writes: WriteSide | undefined;
   readonly #readAhead: ReadAhead = new ReadAhead();
   #listener: SettleListener | undefined;
@@ -79,6 +86,15 @@ export class Volume {
     this.#view = options.view;
     this.#fetcher = options.fetcher;
     this.#writes = options.writes;
+    if (options.flush !== undefined) this.flush = options.flush;
+  }
+
+  /** From now on shows another state; for a disk that is only read. */
+  show(
+    state: { readonly view: BlockView; readonly fetcher: Fetcher },
+  ): void {
+    this.#view = state.view;
+    this.#fetcher = state.fetcher;
   }
 
   /** Sectors; a multiple of 8. */
@@ -117,6 +133,9 @@ export class Volume {
    * with what ended the archive.
    */
   read(range: SectorRange, into: Uint8Array, offset: number): Promise<void> {
+    // All of it from one state, whatever is shown meanwhile.
+    const view = this.#view;
+    const fetcher = this.#fetcher;
     return new Promise((resolve, reject) => {
       let waiting = 1;
       let failed = false;
@@ -136,18 +155,18 @@ export class Volume {
         const block = (lba - first) / SECTORS_PER_BLOCK;
         const at = offset + (lba - range.lba) * SECTOR_SIZE;
         lba += count;
-        if (this.#view.copyNow(block, first, count, into, at)) continue;
+        if (view.copyNow(block, first, count, into, at)) continue;
         waiting++;
-        this.#fetcher.want(block, (error) => {
+        fetcher.want(block, (error) => {
           // After a failure `into` is the caller's again.
           if (error === undefined && !failed) {
-            this.#view.copyNow(block, first, count, into, at);
+            view.copyNow(block, first, count, into, at);
           }
           settle(error);
         });
       }
       this.#lookAhead(range);
-      this.#fetcher.flush();
+      fetcher.flush();
       settle();
     });
   }

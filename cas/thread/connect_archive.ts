@@ -171,6 +171,18 @@ class RemoteArchive implements OpenedArchive {
     return this.#connection.call("openView", request);
   }
 
+  newerView(view: number): Promise<ViewDescription | undefined> {
+    return this.#connection.call("newerView", view);
+  }
+
+  closeView(view: number): Promise<void> {
+    return this.#connection.call("closeView", view);
+  }
+
+  confirm(): Promise<void> {
+    return this.#connection.call("confirm");
+  }
+
   fetch(request: FetchRequest): Promise<FetchResult> {
     return this.#connection.call("fetch", request);
   }

@@ -38,6 +38,9 @@ export type ArchiveMethod = Extract<
 /** All of them, so that a message can call nothing else. */
 export const ARCHIVE_METHODS: readonly ArchiveMethod[] = [
   "openView",
+  "newerView",
+  "closeView",
+  "confirm",
   "fetch",
   "checkpoint",
   "createSnapshot",

@@ -86,6 +86,8 @@ export class ModelPort implements ArchivePort {
   fetchedBlocks: number[] = [];
   checkpointCount = 0;
   checkpointing = false;
+  confirmCount = 0;
+  closedViews: number[] = [];
   readonly #options: ModelPortOptions;
   readonly #views: OpenView[] = [];
 
@@ -139,6 +141,34 @@ export class ModelPort implements ArchivePort {
       rootHash: `e${root.sequence.toString(16)}`.padEnd(64, "0"),
       writerId: root.writerId,
     };
+  }
+
+  /** Opens the newest root of a snapshot's volume as if it were one. */
+  newerView(view: number): Promise<ViewDescription | undefined> {
+    const { volume, fixed } = this.#views[view] as OpenView;
+    const newest = volume.roots.at(-1) as ModelRoot;
+    if (newest === fixed) return Promise.resolve(undefined);
+    const id = this.#views.push({ volume, fixed: newest }) - 1;
+    return Promise.resolve({
+      view: id,
+      volumeId: volume.volumeId,
+      volume: volume.name,
+      readOnly: true,
+      blockCount: volume.blockCount,
+      sequence: newest.sequence,
+      rootHash: `e${newest.sequence.toString(16)}`.padEnd(64, "0"),
+      writerId: newest.writerId,
+    });
+  }
+
+  closeView(view: number): Promise<void> {
+    this.closedViews.push(view);
+    return Promise.resolve();
+  }
+
+  async confirm(): Promise<void> {
+    this.confirmCount++;
+    await this.#pause("confirm");
   }
 
   async fetch(request: FetchRequest): Promise<FetchResult> {

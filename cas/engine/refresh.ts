@@ -1,0 +1,51 @@
+/**
+ * Keeps an archive that is only read up to date with what the server that
+ * writes it publishes.
+ *
+ * @module
+ */
+
+import type { EngineContext } from "./context.ts";
+import type { OpenBlocks } from "./open_blocks.ts";
+import type { Volumes } from "./volumes.ts";
+
+/** What was found less than this ago is believed. */
+const FRESH_MS = 1000;
+
+/** Looks for newer roots. */
+export class Refresh {
+  readonly #context: EngineContext;
+  readonly #volumes: Volumes;
+  readonly #blocks: OpenBlocks;
+  #lookedMs: number;
+  #looking: Promise<void> | undefined;
+
+  /** For volumes that were just loaded. */
+  constructor(context: EngineContext, volumes: Volumes, blocks: OpenBlocks) {
+    this.#context = context;
+    this.#volumes = volumes;
+    this.#blocks = blocks;
+    this.#lookedMs = context.clock.nowMs();
+  }
+
+  /** Brings volumes and blocks up to date, unless they have just been. */
+  async run(): Promise<void> {
+    const { clock } = this.#context;
+    // A clock that was set back says nothing about how long ago it was.
+    if (Math.abs(clock.nowMs() - this.#lookedMs) < FRESH_MS) return;
+    this.#looking ??= this.#look();
+    await this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const startMs = this.#context.clock.nowMs();
+      const moved = await this.#volumes.refresh(this.#context);
+      // Blocks first: whoever finds the volume's new head may read it.
+      await this.#blocks.extend(moved);
+      this.#lookedMs = startMs;
+    } finally {
+      this.#looking = undefined;
+    }
+  }
+}

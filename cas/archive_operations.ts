@@ -9,6 +9,7 @@
  */
 
 import type { ScrubReport, ScrubStatus } from "./scrub_report.ts";
+import type { StoreMetrics } from "../blobstores/layers/metrics.ts";
 import type { ArchivePort, SnapshotDescription } from "./archive_port.ts";
 import type { TransferOperations } from "./transfer_operations.ts";
 
@@ -134,6 +135,14 @@ export interface ArchiveStatistics {
   readonly scrub: ScrubStatus;
 }
 
+/** What a store was asked. */
+export interface StoreStatistics {
+  /** Its URL without secrets. */
+  readonly display: string;
+  /** Operations by name: counts, bytes, errors, times. */
+  readonly operations: StoreMetrics;
+}
+
 /** What a check of the structure found. */
 export interface CheckResult {
   /** Roots, of the whole history of all volumes. */
@@ -237,6 +246,11 @@ export interface ArchiveOperations extends TransferOperations {
     readonly request: { readonly volume?: string };
     readonly result: ArchiveStatistics;
   };
+  /** What the store was asked since the archive was opened, and how it answered. */
+  readonly "store stats": {
+    readonly request: Readonly<Record<never, never>>;
+    readonly result: StoreStatistics;
+  };
   /** Whether every root reaches every one of its blocks; reads no data. */
   readonly "check": {
     readonly request: Readonly<Record<never, never>>;
@@ -304,6 +318,7 @@ export const OPERATION_NAMES: readonly OperationName[] = [
   "state",
   "history",
   "stats",
+  "store stats",
   "check",
   "scrub",
   "scrub status",

@@ -16,14 +16,12 @@ import type {
 import { BlockPool } from "../cas/block_pool.ts";
 import { ArchiveError, archiveErrorCode } from "../cas/errors.ts";
 import type { EventSink } from "../cas/events.ts";
-import { openStore } from "../plugins/registry.ts";
 import { openArchiveHere } from "./archive_opening.ts";
 import type { ArchiveChoice } from "./command.ts";
 import { callControl } from "./control.ts";
 import { controlPathOf, newestClaim, thisHolder } from "./holder.ts";
 import { performOperation } from "./operation.ts";
 import type { Output } from "./output.ts";
-import { pluginRegistry } from "./plugin_registry.ts";
 import { openServingArchive } from "./serving_archive.ts";
 import {
   openStateFolder,
@@ -31,6 +29,7 @@ import {
   StateFolderBusyError,
   stateIdOf,
 } from "./state_folder.ts";
+import { openLayeredStore } from "./store_opening.ts";
 
 /** Reads of roots and names alone: they need no index, and so no state folder. */
 const ROOTS_ONLY: readonly OperationName[] = [
@@ -104,11 +103,12 @@ interface RunningServer {
 
 /** The server that holds the archive, if it is on this machine. */
 async function findServer(
-  { store: storeUrl, plugins, create = false }: ChangedArchive,
+  { create = false, ...choice }: ChangedArchive,
 ): Promise<RunningServer | undefined> {
-  const store = await openStore(storeUrl, {
+  const store = await openLayeredStore(choice, {
     create,
-    registry: pluginRegistry(plugins),
+    readOnly: true,
+    forArchive: true,
   });
   try {
     const path = controlPathOf(await newestClaim(store));
@@ -186,12 +186,13 @@ class Reading implements ArchiveOperator {
   }
 
   async #open(rootsOnly: boolean): Promise<OpenedArchive> {
-    const { store: storeUrl, plugins } = this.#choice;
+    const { store: storeUrl, plugins, storeSettings } = this.#choice;
     if (!rootsOnly) this.#state = openExistingState(this.#choice);
     const archive = await openArchiveHere(
       {
         storeUrl,
         ...(plugins === undefined ? {} : { plugins }),
+        ...(storeSettings === undefined ? {} : { storeSettings }),
         create: false,
         access: "read",
         stateId: NO_STATE_ID,

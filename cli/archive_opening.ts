@@ -20,10 +20,10 @@ import { MemoryIndex } from "../cas/index/memory_index.ts";
 import type { ScoreIndex } from "../cas/index/score_index.ts";
 import { openPacks } from "../cas/packs/open_packs.ts";
 import type { PluginEntry } from "../plugins/configured.ts";
-import { openStore } from "../plugins/registry.ts";
 import { headsFile } from "./heads_file.ts";
 import { chooseCodec, type CodecChoice } from "./native_codec.ts";
-import { pluginRegistry } from "./plugin_registry.ts";
+import { openLayeredStore } from "./store_opening.ts";
+import type { StoreSettings } from "./store_settings.ts";
 
 /** Which archive to open, and for what. Can be structured-cloned. */
 export interface ArchiveOpening {
@@ -31,6 +31,8 @@ export interface ArchiveOpening {
   readonly storeUrl: string;
   /** Plugins that the operator allows, where any. */
   readonly plugins?: readonly PluginEntry[];
+  /** What the layers around the store do, where not the default. */
+  readonly storeSettings?: StoreSettings;
   /** Make the archive if the store holds none. */
   readonly create: boolean;
   /** What for. */
@@ -54,10 +56,15 @@ export async function openArchiveHere(
   const codec = await chooseCodec();
   let store: BlobStore | undefined;
   try {
-    store = await openStore(opening.storeUrl, {
-      create: opening.create,
-      registry: pluginRegistry(opening.plugins, onEvent),
-    });
+    store = await openLayeredStore(
+      { ...opening, store: opening.storeUrl },
+      {
+        create: opening.create,
+        readOnly: opening.access === "read",
+        forArchive: true,
+        onEvent,
+      },
+    );
     const opened = store;
     const archive = await openArchive({
       store: opened,
@@ -108,6 +115,7 @@ function openBlocks(options: BlocksOptions): BlockStore {
     lz4: codec.lz4,
     onEvent,
     sleep: systemClock.sleep,
+    random: Math.random,
   });
 }
 

@@ -7,10 +7,11 @@
  */
 
 import type { parseArgs, ParseArgsOptionsConfig } from "node:util";
-import type { PluginEntry } from "../plugins/configured.ts";
 import type { Output } from "./output.ts";
 import { joinPlugins } from "./plugin_config.ts";
 import { readConfigFile } from "./serve_options.ts";
+import type { StoreChoice } from "./store_opening.ts";
+import { parseStoreOptions } from "./store_settings.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The values of options, by name; undefined where not given. */
@@ -62,22 +63,23 @@ export const ARCHIVE_OPTIONS: {
   readonly json: { readonly type: "boolean" };
   readonly config: { readonly type: "string" };
   readonly plugin: { readonly type: "string"; readonly multiple: true };
+  readonly "store-option": {
+    readonly type: "string";
+    readonly multiple: true;
+  };
 } = {
   store: { type: "string" },
   state: { type: "string" },
   json: { type: "boolean" },
   config: { type: "string" },
   plugin: { type: "string", multiple: true },
+  "store-option": { type: "string", multiple: true },
 };
 
 /** Which archive a command works on. */
-export interface ArchiveChoice {
-  /** URL of the blob store. */
-  readonly store: string;
+export interface ArchiveChoice extends StoreChoice {
   /** Folder of journal, index and caches, where not the default. */
   readonly state?: string;
-  /** Plugins that the operator allows, where any. */
-  readonly plugins?: readonly PluginEntry[];
 }
 
 /**
@@ -106,9 +108,14 @@ export function serverChoice(
   const file = values.config === undefined ? {} : readConfigFile(values.config);
   const { store = file.store, state = file.state } = values;
   const plugins = joinPlugins(values.plugin, file.plugins);
+  const storeSettings = {
+    ...file.storeSettings,
+    ...parseStoreOptions(values["store-option"] ?? []),
+  };
   return {
     ...(store === undefined ? {} : { store }),
     ...(state === undefined ? {} : { state }),
     ...(plugins.length === 0 ? {} : { plugins }),
+    ...(Object.keys(storeSettings).length === 0 ? {} : { storeSettings }),
   };
 }

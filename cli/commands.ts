@@ -31,6 +31,7 @@ import { volumeRenameCommand } from "./commands/volume_rename.ts";
 import { volumeRetireCommand } from "./commands/volume_retire.ts";
 import { volumeUnretireCommand } from "./commands/volume_unretire.ts";
 import { statsCommand } from "./commands/stats.ts";
+import { storeStatsCommand } from "./commands/store_stats.ts";
 import { versionCommand } from "./commands/version.ts";
 
 /** Every command. */
@@ -58,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   statsCommand,
   checkCommand,
   inspectCommand,
+  storeStatsCommand,
   pluginAddCommand,
   pluginListCommand,
   pluginVerifyCommand,

@@ -10,13 +10,12 @@ import { inspectBlock } from "../cas/inspect/block.ts";
 import { inspectFile } from "../cas/inspect/inspect.ts";
 import type { Inspection } from "../cas/inspect/inspection.ts";
 import { packKey } from "../cas/packs/pack_files.ts";
-import { openStore } from "../plugins/registry.ts";
 import { readArchive } from "./archive_access.ts";
 import type { ArchiveChoice } from "./command.ts";
 import { ExitStatus } from "./exit_status.ts";
 import { chooseCodec } from "./native_codec.ts";
 import type { Output } from "./output.ts";
-import { pluginRegistry } from "./plugin_registry.ts";
+import { openLayeredStore } from "./store_opening.ts";
 import { formatTable } from "./table.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -90,9 +89,7 @@ async function readBlob(
     );
   }
   const key = await keyOf(what, archive, output);
-  const store = await openStore(archive.store, {
-    registry: pluginRegistry(archive.plugins),
-  });
+  const store = await openLayeredStore(archive, { readOnly: true });
   try {
     return await blobOf(store, key, what);
   } finally {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { openStore } from "../plugins/registry.ts";
 import type { ArchiveChoice } from "./command.ts";
 import {
   callControl,
@@ -12,8 +11,8 @@ import {
   controlSocketPath,
 } from "./control.ts";
 import { controlPathOf, newestClaim } from "./holder.ts";
-import { pluginRegistry } from "./plugin_registry.ts";
 import { stateIdOf } from "./state_folder.ts";
+import { openLayeredStore } from "./store_opening.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Which server: the one with this archive or, if named, this state folder. */
@@ -37,24 +36,25 @@ export async function askRunningServer(
 }
 
 async function controlPath(
-  { store: storeUrl, state, plugins }: ServerChoice,
+  { store, state, ...choice }: ServerChoice,
 ): Promise<string | undefined> {
   if (state !== undefined) {
     const stateId = stateIdOf(state);
     return stateId && controlSocketPath(absolute(state), stateId);
   }
-  if (storeUrl === undefined) {
+  if (store === undefined) {
     throw new UsageError(
       "Which server? Add --store URL, or --state DIR if it has no store",
     );
   }
-  const store = await openStore(storeUrl, {
-    registry: pluginRegistry(plugins),
-  });
+  const opened = await openLayeredStore(
+    { ...choice, store },
+    { readOnly: true, forArchive: true },
+  );
   try {
-    return controlPathOf(await newestClaim(store));
+    return controlPathOf(await newestClaim(opened));
   } finally {
-    await store.close();
+    await opened.close();
   }
 }
 

@@ -57,6 +57,12 @@ export async function serve(
       storeUrl: options.store,
       ...(options.state === undefined ? {} : { state: options.state }),
       ...(options.plugins === undefined ? {} : { plugins: options.plugins }),
+      ...(options.storeSettings === undefined
+        ? {}
+        : { storeSettings: options.storeSettings }),
+      ...(options.remote?.maxLagMs === undefined
+        ? {}
+        : { maxLagMs: options.remote.maxLagMs }),
       create: options.create,
       openPort: openArchiveOnThread,
       access: options.readOnly ? "read" : "serve",
@@ -93,12 +99,13 @@ async function run(running: Running): Promise<void> {
     targets = new ServedTargets({
       server,
       sources: {
-        openVolume: (request) => front.openVolume(request),
+        openVolume: (request, how) => front.openVolume(request, how),
+        followVolume: (volume) => front.followVolume(volume),
         growVolume: async (volume, blockCount) => {
           const request = { volume, blockCount };
           await performOperation(archive, "volume grow", request);
         },
-        pastOnly: options.readOnly ?? false,
+        readOnly: options.readOnly ?? false,
         ...(state === undefined ? {} : { scratchPath: state.scratchPath }),
         onEvent,
       },
@@ -109,7 +116,7 @@ async function run(running: Running): Promise<void> {
       await targets.add(option, options.create);
     }
     if (controlPath !== undefined) {
-      const things = { archive, targets, interfaces };
+      const things = { options, archive, targets, interfaces };
       control = serveControl(controlPath, controlHandler(things));
     }
     const ended = server.run();

@@ -13,6 +13,17 @@ import {
   refuseUnknownKeys,
 } from "./config_values.ts";
 import { joinPlugins, readPlugins } from "./plugin_config.ts";
+import {
+  readRemoteOptions,
+  REMOTE_KEYS,
+  type RemoteOptions,
+  withRemoteOptions,
+} from "./remote_options.ts";
+import {
+  parseStoreOptions,
+  readStoreOptions,
+  type StoreSettings,
+} from "./store_settings.ts";
 import { readTarget } from "./target_config.ts";
 import { parseTargetOption, type TargetOption } from "./target_option.ts";
 import { UsageError } from "./usage_error.ts";
@@ -29,12 +40,16 @@ export interface ServeOptions {
   readonly create: boolean;
   /** Open the archive without claiming it; another server may be writing it. */
   readonly readOnly?: boolean;
+  /** How far the store may be behind, and what else was said of it. */
+  readonly remote?: RemoteOptions;
   /** Print events as one JSON object a line. */
   readonly json: boolean;
   /** Targets, at least one, each address once. */
   readonly targets: readonly TargetOption[];
   /** Plugins that the operator allows, where any. */
   readonly plugins?: readonly PluginEntry[];
+  /** What the layers around the store do, where not the default. */
+  readonly storeSettings?: StoreSettings;
 }
 
 /** What the command line said; undefined where it was silent. */
@@ -49,12 +64,20 @@ export interface ServeFlags {
   readonly create?: boolean;
   /** `--read-only`. */
   readonly "read-only"?: boolean;
+  /** `--follow`. */
+  readonly follow?: boolean;
+  /** `--flush`. */
+  readonly flush?: string;
+  /** `--max-lag`. */
+  readonly "max-lag"?: string;
   /** `--json`. */
   readonly json?: boolean;
   /** `--target`, repeated. */
   readonly target?: readonly string[];
   /** `--plugin`, repeated. */
   readonly plugin?: readonly string[];
+  /** `--store-option`, repeated. */
+  readonly "store-option"?: readonly string[];
 }
 
 const FILE_KEYS = [
@@ -63,9 +86,11 @@ const FILE_KEYS = [
   "state",
   "create",
   "read-only",
+  ...REMOTE_KEYS,
   "json",
   "target",
   "plugins",
+  "store-options",
 ];
 
 /**
@@ -87,6 +112,10 @@ export function serveOptions(
     (needsArchive ? undefined : "memory:");
   const state = flags.state ?? fromFile.state;
   const plugins = joinPlugins(flags.plugin, fromFile.plugins);
+  const storeSettings = {
+    ...fromFile.storeSettings,
+    ...parseStoreOptions(flags["store-option"] ?? []),
+  };
   if (store === undefined) {
     throw new UsageError(
       "No store: add --store URL, such as --store file:./archive",
@@ -114,6 +143,10 @@ export function serveOptions(
       "An archive that is only read cannot be made: leave out --create or --read-only",
     );
   }
+  const remote = {
+    ...fromFile.remote,
+    ...readRemoteOptions({ ...flags }, (key) => `--${key}`),
+  };
   return {
     interfaces,
     store,
@@ -121,8 +154,10 @@ export function serveOptions(
     create,
     ...(readOnly ? { readOnly } : {}),
     json: flags.json ?? fromFile.json ?? false,
-    targets,
+    targets: targets.map((it) => withRemoteOptions(it, remote, readOnly)),
+    ...(Object.keys(remote).length === 0 ? {} : { remote }),
     ...(plugins.length === 0 ? {} : { plugins }),
+    ...(Object.keys(storeSettings).length === 0 ? {} : { storeSettings }),
   };
 }
 
@@ -161,6 +196,8 @@ export function parseConfig(path: string, text: string): ConfigFile {
   const where = (key: string): string => `"${key}" in ${path}`;
   const { interfaces, store, state, create, json, target, plugins } = table;
   const readOnly = table["read-only"];
+  const storeSettings = table["store-options"];
+  const remote = readRemoteOptions(table, where);
   return {
     ...(interfaces === undefined ? {} : {
       interfaces: asArray(interfaces, where("interfaces")).map((name) =>
@@ -176,12 +213,16 @@ export function parseConfig(path: string, text: string): ConfigFile {
       ? {}
       : { readOnly: asBoolean(readOnly, where("read-only")) }),
     ...(json === undefined ? {} : { json: asBoolean(json, where("json")) }),
+    ...(Object.keys(remote).length === 0 ? {} : { remote }),
     ...(target === undefined ? {} : {
       targets: asArray(target, where("target")).map((entry) =>
         readTarget(path, entry)
       ),
     }),
     ...(plugins === undefined ? {} : { plugins: readPlugins(path, plugins) }),
+    ...(storeSettings === undefined
+      ? {}
+      : { storeSettings: readStoreOptions(path, storeSettings) }),
   };
 }
 

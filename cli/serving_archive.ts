@@ -16,21 +16,26 @@ import { FORMAT_KEY } from "../cas/engine/names.ts";
 import { ArchiveError } from "../cas/errors.ts";
 import type { EventSink } from "../cas/events.ts";
 import { ArchiveFront } from "../cas/front/archive_front.ts";
+import type { FrontBudget } from "../cas/front/front_options.ts";
 import type { BlobStore } from "../blobstores/blob_store.ts";
 import { parseFileUrl } from "../blobstores/file_url.ts";
 import type { PluginEntry } from "../plugins/configured.ts";
-import { openStore } from "../plugins/registry.ts";
 import type { ArchiveOpening } from "./archive_opening.ts";
 import { controlSocketPath } from "./control.ts";
-import { machineMemoryBytes, memoryBudget } from "./memory_budget.ts";
+import {
+  defaultLagMs,
+  machineMemoryBytes,
+  memoryBudget,
+} from "./memory_budget.ts";
 import { describeHolder, newestClaim, thisHolder } from "./holder.ts";
-import { pluginRegistry } from "./plugin_registry.ts";
 import {
   openStateFolder,
   type StateFolder,
   StateFolderBusyError,
   stateFolderPath,
 } from "./state_folder.ts";
+import { openLayeredStore, type StoreOpening } from "./store_opening.ts";
+import type { StoreSettings } from "./store_settings.ts";
 
 /** Which archive to serve. */
 export interface ServingArchiveOptions {
@@ -38,6 +43,10 @@ export interface ServingArchiveOptions {
   readonly storeUrl: string;
   /** Plugins that the operator allows, where any. */
   readonly plugins?: readonly PluginEntry[];
+  /** What the layers around the store do, where not the default. */
+  readonly storeSettings?: StoreSettings;
+  /** How far the store may be behind, in milliseconds; by its kind when absent. */
+  readonly maxLagMs?: number;
   /** `--state`, where given. */
   readonly state?: string;
   /** Make the archive if it is missing. */
@@ -60,6 +69,8 @@ export interface ServingArchive {
   readonly port: OpenedArchive;
   /** The journal and its disks. */
   readonly front: ArchiveFront;
+  /** Limits of journal and overlay. */
+  readonly budget: FrontBudget;
   /** Where the control socket belongs; absent without a state folder. */
   readonly controlPath?: string;
   /** The state folder; absent where nothing outlives the process. */
@@ -82,7 +93,8 @@ export async function openServingArchive(
   const controlPath = state && controlPathIn(state, onEvent);
   // What is stored in memory is another archive with every start.
   const kept = isVolatile ? undefined : state;
-  const budget = memoryBudget(machineMemoryBytes());
+  const lagMsMax = options.maxLagMs ?? defaultLagMs(storeUrl);
+  const budget = memoryBudget(machineMemoryBytes(), lagMsMax);
   const pool = BlockPool.allocate(budget.poolSlotCount);
   let port: OpenedArchive | undefined;
   try {
@@ -90,6 +102,9 @@ export async function openServingArchive(
       {
         storeUrl,
         ...(options.plugins === undefined ? {} : { plugins: options.plugins }),
+        ...(options.storeSettings === undefined
+          ? {}
+          : { storeSettings: options.storeSettings }),
         create,
         access: options.access,
         stateId,
@@ -114,6 +129,7 @@ export async function openServingArchive(
     return {
       port,
       front,
+      budget: budget.front,
       ...(controlPath === undefined ? {} : { controlPath }),
       ...(state === undefined ? {} : { state }),
       async close(): Promise<void> {
@@ -131,7 +147,7 @@ export async function openServingArchive(
 
 /** Refuses a store without an archive before anything is made beside it. */
 async function requireArchive(options: ServingArchiveOptions): Promise<void> {
-  const store = await openChosen(options);
+  const store = await openChosen(options, { forArchive: false });
   try {
     if (await store.head(FORMAT_KEY) === null) {
       throw noArchiveError(store.display);
@@ -186,9 +202,13 @@ async function openState(
 }
 
 function openChosen(
-  { storeUrl, plugins, onEvent }: ServingArchiveOptions,
+  { storeUrl, onEvent, ...choice }: ServingArchiveOptions,
+  opening: StoreOpening,
 ): Promise<BlobStore> {
-  return openStore(storeUrl, { registry: pluginRegistry(plugins, onEvent) });
+  return openLayeredStore(
+    { ...choice, store: storeUrl },
+    { ...opening, readOnly: true, onEvent },
+  );
 }
 
 /** A busy state folder means a running server: say which one, if it is this archive's. */
@@ -196,7 +216,7 @@ async function heldError(
   options: ServingArchiveOptions,
   busy: StateFolderBusyError,
 ): Promise<ArchiveError> {
-  const store = await openChosen(options);
+  const store = await openChosen(options, { forArchive: true });
   try {
     const holder = describeHolder(await newestClaim(store));
     return new ArchiveError(

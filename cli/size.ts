@@ -19,19 +19,26 @@ const UNITS: Readonly<Record<string, number>> = {
 /** Bytes of the largest volume: 2^48 sectors of 512 bytes, less one block. */
 export const VOLUME_BYTES_MAX: number = 2 ** 57 - 4096;
 
+/** Reads a number of bytes; undefined when it is none. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim());
+  const unit = match ? UNITS[(match[2] ?? "").toUpperCase()] : undefined;
+  return match === null || unit === undefined
+    ? undefined
+    : Number(match[1]) * unit;
+}
+
 /**
  * Reads a volume's size. Throws a `UsageError` when it is no size, is not a
  * multiple of 4096, or is more than ATA can address.
  */
 export function parseVolumeSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim());
-  const unit = match ? UNITS[(match[2] ?? "").toUpperCase()] : undefined;
-  if (match === null || unit === undefined) {
+  const byteCount = parseSize(text);
+  if (byteCount === undefined) {
     throw new UsageError(
       `Cannot read the size "${text}": write a number and KiB, MiB, GiB, TiB or PiB, such as 64GiB`,
     );
   }
-  const byteCount = Number(match[1]) * unit;
   if (byteCount < 4096 || byteCount > VOLUME_BYTES_MAX) {
     throw new UsageError(
       `The size "${text}" is out of range: a volume has 4KiB to 128PiB`,

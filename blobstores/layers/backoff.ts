@@ -55,7 +55,7 @@ export function backoffMs(
   random: () => number = () => 1,
 ): number {
   const doubled = DELAY_FIRST_MS * 2 ** Math.min(attempt, DOUBLINGS_MAX);
-  const own = Math.min(DELAY_MAX_MS, doubled) * random();
+  const own = Math.round(Math.min(DELAY_MAX_MS, doubled) * random());
   const asked = (error as { retryAfterMs?: unknown } | null)?.retryAfterMs;
   return typeof asked === "number" && asked > own ? asked : own;
 }

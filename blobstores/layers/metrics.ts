@@ -52,6 +52,11 @@ export type StoreMetrics = Readonly<
   Partial<Record<StoreOperationName, OperationMetrics>>
 >;
 
+/** What a store with a `metrics` member has counted; nothing where it has none. */
+export function metricsOf(store: BlobStore): StoreMetrics {
+  return (store as { readonly metrics?: StoreMetrics }).metrics ?? {};
+}
+
 /** A store that counts. */
 export class MeteredStore extends StoreLayer {
   readonly #clock: LayerClock;

@@ -14,6 +14,8 @@ export interface EngineClock {
   sleep(delayMs: number, signal: AbortSignal): Promise<void>;
   /** Lets the messages and timers that are due go first. */
   yieldNow(): Promise<void>;
+  /** Numbers from 0 up to 1, to spread repeats; without it they are not spread. */
+  readonly random?: () => number;
 }
 
 /** The time of the system. */
@@ -39,4 +41,6 @@ export const systemClock: EngineClock = {
   yieldNow(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   },
+
+  random: Math.random,
 };

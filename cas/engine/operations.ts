@@ -4,6 +4,7 @@
  * @module
  */
 
+import { metricsOf } from "../../blobstores/layers/metrics.ts";
 import type {
   ArchiveOperator,
   ArchiveStatistics,
@@ -108,6 +109,11 @@ export class Operations implements ArchiveOperator {
       "history": ({ volume, ...page }) =>
         historyPage(context, volumes.get(volume), page),
       "stats": ({ volume }) => this.#stats(volume),
+      "store stats": () =>
+        Promise.resolve({
+          display: context.store.display,
+          operations: metricsOf(context.store),
+        }),
       "check": async () =>
         await checkArchive(context, await options.blocks.get()),
       "scrub": (request) => scrubs.step(request),

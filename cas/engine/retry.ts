@@ -2,39 +2,26 @@
  * A blob store that is away is waited for; one that refuses is reported to a
  * person and tried again. Nothing acknowledged is given up because of a store.
  *
+ * This is the one place where an archive's operations are repeated: a retry
+ * layer of the store (blobstores/layers/retry.ts) would multiply the attempts.
+ *
  * @module
  */
 
 import { blobErrorCode } from "../../blobstores/blob_store.ts";
+import {
+  backoffMs,
+  isAnswer,
+  isTemporary,
+} from "../../blobstores/layers/backoff.ts";
 import { ArchiveError } from "../errors.ts";
 import type { EventSeverity, EventSink } from "../events.ts";
 import type { EngineClock } from "./clock.ts";
 
-const DELAY_FIRST_MS = 100;
-const DELAY_MAX_MS = 30_000;
-
-/** Answers of a store: trying again gives the same. */
-const ANSWERS: ReadonlySet<string> = new Set([
-  "NotFound",
-  "AlreadyExists",
-  "RangeNotSatisfiable",
-  "InvalidKey",
-  "Unsupported",
-  "Corrupt",
-  "Cancelled",
-]);
-
-/** Conditions that a store reports as temporary. */
-const TEMPORARY: ReadonlySet<string> = new Set([
-  "RateLimited",
-  "Timeout",
-  "Unavailable",
-]);
-
 /** What a `Retry` works with. */
 export interface RetryOptions {
   /** Waits. */
-  readonly clock: Pick<EngineClock, "sleep">;
+  readonly clock: Pick<EngineClock, "sleep" | "random">;
   /** Told of every failure, and of the success after failures. */
   readonly onEvent: EventSink;
   /** Aborted when nobody waits for an outcome any more. */
@@ -82,9 +69,9 @@ export class Retry {
         return result;
       } catch (error) {
         const code = blobErrorCode(error);
-        const temporary = isTemporary(error, code);
-        if (ANSWERS.has(code) || (this.#failFast && !temporary)) throw error;
-        const delayMs = delayAfter(attempt, error);
+        const temporary = isTemporary(error);
+        if (isAnswer(error) || (this.#failFast && !temporary)) throw error;
+        const delayMs = backoffMs(attempt, error, clock.random);
         onEvent({
           event: "store-failed",
           severity: severityOf(code, temporary),
@@ -107,24 +94,10 @@ export class Retry {
   }
 }
 
-function isTemporary(error: unknown, code: string): boolean {
-  const told = (error as { retryable?: unknown } | null)?.retryable;
-  return told === true || TEMPORARY.has(code);
-}
-
 /** An unknown failure may pass by itself; a refusal needs a person. */
 function severityOf(code: string, temporary: boolean): EventSeverity {
   if (temporary) return "expected";
   return code === "Unknown" ? "strange" : "admin";
-}
-
-function delayAfter(attempt: number, error: unknown): number {
-  const asked = (error as { retryAfterMs?: unknown } | null)?.retryAfterMs;
-  const own = Math.min(
-    DELAY_MAX_MS,
-    DELAY_FIRST_MS * 2 ** Math.min(attempt, 16),
-  );
-  return typeof asked === "number" ? Math.max(asked, own) : own;
 }
 
 function describe(error: unknown): string {

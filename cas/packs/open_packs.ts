@@ -14,7 +14,10 @@ import { PackStore } from "./pack_store.ts";
 
 /** What packs need from outside. */
 export interface PackOptions {
-  /** Where the packs are; not closed by the packs. */
+  /**
+   * Where the packs are, with a layer that keeps it within its limits
+   * (blobstores/layers/limits.ts); not closed by the packs.
+   */
   readonly store: BlobStore;
   /** Where blocks are found by score; closed with the packs. */
   readonly index: ScoreIndex;
@@ -26,6 +29,8 @@ export interface PackOptions {
   readonly onEvent: EventSink;
   /** Waits, before an operation of the store is tried again; resolves early when the signal aborts. */
   readonly sleep: (timeMs: number, signal: AbortSignal) => Promise<void>;
+  /** Numbers from 0 up to 1, to spread repeats; without it they are not spread. */
+  readonly random?: () => number;
   /** Most bytes of a pack file: 16 MiB when absent. */
   readonly packBytesMax?: number;
   /** Most packs held in memory by a writer while they are put: 3 when absent. */

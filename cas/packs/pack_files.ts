@@ -13,7 +13,6 @@ import {
 } from "../../blobstores/blob_store.ts";
 import { Retry } from "../engine/retry.ts";
 import type { EventSink } from "../events.ts";
-import { Limiter } from "./limiter.ts";
 
 const PREFIX = "packs/";
 const KEY = /^packs\/([0-9a-f]{2})\/(\1[0-9a-f]{62})$/;
@@ -49,12 +48,14 @@ export class PackFault {
 
 /** What pack files need from outside. */
 export interface PackFilesOptions {
-  /** Where they are. */
+  /** Where they are; it limits itself how much it does at once. */
   readonly store: BlobStore;
   /** Takes the retries. */
   readonly onEvent: EventSink;
   /** Waits between attempts; resolves early when the signal aborts. */
   readonly sleep: (timeMs: number, signal: AbortSignal) => Promise<void>;
+  /** Numbers from 0 up to 1, to spread repeats; without it they are not spread. */
+  readonly random?: () => number;
 }
 
 /** The pack files of an archive. */
@@ -62,7 +63,6 @@ export class PackFiles {
   /** Operations at once that the store takes well. */
   readonly concurrencyMax: number;
   readonly #store: BlobStore;
-  readonly #limiter: Limiter;
   readonly #closing = new AbortController();
   readonly #retry: Retry;
 
@@ -70,9 +70,11 @@ export class PackFiles {
   constructor(options: PackFilesOptions) {
     this.#store = options.store;
     this.concurrencyMax = Math.max(1, this.#store.capabilities.concurrencyMax);
-    this.#limiter = new Limiter(this.concurrencyMax);
     this.#retry = new Retry({
-      clock: { sleep: options.sleep },
+      clock: {
+        sleep: options.sleep,
+        ...(options.random === undefined ? {} : { random: options.random }),
+      },
       onEvent: options.onEvent,
       signal: this.#closing.signal,
     });
@@ -191,10 +193,7 @@ export class PackFiles {
   }
 
   #call<T>(action: string, operation: () => Promise<T>): Promise<T> {
-    return this.#retry.run(
-      `${action} in ${this.#store.display}`,
-      () => this.#limiter.run(operation),
-    );
+    return this.#retry.run(`${action} in ${this.#store.display}`, operation);
   }
 
   #listAfter(startAfter: string): AsyncIterator<BlobDescription> {

@@ -26,6 +26,10 @@ const DETAILS: string =
 --plugin S=MODULE#sha256=HASH
                   allow the plugin MODULE for URLs of scheme S; repeat it for
                   several (see: help plugin add)
+--store-option NAME=VALUE
+                  what the store may take; repeat it for several: concurrency=N
+                  requests at once, upload=SIZE and download=SIZE bytes a second,
+                  timeout=SECONDS for a request (120); [store-options] in a file
 --json            print every event as one JSON object a line on stdout
 
 DISK is one of

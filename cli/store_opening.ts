@@ -1,0 +1,72 @@
+/**
+ * Opens the store that an operator chose, with the layers that every store gets.
+ *
+ * @module
+ */
+
+import { layered, type LayeredStore } from "../blobstores/layers/layered.ts";
+import type { LayerClock } from "../blobstores/layers/layer.ts";
+import { systemClock } from "../cas/engine/clock.ts";
+import type { EventSink } from "../cas/events.ts";
+import type { PluginEntry } from "../plugins/configured.ts";
+import { openStore } from "../plugins/registry.ts";
+import { pluginRegistry } from "./plugin_registry.ts";
+import type { StoreSettings } from "./store_settings.ts";
+
+/** Which store. Can be structured-cloned. */
+export interface StoreChoice {
+  /** Its URL. */
+  readonly store: string;
+  /** Plugins that the operator allows, where any. */
+  readonly plugins?: readonly PluginEntry[];
+  /** What the layers around it do, where not the default. */
+  readonly storeSettings?: StoreSettings;
+}
+
+/** How to open it. */
+export interface StoreOpening {
+  /** Make the place if it is missing. */
+  readonly create?: boolean;
+  /** Refuse to write. */
+  readonly readOnly?: boolean;
+  /**
+   * An archive is opened over it, which repeats what fails for ever; otherwise
+   * the store does, some times.
+   */
+  readonly forArchive?: boolean;
+  /** Takes what an operator should know and nothing fails for. */
+  readonly onEvent?: EventSink;
+}
+
+/** Times of the layers: those of the system, but never backwards. */
+const LAYER_CLOCK: LayerClock = {
+  nowMs: () => performance.now(),
+  sleep: systemClock.sleep,
+};
+
+/** Opens a store in its layers; rejects as `openStore` does. */
+export async function openLayeredStore(
+  choice: StoreChoice,
+  opening: StoreOpening = {},
+): Promise<LayeredStore> {
+  const { store: url, plugins, storeSettings: settings = {} } = choice;
+  const { create = false, readOnly = false, forArchive = false } = opening;
+  const store = await openStore(url, {
+    create,
+    registry: pluginRegistry(plugins, opening.onEvent),
+  });
+  const { timeoutMs, ...limits } = settings;
+  // A disk of this machine has its own end of patience, and copying what is
+  // put costs time.
+  const isLocal = /^(file|memory):/i.test(url) && timeoutMs === undefined;
+  return layered(store, {
+    ...(isLocal
+      ? {}
+      : { watchdog: timeoutMs === undefined ? {} : { timeoutMs } }),
+    limits,
+    ...(forArchive ? {} : { retry: {} }),
+    readOnly,
+    clock: LAYER_CLOCK,
+    random: Math.random,
+  });
+}

@@ -29,6 +29,7 @@ import { HeaderOffset } from "./header.ts";
 import { type HeldWrite, HeldWrites } from "./held_writes.ts";
 import { PendingReplies } from "./pending_replies.ts";
 import type { Port } from "./port.ts";
+import { SlowFlushes } from "./slow_flushes.ts";
 import type { TargetSettings, TargetStatistics } from "./target_options.ts";
 import {
   clearTrimEntry,
@@ -49,6 +50,7 @@ export class AtaWrites {
   readonly #responder: AtaResponder;
   readonly #pending: PendingReplies;
   readonly #held: HeldWrites;
+  readonly #slowFlushes: SlowFlushes | undefined;
   readonly #onIdle: () => void;
   /** Handed to the device for the time of a call only, hence one for all. */
   readonly #range: MutableRange = { lba: 0, sectorCount: 0 };
@@ -81,6 +83,10 @@ export class AtaWrites {
         HeaderOffset.Source,
       ),
     );
+    const { flush } = this.#device;
+    this.#slowFlushes = flush === undefined
+      ? undefined
+      : new SlowFlushes(responder, () => flush.call(this.#device));
     this.#device.onSettled((throughTicket, ok) =>
       this.#settle(throughTicket, ok)
     );
@@ -130,6 +136,12 @@ export class AtaWrites {
 
   /** Answers FLUSH CACHE when every write acknowledged before is durable. */
   flush(port: Port, frame: Uint8Array): void {
+    if (this.#slowFlushes !== undefined) {
+      const isTaken = !this.#stopped && this.#slowFlushes.take(port, frame);
+      if (isTaken) this.#statistics.flushes++;
+      else this.#statistics.droppedRequests++;
+      return;
+    }
     if (this.#pending.full) {
       this.#statistics.droppedRequests++;
       return;
@@ -144,6 +156,7 @@ export class AtaWrites {
   /** Forgets what is held, and holds nothing more. */
   stop(): void {
     this.#stopped = true;
+    this.#slowFlushes?.stop();
     while (this.#held.size > 0) this.#held.removeOldest();
   }
 

@@ -86,6 +86,13 @@ export interface BlockDevice {
   /** Resolves when a write that was refused with 0 may be tried again. */
   writable(): Promise<void>;
 
+  /**
+   * Resolves when all writes of before are where FLUSH CACHE is to bring them;
+   * that may take long. Absent where a settled ticket is all that FLUSH waits
+   * for.
+   */
+  flush?(): Promise<void>;
+
   /** The newest ticket handed out: once it has settled, all writes before now have. 0 when none is unsettled. */
   readonly lastTicket: number;
 

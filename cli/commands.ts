@@ -11,6 +11,7 @@ import { pluginVerifyCommand } from "./commands/plugin_verify.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { snapshotCreateCommand } from "./commands/snapshot_create.ts";
 import { snapshotListCommand } from "./commands/snapshot_list.ts";
+import { statusCommand } from "./commands/status.ts";
 import { startCommand } from "./commands/start.ts";
 import { discoverCommand } from "./commands/discover.ts";
 import { inspectCommand } from "./commands/inspect.ts";
@@ -38,6 +39,7 @@ import { versionCommand } from "./commands/version.ts";
 export const COMMANDS: readonly Command[] = [
   startCommand,
   serveCommand,
+  statusCommand,
   targetListCommand,
   targetAddCommand,
   targetRemoveCommand,

@@ -16,7 +16,9 @@ const POOL_BYTES_MIN: number = 64 * MEBIBYTE;
 const POOL_BYTES_MAX: number = 1024 * MEBIBYTE;
 /** Where the machine's memory cannot be asked for. */
 const MEMORY_BYTES_DEFAULT: number = 2560 * MEBIBYTE;
-const CHECKPOINT_AGE_MS = 30_000;
+/** How far a store may be behind: another machine's, and one of this machine. */
+const LAG_REMOTE_MS = 10_000;
+const LAG_LOCAL_MS = 60_000;
 
 /** What a server may take. */
 export interface MemoryBudget {
@@ -29,9 +31,13 @@ export interface MemoryBudget {
 /**
  * Divides the memory of a machine: a tenth of it, 64 MiB to 1 GiB, is for
  * overlay and cache. The journal takes as much of the disk. Writes faster than
- * the archive takes them fill both, and are slowed from the half on.
+ * the archive takes them fill both, and are slowed from the half on. `lagMsMax`
+ * is how far the archive may be behind.
  */
-export function memoryBudget(memoryBytes: number): MemoryBudget {
+export function memoryBudget(
+  memoryBytes: number,
+  lagMsMax: number = LAG_LOCAL_MS,
+): MemoryBudget {
   const wanted = Math.min(
     POOL_BYTES_MAX,
     Math.max(POOL_BYTES_MIN, memoryBytes / MEMORY_SHARE),
@@ -46,9 +52,16 @@ export function memoryBudget(memoryBytes: number): MemoryBudget {
       checkpointBytes,
       // Writes go on while a checkpoint is begun.
       journalFillBytes: Math.floor(checkpointBytes * 1.25),
-      checkpointAgeMs: CHECKPOINT_AGE_MS,
+      // Half of the time is for gathering writes, half for storing them.
+      checkpointAgeMs: lagMsMax / 2,
+      lagMsMax,
     },
   };
+}
+
+/** How far the store at a URL may be behind where nobody said otherwise. */
+export function defaultLagMs(storeUrl: string): number {
+  return /^(file|memory):/i.test(storeUrl) ? LAG_LOCAL_MS : LAG_REMOTE_MS;
 }
 
 /** Bytes of memory of this machine; a guess where asking is not permitted. */

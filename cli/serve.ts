@@ -116,7 +116,8 @@ async function run(running: Running): Promise<void> {
       await targets.add(option, options.create);
     }
     if (controlPath !== undefined) {
-      const things = { options, archive, targets, interfaces };
+      const { store } = options;
+      const things = { store, archive, targets, interfaces };
       control = serveControl(controlPath, controlHandler(things));
     }
     const ended = server.run();

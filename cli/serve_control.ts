@@ -9,11 +9,14 @@ import { isOperation, performOperation } from "./operation.ts";
 import type { Interfaces } from "./interfaces.ts";
 import type { ServedTargets } from "./served_targets.ts";
 import type { ServingArchive } from "./serving_archive.ts";
+import { describeStatus } from "./status.ts";
 import { parseVolumeSize } from "./size.ts";
 import { parseTargetOption } from "./target_option.ts";
 
 /** What requests are answered from. */
 export interface ServedThings {
+  /** URL of the store. */
+  readonly store: string;
   /** The archive. */
   readonly archive: ServingArchive;
   /** The targets. */
@@ -25,6 +28,7 @@ export interface ServedThings {
 type Answer = (things: ServedThings, request: ControlRequest) => unknown;
 
 const ANSWERS: Readonly<Record<string, Answer>> = {
+  "status": ({ store, archive }) => describeStatus(store, archive),
   "target list": ({ targets }) => targets.list(),
   "target add": async ({ targets, interfaces }, { target, create }) => {
     const option = parseTargetOption(String(target));

@@ -34,11 +34,18 @@ export interface TargetDisk {
 /** Where disks come from. */
 export interface DiskSources {
   /** Opens a state of a volume. */
-  readonly openVolume: (request: ViewRequest) => Promise<BlockDevice>;
+  readonly openVolume: (
+    request: ViewRequest,
+    how?: { readonly flushRemote: boolean },
+  ) => Promise<BlockDevice>;
+  /** Opens a volume that another server writes, and moves on with it. */
+  readonly followVolume: (
+    volume: string,
+  ) => Promise<{ readonly disk: BlockDevice; stop(): void }>;
   /** Makes a volume larger, also for those who have it open. */
   readonly growVolume: (volume: string, blockCount: number) => Promise<void>;
-  /** Only past states can be opened: nobody keeps writes to a volume. */
-  readonly pastOnly: boolean;
+  /** The archive is only read: another server may write it. */
+  readonly readOnly: boolean;
   /** Make what is missing. */
   readonly create: boolean;
   /** Folder for the changes of clones; absent to keep them in memory. */
@@ -67,20 +74,26 @@ export async function openTargetDisk(
   };
 }
 
-/** The present of a volume, for writing. */
+/** The present of a volume: for writing, or where the archive is only read as it is now. */
 async function openHead(
   option: TargetOption,
   sources: DiskSources,
 ): Promise<TargetDisk> {
-  if (sources.pastOnly) {
+  const { volume, follow, flush } = option;
+  if (sources.readOnly && volume !== undefined) {
+    return await openPresent(option, volume, sources);
+  }
+  if (follow) {
     throw new UsageError(
-      `Cannot serve ${describeDisk(option)} as target ${
+      `Target ${
         addressOf(option)
-      }: with --read-only only VOLUME@SNAPSHOT, VOLUME@TIME and root:HASH can be served of an archive`,
+      }: this server writes the archive itself; only with --read-only volumes are followed`,
     );
   }
+  const request = viewRequest(option, sources);
+  const flushRemote = flush === "remote";
   return {
-    device: await sources.openVolume(viewRequest(option, sources)),
+    device: await sources.openVolume(request, { flushRemote }),
     async grow(sizeBytes): Promise<void> {
       if (sizeBytes === undefined || option.volume === undefined) {
         throw cannotGrow(option, "say how large it is to be");
@@ -88,6 +101,30 @@ async function openHead(
       await sources.growVolume(option.volume, sizeBytes / BLOCK_SIZE);
     },
     close: () => Promise.resolve(),
+  };
+}
+
+/** What another server has published: the newest state, or always the newest. */
+async function openPresent(
+  option: TargetOption,
+  volume: string,
+  { openVolume, followVolume }: DiskSources,
+): Promise<TargetDisk> {
+  const opened = option.follow ? await followVolume(volume) : {
+    disk: await openVolume({ volume }),
+    stop: (): void => {},
+  };
+  return {
+    device: opened.disk,
+    grow(sizeBytes): void {
+      // What has grown by itself is only told.
+      if (option.follow && sizeBytes === undefined) return;
+      throw cannotGrow(option, "the archive is served read-only");
+    },
+    close(): Promise<void> {
+      opened.stop();
+      return Promise.resolve();
+    },
   };
 }
 

@@ -89,6 +89,17 @@ export function checkedTarget(target: TargetOption): TargetOption {
       `Target ${name}: only a volume's head, a file and memory can be given a size`,
     );
   }
+  const isHead = target.volume !== undefined && !isPast;
+  if (target.follow && !isHead) {
+    throw new UsageError(
+      `Target ${name}: only a volume moves on and can be followed; leave out "follow"`,
+    );
+  }
+  if (target.flush === "remote" && !isHead) {
+    throw new UsageError(
+      `Target ${name}: only writes to a volume go to the store; leave out "flush"`,
+    );
+  }
   return target;
 }
 

@@ -20,6 +20,10 @@ export interface TargetTuning {
   readonly clone?: boolean;
   /** Size of a disk that is to be made. */
   readonly sizeBytes?: number;
+  /** Serve the newest state that another server publishes, again and again. */
+  readonly follow?: boolean;
+  /** What FLUSH waits for: this machine's journal, the default, or the store. */
+  readonly flush?: "journal" | "remote";
   /** Addresses of the hosts that may see it, `00:11:22:33:44:55`. */
   readonly allow?: readonly string[];
   /** Requests an initiator may have outstanding. */
@@ -38,6 +42,8 @@ type Reader = (value: unknown, where: string) => TargetTuning;
 const READERS: Readonly<Record<string, Reader>> = {
   ro: (value, where) => ({ readOnly: asFlag(value, where) }),
   clone: (value, where) => ({ clone: asFlag(value, where) }),
+  follow: (value, where) => ({ follow: asFlag(value, where) }),
+  flush: (value, where) => ({ flush: asFlushWait(value, where) }),
   size: (value, where) => ({
     sizeBytes: parseVolumeSize(asString(value, where)),
   }),
@@ -115,6 +121,17 @@ function asFlag(value: unknown, where: string): boolean {
   if (value === true || value === "true") return true;
   if (value === false || value === "false") return false;
   throw new UsageError(`${where} is true or false`);
+}
+
+/** Also the value of `--flush`. Throws a `UsageError`. */
+export function asFlushWait(
+  value: unknown,
+  where: string,
+): "journal" | "remote" {
+  if (value === "journal" || value === "remote") return value;
+  throw new UsageError(
+    `${where} is "journal" (FLUSH is answered when writes are on this machine's disk) or "remote" (when they are in the store)`,
+  );
 }
 
 function asNumber(

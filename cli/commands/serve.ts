@@ -21,7 +21,13 @@ const DETAILS: string =
                   (for a file: store the default is local/ inside it)
 --create          make the archive, and disks with a SIZE, if missing
 --read-only       do not claim the archive, which another server may be writing:
-                  of it only snapshots and roots can be served then
+                  its volumes are served as they are at the start, read-only
+--follow          with --read-only: volumes move on to what the other server
+                  writes; one that is mounted has to be mounted anew for that
+--max-lag N       seconds by which the store may be behind what was acknowledged:
+                  10, or 60 for file:. An event tells when it is more
+--flush WHERE     what FLUSH of a client waits for: journal (the default), which
+                  is on this machine's disk, or remote, the store
 --config FILE     read the same from a TOML file; flags replace what it says
 --plugin S=MODULE#sha256=HASH
                   allow the plugin MODULE for URLs of scheme S; repeat it for
@@ -44,6 +50,8 @@ DISK is one of
 
 OPTIONs follow DISK with commas between; in a file they are keys of [[target]]
   ro                refuse writes
+  follow            as --follow, for this volume
+  flush=WHERE       as --flush, for this volume
   clone             a snapshot or root as a writable disk of its own, whose
                     changes are dropped when the server stops
   size=SIZE         the size of a volume or file to be made
@@ -68,6 +76,9 @@ export const serveCommand: Command = defineCommand({
     target: { type: "string", multiple: true },
     create: { type: "boolean" },
     "read-only": { type: "boolean" },
+    follow: { type: "boolean" },
+    flush: { type: "string" },
+    "max-lag": { type: "string" },
   },
   positionalCountMax: 0,
   async run({ values }): Promise<number> {

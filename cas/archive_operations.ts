@@ -326,6 +326,7 @@ export const OPERATION_NAMES: readonly OperationName[] = [
   "diff",
   "locate",
   "packs add",
+  "import check",
   "import",
 ];
 

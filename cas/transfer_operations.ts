@@ -62,6 +62,11 @@ export interface TransferOperations {
     readonly request: { readonly packs: readonly string[] };
     readonly result: Readonly<Record<never, never>>;
   };
+  /** Whether a volume can take an image of so many blocks, and the size it would have then. */
+  readonly "import check": {
+    readonly request: { readonly volume: string; readonly blockCount: number };
+    readonly result: { readonly blockCount: number };
+  };
   /** Publishes a tree as the content of a volume: a new one, or one that nobody uses. */
   readonly "import": {
     readonly request: ImportedTree;

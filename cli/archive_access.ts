@@ -22,13 +22,14 @@ import { callControl } from "./control.ts";
 import { controlPathOf, newestClaim, thisHolder } from "./holder.ts";
 import { performOperation } from "./operation.ts";
 import type { Output } from "./output.ts";
-import { openServingArchive } from "./serving_archive.ts";
+import { openServingArchive, type ServingArchive } from "./serving_archive.ts";
 import {
   openStateFolder,
   type StateFolder,
   StateFolderBusyError,
   stateIdOf,
 } from "./state_folder.ts";
+import { UsageError } from "./usage_error.ts";
 import { openLayeredStore } from "./store_opening.ts";
 
 /** Reads of roots and names alone: they need no index, and so no state folder. */
@@ -93,6 +94,24 @@ export async function readArchive<Result>(
   }
 }
 
+/**
+ * Has several changes made, and asks things in between: by the server if one
+ * runs, else by an archive that stays claimed from the first to the last.
+ */
+export async function writeArchive<Result>(
+  choice: ChangedArchive,
+  output: Output,
+  body: (archive: ArchiveOperator) => Promise<Result>,
+): Promise<Result> {
+  const server = await findServer(choice);
+  const opened = new Writing(choice, server, talk(output));
+  try {
+    return await body(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
 interface RunningServer {
   /** Undefined when the server has gone. */
   ask<Name extends OperationName>(
@@ -128,25 +147,84 @@ async function ask<Name extends OperationName>(
   return answer as { result: OperationResult<Name> } | undefined;
 }
 
+function openToWrite(
+  { store: storeUrl, create = false, ...rest }: ChangedArchive,
+  onEvent: EventSink,
+): Promise<ServingArchive> {
+  return openServingArchive({
+    storeUrl,
+    ...rest,
+    create,
+    openPort: openArchiveHere,
+    access: "write",
+    onEvent,
+  });
+}
+
 async function changeHere<Name extends OperationName>(
   choice: ChangedArchive,
   name: Name,
   request: OperationRequest<Name>,
   output: Output,
 ): Promise<OperationResult<Name>> {
-  const { store: storeUrl, create = false, ...rest } = choice;
-  const archive = await openServingArchive({
-    storeUrl,
-    ...rest,
-    create,
-    openPort: openArchiveHere,
-    access: "write",
-    onEvent: talk(output),
-  });
+  const archive = await openToWrite(choice, talk(output));
   try {
     return await performOperation(archive, name, request);
   } finally {
     await archive.close();
+  }
+}
+
+/** Has the server make changes; opens the archive when there is none. */
+class Writing implements ArchiveOperator {
+  readonly #choice: ChangedArchive;
+  readonly #server: RunningServer | undefined;
+  readonly #onEvent: EventSink;
+  #served = false;
+  #archive: ServingArchive | undefined;
+
+  constructor(
+    choice: ChangedArchive,
+    server: RunningServer | undefined,
+    onEvent: EventSink,
+  ) {
+    this.#choice = choice;
+    this.#server = server;
+    this.#onEvent = onEvent;
+  }
+
+  async operate<Name extends OperationName>(
+    name: Name,
+    request: OperationRequest<Name>,
+  ): Promise<OperationResult<Name>> {
+    if (this.#archive === undefined) {
+      const answer = await this.#server?.ask(name, request);
+      if (answer !== undefined) {
+        this.#served = true;
+        return answer.result;
+      }
+      if (this.#served) {
+        throw new UsageError(
+          "The server stopped meanwhile: run the same command again, it goes on where it was",
+        );
+      }
+      this.#archive = await openToWrite(this.#choice, this.#onEvent);
+    }
+    try {
+      return await performOperation(this.#archive, name, request);
+    } catch (error) {
+      if (archiveErrorCode(error) !== "InUse") throw error;
+    }
+    // Writes of the journal kept the volume open: closing brings them into the archive.
+    await this.close();
+    this.#archive = await openToWrite(this.#choice, this.#onEvent);
+    return await performOperation(this.#archive, name, request);
+  }
+
+  async close(): Promise<void> {
+    const archive = this.#archive;
+    this.#archive = undefined;
+    await archive?.close();
   }
 }
 

@@ -128,6 +128,11 @@ export class Operations implements ArchiveOperator {
         await (await options.blocks.get()).blocks.addPacks(packs);
         return {};
       },
+      "import check": ({ volume, blockCount }) => {
+        options.claim();
+        const size = changes.importSize(volume, blockCount);
+        return Promise.resolve({ blockCount: size });
+      },
       "import": (tree) => this.#change(() => changes.replace(tree)),
     };
   }

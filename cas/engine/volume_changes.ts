@@ -140,6 +140,19 @@ export class VolumeChanges {
   }
 
   /**
+   * The size in blocks that a volume would have after an image of so many was
+   * imported into it: its own where that is larger. Throws `InUse` or `BadName`.
+   */
+  importSize(name: string, blockCount: number): number {
+    checkName("volume", name);
+    depthFor(blockCount);
+    const volume = this.#options.volumes.find(name);
+    if (volume === undefined) return blockCount;
+    this.#requireClosed(volume, "import into");
+    return Math.max(blockCount, volume.head.record.blockCount);
+  }
+
+  /**
    * Makes a tree whose blocks are all stored the content of a volume. Rejects
    * with `InUse`, `SizeMismatch`, `BadName`, or `Damaged` where the top of the
    * tree is missing.
@@ -147,28 +160,23 @@ export class VolumeChanges {
   async replace(tree: ImportedTree): Promise<Volume> {
     const { context, volumes, blocks } = this.#options;
     const { volume: name, blockCount } = tree;
-    checkName("volume", name);
+    const size = this.importSize(name, blockCount);
+    const volume = volumes.find(name);
     const depth = depthFor(blockCount);
     const treeRoot = fromHex(tree.treeRoot);
-    const volume = volumes.find(name);
-    if (volume !== undefined) {
-      this.#requireClosed(volume, "import into");
-      const before = volume.head.record;
-      if (blockCount < before.blockCount) {
-        throw new ArchiveError(
-          "SizeMismatch",
-          `Cannot import ${
-            blockCount * BLOCK_SIZE
-          } bytes into volume "${name}", which has ${
-            before.blockCount * BLOCK_SIZE
-          }: a volume never shrinks; choose another name`,
-        );
-      }
-      // Asked again by a program that did not get the answer.
-      const same = blockCount === before.blockCount &&
-        equalBytes(treeRoot, before.treeRoot);
-      if (same) return volume;
+    if (size !== blockCount) {
+      throw new ArchiveError(
+        "SizeMismatch",
+        `Cannot import into volume "${name}": it has grown meanwhile to ${
+          size * BLOCK_SIZE
+        } bytes; import again`,
+      );
     }
+    // Asked again by a program that did not get the answer.
+    const { head } = volume ?? {};
+    const same = head?.record.blockCount === blockCount &&
+      equalBytes(treeRoot, head.record.treeRoot);
+    if (volume !== undefined && same) return volume;
     const ready = await blocks.get();
     const [top] = isZero(treeRoot)
       ? []

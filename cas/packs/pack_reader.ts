@@ -29,7 +29,7 @@ export interface PackReaderOptions {
   /** The pack files. */
   readonly files: PackFiles;
   /** Where blocks lie. */
-  readonly index: ScoreIndex;
+  readonly index: Pick<ScoreIndex, "get" | "suspect" | "packName">;
   /** Decodes and verifies. */
   readonly verifier: BlockVerifier;
 }
@@ -51,7 +51,7 @@ interface FailedBlock {
 /** Reads blocks from packs. */
 export class PackReader {
   readonly #files: PackFiles;
-  readonly #index: ScoreIndex;
+  readonly #index: PackReaderOptions["index"];
   readonly #verifier: BlockVerifier;
 
   /** Makes a reader. */

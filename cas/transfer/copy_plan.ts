@@ -1,0 +1,126 @@
+/**
+ * What a copy has to bring over: which roots and names of which volumes, and
+ * whether they fit to what the destination has.
+ *
+ * @module
+ */
+
+import { equalBytes } from "../engine/bytes.ts";
+import { readBlob } from "../engine/blobs.ts";
+import type { EngineContext } from "../engine/context.ts";
+import {
+  NAMES_PREFIX,
+  namesPrefix,
+  RETIRED_PREFIX,
+  rootKey,
+} from "../engine/names.ts";
+import type { PublishedRoot } from "../engine/root_blob.ts";
+import {
+  listSequences,
+  listVolumeIds,
+  readRoot,
+} from "../engine/root_store.ts";
+import { Volumes } from "../engine/volumes.ts";
+import { ArchiveError } from "../errors.ts";
+
+/** What is missing of a volume. */
+export interface VolumePlan {
+  /** The volume's id. */
+  readonly volumeId: string;
+  /** Its newest state at the source. */
+  readonly head: PublishedRoot;
+  /** Sequences that the destination lacks, ascending. */
+  readonly sequences: readonly number[];
+  /** Keys of snapshots, and of notes about them, at the source. */
+  readonly nameKeys: readonly string[];
+}
+
+/**
+ * Plans the copy of one volume or of all. Rejects with `Damaged` where a root of
+ * the source cannot be read, and with `OtherVolume` or `NameTaken` where the
+ * destination has gone a way of its own.
+ */
+export async function planCopy(
+  from: EngineContext,
+  to: EngineContext,
+  volumeId?: string,
+): Promise<VolumePlan[]> {
+  const ids = volumeId === undefined ? await listVolumeIds(from) : [volumeId];
+  const plans: VolumePlan[] = [];
+  for (const id of ids) plans.push(await planVolume(from, to, id));
+  await requireNamesFree(plans, to);
+  return plans;
+}
+
+async function planVolume(
+  from: EngineContext,
+  to: EngineContext,
+  volumeId: string,
+): Promise<VolumePlan> {
+  const source = await listSequences(from, volumeId);
+  const there = new Set(await listSequences(to, volumeId));
+  const head = await readRoot(from, volumeId, source.at(-1) ?? 0);
+  const sequences = source.filter((sequence) => !there.has(sequence));
+  const common = source.findLast((sequence) => there.has(sequence));
+  const goesOn = sequences.length === 0 || common === undefined ||
+    (sequences[0]! > common && Math.max(...there) === common);
+  if (!goesOn || !await isSameRoot(from, to, volumeId, common)) {
+    throw new ArchiveError(
+      "OtherVolume",
+      `Cannot copy volume "${head.record.name}" to ${to.store.display}: it was written there since it was copied last, or the other way round; copy into another store, or export the state that you need and import it there`,
+    );
+  }
+  return {
+    volumeId,
+    head,
+    sequences,
+    nameKeys: [
+      ...await keysBelow(from, namesPrefix(volumeId)),
+      ...await keysBelow(
+        from,
+        RETIRED_PREFIX + namesPrefix(volumeId).slice(NAMES_PREFIX.length),
+      ),
+    ],
+  };
+}
+
+async function isSameRoot(
+  from: EngineContext,
+  to: EngineContext,
+  volumeId: string,
+  sequence: number | undefined,
+): Promise<boolean> {
+  if (sequence === undefined) return true;
+  const key = rootKey(volumeId, sequence);
+  const left = await readBlob(from, key);
+  const right = await readBlob(to, key);
+  return left !== undefined && right !== undefined && equalBytes(left, right);
+}
+
+/** Two volumes of one name could not be told apart at the destination. */
+async function requireNamesFree(
+  plans: readonly VolumePlan[],
+  to: EngineContext,
+): Promise<void> {
+  const volumes = await Volumes.load(to, {});
+  for (const { volumeId, head: { record } } of plans) {
+    if (record.retired === true) continue;
+    const other = volumes.find(record.name);
+    if (other === undefined || other.id === volumeId) continue;
+    throw new ArchiveError(
+      "NameTaken",
+      `Cannot copy volume "${record.name}" to ${to.store.display}: there is another volume of that name; rename it first with "volume rename ${record.name} NAME"`,
+    );
+  }
+}
+
+function keysBelow(
+  { store, retry }: EngineContext,
+  prefix: string,
+): Promise<string[]> {
+  return retry.run(
+    `list "${prefix}" in ${store.display}`,
+    async () =>
+      (await Array.fromAsync(store.list(prefix))).map(({ key }) => key),
+  );
+}

@@ -1,0 +1,112 @@
+/**
+ * Verified reads of blocks by a program that has no index of its own: it asks
+ * the archive where they lie, and reads the packs itself.
+ *
+ * @module
+ */
+
+import { type BlockReceiver, SCORE_LENGTH } from "../block_store.ts";
+import type { BlockLocation } from "../index/score_index.ts";
+import { BlockVerifier } from "../packs/block_verifier.ts";
+import { PackFiles } from "../packs/pack_files.ts";
+import { PackReader } from "../packs/pack_reader.ts";
+import {
+  LOCATE_COUNT_MAX,
+  type LocatedBlocks,
+  PLACE_LENGTH,
+} from "../transfer_operations.ts";
+import type { TransferContext } from "./transfer_context.ts";
+
+/** Asks where blocks lie; at most `LOCATE_COUNT_MAX` scores. */
+export function locate(
+  { archive }: Pick<TransferContext, "archive">,
+  scores: Uint8Array,
+  thorough = false,
+): Promise<LocatedBlocks> {
+  return archive.operate("locate", { scores: scores.toBase64(), thorough });
+}
+
+/** True for the `index`-th of the located blocks if a writer need not store it. */
+export function isStored(located: LocatedBlocks, index: number): boolean {
+  return located.places[index * PLACE_LENGTH]! >= 0 &&
+    !located.suspects.includes(index);
+}
+
+/** Reads blocks by score. */
+export class PlacedBlocks {
+  readonly #context: TransferContext;
+  readonly #files: PackFiles;
+
+  /** Reads through the archive of the context. */
+  constructor(context: TransferContext) {
+    this.#context = context;
+    this.#files = new PackFiles(context);
+  }
+
+  /** As `BlockStore.read`. */
+  async read(
+    kind: number,
+    scores: Uint8Array,
+    receive: BlockReceiver,
+  ): Promise<void> {
+    const batchBytes = LOCATE_COUNT_MAX * SCORE_LENGTH;
+    for (let start = 0; start < scores.length; start += batchBytes) {
+      const batch = scores.subarray(start, start + batchBytes);
+      const first = start / SCORE_LENGTH;
+      const located = await locate(this.#context, batch, true);
+      await this.#readerOf(batch, located).read(
+        kind,
+        batch,
+        (index, block, damage) => receive(first + index, block, damage),
+      );
+    }
+  }
+
+  /** Ends all retries. */
+  close(): void {
+    this.#files.close();
+  }
+
+  #readerOf(scores: Uint8Array, located: LocatedBlocks): PackReader {
+    const { hasher, lz4 } = this.#context;
+    return new PackReader({
+      files: this.#files,
+      index: new PlacedIndex(scores, located),
+      verifier: new BlockVerifier(hasher, lz4),
+    });
+  }
+}
+
+/** The places of one batch, as an index of it alone. */
+class PlacedIndex {
+  readonly #scores: Uint8Array;
+  readonly #located: LocatedBlocks;
+
+  constructor(scores: Uint8Array, located: LocatedBlocks) {
+    this.#scores = scores;
+    this.#located = located;
+  }
+
+  get(scores: Uint8Array, offset: number, location: BlockLocation): boolean {
+    if (scores !== this.#scores) throw new RangeError("Another batch");
+    const at = offset / SCORE_LENGTH * PLACE_LENGTH;
+    const [pack, start, length, codec] = this.#located.places.slice(
+      at,
+      at + PLACE_LENGTH,
+    );
+    if (pack === undefined || pack < 0) return false;
+    location.pack = pack;
+    location.offset = start!;
+    location.length = length!;
+    location.codec = codec!;
+    location.suspect = false;
+    return true;
+  }
+
+  packName(pack: number): string {
+    return this.#located.packs[pack]!;
+  }
+
+  /** Nobody relies on this batch: the archive finds it out by itself. */
+  suspect(): void {}
+}

@@ -14,7 +14,7 @@
 import type { AtaResponder } from "./ata_responder.ts";
 import { readUint32 } from "./bytes.ts";
 import { HeaderOffset, MAC_LENGTH } from "./header.ts";
-import { ATA_DATA_OFFSET } from "./ata.ts";
+import { FRAME_LENGTH_MIN } from "./link/link.ts";
 import type { Port } from "./port.ts";
 
 /** Requests that may wait; others are dropped, and come again. */
@@ -48,7 +48,7 @@ export class SlowFlushes {
       return true;
     }
     if (this.#waiting.size >= WAITING_MAX) return false;
-    const waiting = { port, reply: new Uint8Array(ATA_DATA_OFFSET) };
+    const waiting = { port, reply: new Uint8Array(FRAME_LENGTH_MIN) };
     this.#responder.begin(port, frame, waiting.reply);
     this.#waiting.set(key, waiting);
     this.#flush().then(
@@ -67,7 +67,7 @@ export class SlowFlushes {
     if (this.#waiting.get(key) !== waiting) return;
     this.#waiting.delete(key);
     const { port, reply } = waiting;
-    port.send(reply, ATA_DATA_OFFSET);
+    port.send(reply, FRAME_LENGTH_MIN);
     port.flush();
   }
 }

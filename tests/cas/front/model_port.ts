@@ -69,6 +69,8 @@ export interface ModelPortOptions {
   readonly pause?: (where: string) => Promise<void>;
   /** Blocks that do not verify. */
   readonly damaged?: Set<number>;
+  /** Volumes are opened as they are, for reading. */
+  readonly readOnly?: boolean;
 }
 
 interface OpenView {
@@ -121,7 +123,7 @@ export class ModelPort implements ArchivePort {
       volumes.set(name, volume);
     }
     const fixed = request.snapshot === undefined
-      ? undefined
+      ? this.#options.readOnly ? volume.roots.at(-1) : undefined
       : volume.snapshots.get(request.snapshot);
     if (request.snapshot !== undefined && fixed === undefined) {
       throw new ArchiveError("NoSnapshot", `No snapshot ${request.snapshot}`);

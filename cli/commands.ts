@@ -22,8 +22,12 @@ import { targetListCommand } from "./commands/target_list.ts";
 import { targetRemoveCommand } from "./commands/target_remove.ts";
 import { checkCommand } from "./commands/check.ts";
 import { cloneCommand } from "./commands/clone.ts";
+import { copyCommand } from "./commands/copy.ts";
 import { diffCommand } from "./commands/diff.ts";
+import { estimateCommand } from "./commands/estimate.ts";
+import { exportCommand } from "./commands/export.ts";
 import { historyCommand } from "./commands/history.ts";
+import { importCommand } from "./commands/import.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { volumeCreateCommand } from "./commands/volume_create.ts";
 import { volumeGrowCommand } from "./commands/volume_grow.ts";
@@ -58,6 +62,10 @@ export const COMMANDS: readonly Command[] = [
   volumeRenameCommand,
   volumeRetireCommand,
   volumeUnretireCommand,
+  importCommand,
+  exportCommand,
+  copyCommand,
+  estimateCommand,
   statsCommand,
   checkCommand,
   inspectCommand,

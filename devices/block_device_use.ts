@@ -7,37 +7,58 @@
 
 import { DeviceError } from "./device_error.ts";
 
+/** What was to be done with a device, for the message. */
+export interface RefusalWords {
+  /** Such as "serve". */
+  readonly action: string;
+  /** What can be done instead, beginning with "or". */
+  readonly otherwise: string;
+}
+
+const SERVING: RefusalWords = {
+  action: "serve",
+  otherwise: "or add the option ro to serve it read-only",
+};
+
 /**
  * Throws a `DeviceError` when the device `rdev`, or a partition of it, is
  * mounted, swapped to, or part of another device (RAID, LVM, encryption).
  * Where `/proc` and `/sys` may not be read, it cannot know, and does not throw.
  */
-export function refuseUsedBlockDevice(path: string, rdev: number): void {
+export function refuseUsedBlockDevice(
+  path: string,
+  rdev: number,
+  words: RefusalWords = SERVING,
+): void {
   const name = deviceName(rdev);
   const folder = `/sys/dev/block/${name}`;
   const names = [name, ...partitionsOf(folder)];
   for (const mount of linesOf("/proc/self/mountinfo")) {
     const [, , mounted, , where] = mount.split(" ");
     if (mounted !== undefined && names.includes(mounted)) {
-      throw inUse(path, `it is mounted on ${where}: umount ${where}`);
+      throw inUse(path, words, `it is mounted on ${where}: umount ${where}`);
     }
   }
   for (const swap of linesOf("/proc/swaps")) {
     const [file] = swap.split(/\s/);
     const swapped = file?.startsWith("/") ? rdevOf(file) : undefined;
     if (swapped !== undefined && names.includes(deviceName(swapped))) {
-      throw inUse(path, `it is swap space: swapoff ${file}`);
+      throw inUse(path, words, `it is swap space: swapoff ${file}`);
     }
   }
   for (const holder of entriesOf(`${folder}/holders`)) {
-    throw inUse(path, `it is part of /dev/${holder}`);
+    throw inUse(path, words, `it is part of /dev/${holder}`);
   }
 }
 
-function inUse(path: string, why: string): DeviceError {
+function inUse(
+  path: string,
+  { action, otherwise }: RefusalWords,
+  why: string,
+): DeviceError {
   return new DeviceError(
     "Busy",
-    `Cannot serve ${path}: ${why}, or add the option ro to serve it read-only`,
+    `Cannot ${action} ${path}: ${why}, ${otherwise}`,
   );
 }
 

@@ -35,7 +35,9 @@ const DETAILS: string =
 --store-option NAME=VALUE
                   what the store may take; repeat it for several: concurrency=N
                   requests at once, upload=SIZE and download=SIZE bytes a second,
-                  timeout=SECONDS for a request (120); [store-options] in a file
+                  timeout=SECONDS for a request (120), cache=SIZE of the local
+                  cache of its packs or cache=off (8GiB; file: has none) and
+                  cache-dir=DIR for it; [store-options] in a file
 --json            print every event as one JSON object a line on stdout
 
 DISK is one of

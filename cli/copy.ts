@@ -1,0 +1,106 @@
+/**
+ * What `copy` does and says.
+ *
+ * @module
+ */
+
+import type { BlobStore } from "../blobstores/blob_store.ts";
+import { systemClock } from "../cas/engine/clock.ts";
+import type { EngineContext } from "../cas/engine/context.ts";
+import { Retry } from "../cas/engine/retry.ts";
+import type { EventSink } from "../cas/events.ts";
+import type { Hasher } from "../cas/score.ts";
+import { copyArchive, type CopyResult } from "../cas/transfer/archive_copy.ts";
+import { openStore } from "../plugins/registry.ts";
+import { readArchive } from "./archive_access.ts";
+import type { ArchiveChoice } from "./command.ts";
+import { thisHolder } from "./holder.ts";
+import type { Output } from "./output.ts";
+import { pluginRegistry } from "./plugin_registry.ts";
+import { standardProgress } from "./progress.ts";
+import { formatSize } from "./size.ts";
+import { withTransfer } from "./transfers.ts";
+
+/** What to copy, and where to. */
+export interface CopyChoice {
+  /** URL of the destination. */
+  readonly to: string;
+  /** A volume's name; all of the archive when absent. */
+  readonly volume?: string;
+  /** Make an archive at the destination if there is none. */
+  readonly create: boolean;
+}
+
+/** Copies a volume or all of an archive to another store. */
+export async function copyToStore(
+  archive: ArchiveChoice,
+  { to, volume, create }: CopyChoice,
+  output: Output,
+): Promise<void> {
+  const progress = standardProgress(`Copying to ${to}`, output);
+  const { event } = progress.output;
+  const closing = new AbortController();
+  const surroundings = (store: BlobStore, hasher: Hasher): EngineContext =>
+    engineContext({ store, hasher, onEvent: event, signal: closing.signal });
+  const result = await readArchive(
+    archive,
+    progress.output,
+    (operator) =>
+      withTransfer(archive, operator, event, async (context) => {
+        const volumes = await operator.operate("volume list", {});
+        // A server brings what it has acknowledged into the archive for this.
+        const newest = volume ?? volumes[0]?.volume;
+        const state = newest === undefined
+          ? undefined
+          : await operator.operate("state", { state: { volume: newest } });
+        const store = await openStore(to, {
+          create,
+          registry: pluginRegistry(archive.plugins, event),
+        });
+        try {
+          return await copyArchive({
+            from: {
+              ...context,
+              engine: surroundings(context.store, context.hasher),
+            },
+            to: surroundings(store, context.hasher),
+            create,
+            ...(volume === undefined || state === undefined
+              ? {}
+              : { volumeId: state.volumeId }),
+            holder: thisHolder(undefined),
+            progress: (it) => progress.update(it),
+          });
+        } finally {
+          await store.close();
+        }
+      }),
+  ).finally(() => {
+    closing.abort();
+    progress.clear();
+  });
+  output.line(describe(result, to));
+  output.result(result);
+}
+
+function describe(result: CopyResult, to: string): string {
+  const { volumeCount, rootCount, nameCount, packCount, packBytes } = result;
+  return `${to}: ${volumeCount} volumes with ${rootCount} new states and ${nameCount} new names, ${packCount} packs (${
+    formatSize(packBytes)
+  }) copied, ${result.packsPresent} were there`;
+}
+
+function engineContext(
+  { signal, ...rest }: Pick<EngineContext, "store" | "hasher"> & {
+    readonly onEvent: EventSink;
+    readonly signal: AbortSignal;
+  },
+): EngineContext {
+  const clock = systemClock;
+  return {
+    ...rest,
+    clock,
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    retry: new Retry({ clock, onEvent: rest.onEvent, signal }),
+  };
+}

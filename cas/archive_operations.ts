@@ -9,6 +9,7 @@
  */
 
 import type { ScrubReport, ScrubStatus } from "./scrub_report.ts";
+import type { PackCacheStatistics } from "../blobstores/layers/cache_statistics.ts";
 import type { StoreMetrics } from "../blobstores/layers/metrics.ts";
 import type { ArchivePort, SnapshotDescription } from "./archive_port.ts";
 import type { TransferOperations } from "./transfer_operations.ts";
@@ -141,6 +142,8 @@ export interface StoreStatistics {
   readonly display: string;
   /** Operations by name: counts, bytes, errors, times. */
   readonly operations: StoreMetrics;
+  /** The local cache of its packs; absent where there is none. */
+  readonly cache?: PackCacheStatistics;
 }
 
 /** What a check of the structure found. */

@@ -275,9 +275,10 @@ class Reading implements ArchiveOperator {
         access: "read",
         stateId: NO_STATE_ID,
         holder: thisHolder(undefined),
-        ...(this.#state === undefined
-          ? {}
-          : { indexPath: this.#state.indexPath }),
+        ...(this.#state === undefined ? {} : {
+          indexPath: this.#state.indexPath,
+          cachePath: this.#state.cachePath,
+        }),
       },
       BlockPool.allocate(1),
       this.#onEvent,

@@ -22,6 +22,7 @@ import { openPacks } from "../cas/packs/open_packs.ts";
 import type { PluginEntry } from "../plugins/configured.ts";
 import { headsFile } from "./heads_file.ts";
 import { chooseCodec, type CodecChoice } from "./native_codec.ts";
+import { withPackCache } from "./pack_cache.ts";
 import { openLayeredStore } from "./store_opening.ts";
 import type { StoreSettings } from "./store_settings.ts";
 
@@ -45,6 +46,8 @@ export interface ArchiveOpening {
   readonly indexPath?: string;
   /** File of the newest roots seen. */
   readonly headsPath?: string;
+  /** Folder of the cache of packs, where the store's settings name none. */
+  readonly cachePath?: string;
 }
 
 /** Opens an archive. Closing it closes everything opened for it. */
@@ -65,6 +68,7 @@ export async function openArchiveHere(
         onEvent,
       },
     );
+    store = await withPackCache(store, opening, onEvent);
     const opened = store;
     const archive = await openArchive({
       store: opened,

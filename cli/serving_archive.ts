@@ -109,9 +109,11 @@ export async function openServingArchive(
         access: options.access,
         stateId,
         holder: thisHolder(controlPath),
-        ...(kept === undefined
-          ? {}
-          : { indexPath: kept.indexPath, headsPath: kept.headsPath }),
+        ...(kept === undefined ? {} : {
+          indexPath: kept.indexPath,
+          headsPath: kept.headsPath,
+          cachePath: kept.cachePath,
+        }),
       },
       pool,
       onEvent,

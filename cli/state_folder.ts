@@ -6,6 +6,7 @@
  * lock           held while a server uses the folder
  * journal/       acknowledged writes not yet in the archive: NOT a cache
  * index/         where each score is stored: a cache
+ * cache/         packs of a remote store: a cache
  * heads.json     newest roots seen: a cache
  * targets.json   config strings, masks and reservations that initiators set
  * scratch/       changes of throw-away clones, while a server runs
@@ -34,6 +35,8 @@ export interface StateFolder {
   readonly indexPath: string;
   /** File of the newest roots seen. */
   readonly headsPath: string;
+  /** Folder of the cache of packs; made when there is one. */
+  readonly cachePath: string;
   /** File of what initiators left behind in targets. */
   readonly targetsPath: string;
   /** Folder of the changes of throw-away clones. */
@@ -106,6 +109,7 @@ export function openStateFolder(
       journalPath,
       indexPath,
       headsPath: `${path}/heads.json`,
+      cachePath: `${path}/cache`,
       targetsPath: `${path}/targets.json`,
       scratchPath,
       bind(archiveId: string): void {

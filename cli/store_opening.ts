@@ -55,7 +55,8 @@ export async function openLayeredStore(
     create,
     registry: pluginRegistry(plugins, opening.onEvent),
   });
-  const { timeoutMs, ...limits } = settings;
+  const { timeoutMs, cacheBytesMax: _size, cachePath: _path, ...limits } =
+    settings;
   // A disk of this machine has its own end of patience, and copying what is
   // put costs time.
   const isLocal = /^(file|memory):/i.test(url) && timeoutMs === undefined;

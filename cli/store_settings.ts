@@ -8,6 +8,8 @@
  * upload = "20MiB"
  * download = "100MiB"
  * timeout = 120
+ * cache = "20GiB"
+ * cache-dir = "/var/cache/deepshelf"
  * ```
  *
  * @module
@@ -28,10 +30,15 @@ export interface StoreSettings {
   readonly downloadBytesPerSecond?: number;
   /** Time of an operation, beside that for its bytes. */
   readonly timeoutMs?: number;
+  /** Most bytes of the local cache of packs; 0 for none. */
+  readonly cacheBytesMax?: number;
+  /** Its folder; `cache/` in the state folder when absent. */
+  readonly cachePath?: string;
 }
 
 const CONCURRENCY_MAX = 1024;
 const TIMEOUT_S_MAX = 3600;
+const CACHE_BYTES_MIN = 1024 * 1024;
 
 type Read = (text: string, where: string) => StoreSettings;
 
@@ -44,6 +51,8 @@ const OPTIONS: Readonly<Record<string, Read>> = {
   timeout: (text, where) => ({
     timeoutMs: asCount(text, where, TIMEOUT_S_MAX) * 1000,
   }),
+  cache: (text, where) => ({ cacheBytesMax: asCacheSize(text, where) }),
+  "cache-dir": (text) => ({ cachePath: text }),
 };
 
 /** Reads `NAME=VALUE`s. Throws a `UsageError`. */
@@ -101,5 +110,14 @@ function asRate(text: string, where: string): number {
   if (byteCount !== undefined && byteCount >= 1024) return byteCount;
   throw new UsageError(
     `${where} must be the bytes of a second, at least 1KiB, such as 20MiB`,
+  );
+}
+
+function asCacheSize(text: string, where: string): number {
+  if (text === "off" || text === "0") return 0;
+  const byteCount = parseSize(text);
+  if (byteCount !== undefined && byteCount >= CACHE_BYTES_MIN) return byteCount;
+  throw new UsageError(
+    `${where} must be the most bytes of the local cache, at least 1MiB, such as 20GiB, or off`,
   );
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { EXTENT_BYTES } from "../blobstores/layers/cache_extents.ts";
+import type { PackCacheStatistics } from "../blobstores/layers/cache_statistics.ts";
 import {
   LATENCY_BOUNDS_MS,
   type OperationMetrics,
@@ -39,8 +41,9 @@ export async function showStoreStats(
   return ExitStatus.Done;
 }
 
-/** A table of the operations that were done. */
-export function linesOf({ display, operations }: StoreStatistics): string[] {
+/** A table of the operations that were done, and what the cache did. */
+export function linesOf(statistics: StoreStatistics): string[] {
+  const { display, operations, cache } = statistics;
   const rows = Object.entries(operations).map(([name, it]) => [
     name,
     String(it.count),
@@ -52,7 +55,34 @@ export function linesOf({ display, operations }: StoreStatistics): string[] {
     duration(it.maxMs),
     errorsOf(it),
   ]);
-  return [display, ...formatTable([HEADS, ...rows])];
+  return [
+    display,
+    ...formatTable([HEADS, ...rows]),
+    ...(cache === undefined ? [] : ["", ...cacheLines(cache)]),
+  ];
+}
+
+function cacheLines(cache: PackCacheStatistics): string[] {
+  const { hitCount, missCount, damagedCount, failedCount } = cache;
+  const all = hitCount + missCount;
+  const part = all === 0 ? "-" : `${Math.round(hitCount / all * 100)} %`;
+  const lines = [
+    `Pack cache in ${cache.location}: ${formatSize(cache.byteCount)} of ${
+      formatSize(cache.bytesMax)
+    }`,
+    `  ${all} reads of packs, ${part} answered by it; the others took ${
+      formatSize(cache.fetchedBytes)
+    } from the store`,
+    `  ${formatSize(cache.writtenBytes)} came with new packs, and ${
+      formatSize(cache.evictedCount * EXTENT_BYTES)
+    } had to go for others`,
+  ];
+  if (damagedCount + failedCount > 0) {
+    lines.push(
+      `  DAMAGED: ${damagedCount} extents were wrong on its disk and fetched again; ${failedCount} operations of the disk failed`,
+    );
+  }
+  return lines;
 }
 
 /** The bound of the histogram below which so many of the operations lie. */

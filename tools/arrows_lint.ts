@@ -32,6 +32,7 @@ interface Zone {
 /** What the archive shares with the layers: which failures pass, what is counted. */
 const LAYER_FACTS: readonly string[] = [
   "blobstores/layers/backoff.ts",
+  "blobstores/layers/cache_statistics.ts",
   "blobstores/layers/metrics.ts",
 ];
 

@@ -26,8 +26,10 @@ import {
 import { cancelled, checkRange, throwIfCancelled } from "../operation.ts";
 import { CacheExtents, EXTENT_BYTES } from "./cache_extents.ts";
 import type { CacheFolder } from "./cache_folder.ts";
+import type { PackCacheStatistics } from "./cache_statistics.ts";
 import { type PackId, packIdOf } from "./cache_table.ts";
 import { StoreLayer } from "./layer.ts";
+import { metricsOf, type StoreMetrics } from "./metrics.ts";
 import { type PackFetch, PackFetches } from "./pack_fetches.ts";
 
 const PACK_KEY = /^packs\/[0-9a-f]{2}\/([0-9a-f]{64})$/;
@@ -48,30 +50,6 @@ export interface PackCacheOptions {
   readonly reserveBytes?: number;
   /** Told what an operator should know. */
   readonly report: (message: string) => void;
-}
-
-/** What a cache did since it was opened, and what it holds. */
-export interface PackCacheStatistics {
-  /** Where it lies. */
-  readonly location: string;
-  /** Bytes it may hold. */
-  readonly bytesMax: number;
-  /** Bytes it holds. */
-  readonly byteCount: number;
-  /** Reads of packs that it answered. */
-  readonly hitCount: number;
-  /** Reads of packs for which the store was asked. */
-  readonly missCount: number;
-  /** Bytes that came from the store for them. */
-  readonly fetchedBytes: number;
-  /** Bytes of new packs, offered to the cache when they were put. */
-  readonly writtenBytes: number;
-  /** Extents of 32 KiB that had to go for others. */
-  readonly evictedCount: number;
-  /** Extents that were found damaged, and fetched again. */
-  readonly damagedCount: number;
-  /** Operations of its disk that failed. */
-  readonly failedCount: number;
 }
 
 /** Consecutive extents of a pack. */
@@ -109,12 +87,22 @@ export class PackCache extends StoreLayer {
     options: PackCacheOptions,
   ): Promise<PackCache> {
     const { reserveBytes = RESERVE_BYTES_DEFAULT } = options;
-    const extents = await CacheExtents.open({ ...options, reserveBytes });
-    return new PackCache(store, options, extents);
+    try {
+      const extents = await CacheExtents.open({ ...options, reserveBytes });
+      return new PackCache(store, options, extents);
+    } catch (error) {
+      options.folder.close();
+      throw error;
+    }
+  }
+
+  /** What the store underneath was asked. */
+  get metrics(): StoreMetrics {
+    return metricsOf(this.store);
   }
 
   /** What it did and holds. */
-  get statistics(): PackCacheStatistics {
+  get cacheStatistics(): PackCacheStatistics {
     return {
       location: this.#options.folder.location,
       bytesMax: this.#options.bytesMax,

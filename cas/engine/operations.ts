@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { BlobStore } from "../../blobstores/blob_store.ts";
+import { cacheOf } from "../../blobstores/layers/cache_statistics.ts";
 import { metricsOf } from "../../blobstores/layers/metrics.ts";
 import type {
   ArchiveOperator,
@@ -12,6 +14,7 @@ import type {
   OperationName,
   OperationRequest,
   OperationResult,
+  StoreStatistics,
 } from "../archive_operations.ts";
 import type { SnapshotDescription } from "../archive_port.ts";
 import { checkArchive } from "./check.ts";
@@ -109,11 +112,7 @@ export class Operations implements ArchiveOperator {
       "history": ({ volume, ...page }) =>
         historyPage(context, volumes.get(volume), page),
       "stats": ({ volume }) => this.#stats(volume),
-      "store stats": () =>
-        Promise.resolve({
-          display: context.store.display,
-          operations: metricsOf(context.store),
-        }),
+      "store stats": () => Promise.resolve(storeStatistics(context.store)),
       "check": async () =>
         await checkArchive(context, await options.blocks.get()),
       "scrub": (request) => scrubs.step(request),
@@ -226,4 +225,13 @@ function listVolumes(
     .sort((left, right) =>
       left.volume < right.volume ? -1 : left.volume > right.volume ? 1 : 0
     );
+}
+
+function storeStatistics(store: BlobStore): StoreStatistics {
+  const cache = cacheOf(store);
+  return {
+    display: store.display,
+    operations: metricsOf(store),
+    ...(cache === undefined ? {} : { cache }),
+  };
 }

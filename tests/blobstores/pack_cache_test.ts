@@ -150,8 +150,8 @@ Deno.test("a read of a block fetches its extent once, and its neighbours come fr
       pack.slice(50_000, 54_096),
     );
     assert.equal(asked.gets.length, 1);
-    assert.equal(cache.statistics.hitCount, 1);
-    assert.equal(cache.statistics.missCount, 1);
+    assert.equal(cache.cacheStatistics.hitCount, 1);
+    assert.equal(cache.cacheStatistics.missCount, 1);
     await cache.close();
   }));
 
@@ -279,8 +279,8 @@ Deno.test("the cache never holds more than it may, and keeps what is read again"
     await cache.close();
     assert.deepEqual(asked.gets, []);
     assert.equal(Deno.statSync(`${path}/extents`).size, 8 * EXTENT);
-    assert.equal(cache.statistics.byteCount, 8 * EXTENT);
-    assert.ok(cache.statistics.evictedCount >= 12);
+    assert.equal(cache.cacheStatistics.byteCount, 8 * EXTENT);
+    assert.ok(cache.cacheStatistics.evictedCount >= 12);
     const again = await open({ bytesMax: 4 * EXTENT });
     assert.ok(Deno.statSync(`${path}/extents`).size <= 4 * EXTENT);
     await again.close();
@@ -439,7 +439,7 @@ Deno.test("a disk that cannot be read costs speed alone", () =>
     });
     await cache.put(KEY, bytesOf(EXTENT));
     assert.deepEqual(await read(cache, 3, 4), bytesOf(EXTENT).slice(3, 7));
-    assert.equal(cache.statistics.failedCount, 1);
+    assert.equal(cache.cacheStatistics.failedCount, 1);
     await cache.close();
   }));
 

@@ -132,5 +132,6 @@ function openIndex(options: BlocksOptions): ScoreIndex {
     identity: archiveId,
     hash: (bytes) => codec.hasher.hash(bytes),
     onEvent,
+    pause: systemClock.yieldNow,
   });
 }

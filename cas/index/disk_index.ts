@@ -1,80 +1,106 @@
 /**
  * The index of a real server: a table in memory for the newest packs, and
- * sorted runs on disk for all others, merged as they grow.
+ * sorted runs on disk for all others, merged beside everything else, a few
+ * milliseconds at a time.
  *
  * Invariants: the manifest names packs only together with all their entries;
  * opening reads the manifest and the end of every run, however many entries
  * there are; bytes that do not match their checksum are never an answer. What
  * is in memory only is lost by a crash, and with it the knowledge of its packs.
+ * Files are written by one piece of work at a time.
  *
- * Memory: 10 bits an entry for the filters, 4 bytes for every 127 entries, and
- * the table.
+ * Memory: about 11 bits an entry for the filters, 4 bytes for every 127 entries,
+ * and the tables.
  *
  * @module
  */
 
 import type { EventSink } from "../events.ts";
+import { Compaction } from "./compaction.ts";
 import {
   ENTRY_WORDS,
+  PACK_WORD,
   readLocation,
   setEntry,
   setKey,
   setSuspect,
 } from "./entry.ts";
 import { EntryTable } from "./entry_table.ts";
+import {
+  indexDiscarded,
+  indexMemoryFull,
+  indexNotSaved,
+} from "./index_events.ts";
 import { IndexFiles, type IndexFilesOptions } from "./index_files.ts";
-import { chooseMerge } from "./merge_choice.ts";
 import { PackTable } from "./pack_table.ts";
-import type { Run } from "./run.ts";
-import { RunMerge } from "./run_merge.ts";
-import { RunWriter } from "./run_writer.ts";
+import { type FoundEntry, RunList } from "./run_list.ts";
 import {
   type BlockLocation,
   IndexDamagedError,
   type IndexEntries,
+  type IndexStatistics,
   type ScoreIndex,
 } from "./score_index.ts";
-import { sortedEntries } from "./sort_entries.ts";
+import { writeTable } from "./write_table.ts";
 
-/** Entries in memory that are then written to a run, in about 50 ms. */
+/** Entries in memory that are then written to a run. */
 const TABLE_ENTRIES_MAX = 2 ** 16;
 /** Packs in memory that are then written: a start after a crash reads the directories of so many at most. */
 const UNSAVED_PACKS_MAX = 64;
-/** Entries merged for each that is added, so that merging keeps up. */
-const MERGE_FACTOR = 8;
-const MERGE_STEP_MIN = 4096;
+/** Tables of entries that wait for their share of the merging before whoever adds has to wait. */
+const DEBT_TABLES_MAX = 2;
+/** Entries that a step of the merging is for: a few milliseconds. */
+const STEP_ENTRIES = 4096;
+/** What a pack counts at least, so that small ones are merged, too. */
+const PACK_CREDIT_MIN = 512;
 
 /** How to open an index on disk. */
 export interface DiskIndexOptions extends IndexFilesOptions {
-  /** Takes `index-discarded` and `index-not-saved`. */
+  /** Takes `index-discarded`, `index-not-saved` and `index-memory-full`. */
   readonly onEvent: EventSink;
   /** Entries kept in memory: 65,536 when absent. */
   readonly tableEntriesMax?: number;
+  /** Bytes of filters kept in memory; all when absent. Beyond it `getCheaply` passes over the oldest entries. */
+  readonly filterBytesMax?: number;
+  /** Lets other work go first, between two pieces of the merging; nothing when absent. */
+  readonly pause?: () => Promise<void>;
 }
 
 /** An index on disk. */
 export class DiskIndex implements ScoreIndex {
   readonly #options: DiskIndexOptions;
+  readonly #tableEntriesMax: number;
   readonly #files: IndexFiles;
-  readonly #table = new EntryTable();
   readonly #entry = new Uint32Array(ENTRY_WORDS);
+  /** Takes what is added. */
+  #table = new EntryTable();
+  /** Is being written to a run. */
+  #frozen: EntryTable | undefined;
+  /** Packs that were there when it was frozen. */
+  #frozenPackCount = 0;
   #packs = new PackTable();
-  /** Oldest first. */
-  #runs: Run[] = [];
-  #merge: RunMerge | undefined;
-  /** The run that the merge makes, and how to let go of its file. */
-  #mergeTarget: { readonly run: number; close(): void } | undefined;
+  #suspectPacks = new Set<number>();
+  #runs = new RunList();
+  #compaction: Compaction;
   #unsavedPacks = 0;
   /** The first so many packs have all their entries in runs: these, and no others, the manifest may name. */
   #packsInRuns = 0;
   /** There is something that the files do not have. */
   #dirty = false;
   #rebuilding = false;
+  #closed = false;
   #damage: IndexDamagedError | undefined;
+  #work: Promise<void> | undefined;
+  #flushWanted = false;
+  /** Entries added whose share of the merging is still to be done. */
+  #debt = 0;
+  #toldMemoryFull = false;
 
   private constructor(options: DiskIndexOptions) {
     this.#options = options;
+    this.#tableEntriesMax = options.tableEntriesMax ?? TABLE_ENTRIES_MAX;
     this.#files = new IndexFiles(options);
+    this.#compaction = this.#newCompaction();
   }
 
   /**
@@ -84,22 +110,10 @@ export class DiskIndex implements ScoreIndex {
   static open(options: DiskIndexOptions): DiskIndex {
     const index = new DiskIndex(options);
     try {
-      const saved = index.#files.load();
-      if (saved === undefined) index.#files.clear();
-      else {
-        index.#packs = saved.packs;
-        index.#runs = saved.runs;
-        index.#packsInRuns = saved.packs.count;
-      }
+      index.#load();
     } catch (error) {
       if (!(error instanceof IndexDamagedError)) throw error;
-      options.onEvent({
-        event: "index-discarded",
-        severity: "strange",
-        message: `The index is discarded and made anew from the packs: ` +
-          error.message,
-        reason: error.message,
-      });
+      options.onEvent(indexDiscarded(error.message));
       index.#files.clear();
     }
     return index;
@@ -109,14 +123,34 @@ export class DiskIndex implements ScoreIndex {
     return this.#packs.count;
   }
 
-  get(scores: Uint8Array, offset: number, location: BlockLocation): boolean {
-    const found = this.#find(scores, offset);
-    if (found === undefined) return false;
-    readLocation(found.words, found.at, location);
-    return true;
+  get statistics(): IndexStatistics {
+    const tables = [this.#table, this.#frozen];
+    const count = tables.reduce((sum, it) => sum + (it?.count ?? 0), 0);
+    const bytes = tables.reduce(
+      (sum, it) => sum + (it?.words.byteLength ?? 0),
+      0,
+    );
+    return {
+      entryCount: count + this.#runs.entryCount,
+      passedOverCount: this.#runs.unfilteredCount,
+      memoryBytes: bytes + this.#runs.filterBytes,
+      pageReads: this.#runs.pageReads,
+    };
   }
 
-  addPack(name: string, entries: IndexEntries): void {
+  get(scores: Uint8Array, offset: number, location: BlockLocation): boolean {
+    return this.#locate(scores, offset, location, false);
+  }
+
+  getCheaply(
+    scores: Uint8Array,
+    offset: number,
+    location: BlockLocation,
+  ): boolean {
+    return this.#locate(scores, offset, location, true);
+  }
+
+  async addPack(name: string, entries: IndexEntries): Promise<void> {
     const pack = this.#packs.add(name);
     for (let position = 0; position < entries.count; position++) {
       setEntry(this.#entry, entries, { pack, position });
@@ -124,20 +158,28 @@ export class DiskIndex implements ScoreIndex {
     }
     this.#unsavedPacks++;
     this.#dirty = true;
-    const entriesMax = this.#options.tableEntriesMax ?? TABLE_ENTRIES_MAX;
+    this.#debt += Math.max(entries.count, PACK_CREDIT_MIN);
     if (
-      this.#table.count >= entriesMax || this.#unsavedPacks >= UNSAVED_PACKS_MAX
-    ) this.flush();
-    this.#stepMerge(Math.max(entries.count * MERGE_FACTOR, MERGE_STEP_MIN));
+      this.#table.count >= this.#tableEntriesMax ||
+      this.#unsavedPacks >= UNSAVED_PACKS_MAX
+    ) this.#flushWanted = true;
+    const work = this.#startWork();
+    const debtMax = DEBT_TABLES_MAX * this.#tableEntriesMax;
+    if (this.#debt > Math.max(debtMax, PACK_CREDIT_MIN)) await work;
   }
 
   suspect(scores: Uint8Array, offset: number): void {
-    const found = this.#find(scores, offset);
+    const found = this.#find(scores, offset, false);
     if (found === undefined) return;
     const entry = found.words.slice(found.at, found.at + ENTRY_WORDS);
     setSuspect(entry, 0);
     this.#table.set(entry);
+    this.#suspectPacks.add(entry[PACK_WORD] as number);
     this.#dirty = true;
+  }
+
+  isSuspectPack(pack: number): boolean {
+    return this.#suspectPacks.has(pack);
   }
 
   knowsPack(name: string): boolean {
@@ -148,165 +190,211 @@ export class DiskIndex implements ScoreIndex {
     return this.#packs.name(pack);
   }
 
-  beginRebuild(): void {
+  async beginRebuild(): Promise<void> {
+    await this.#endWork();
     this.#rebuilding = true;
-    this.#abandonMerge();
-    this.#closeRuns();
-    this.#table.clear();
-    this.#packs.clear();
-    this.#packsInRuns = 0;
-    this.#unsavedPacks = 0;
     this.#damage = undefined;
-    this.#files.clear();
+    this.#compaction.close();
+    this.#runs.close();
+    this.#table = new EntryTable();
+    this.#frozen = undefined;
+    this.#packs = new PackTable();
+    this.#suspectPacks = new Set();
+    this.#unsavedPacks = 0;
+    this.#packsInRuns = 0;
+    this.#dirty = false;
+    this.#guard(() => this.#files.clear());
   }
 
-  endRebuild(): void {
+  async endRebuild(): Promise<void> {
     this.#rebuilding = false;
     this.#dirty = true;
-    this.flush();
+    await this.flush();
   }
 
-  flush(): void {
-    if (this.#damage !== undefined || !this.#dirty) return;
-    // Counted anew after a failure too: the next attempt comes so many packs later.
-    this.#unsavedPacks = 0;
-    this.#guard(() => {
-      if (this.#table.count > 0) {
-        this.#runs.push(this.#writeTable());
-        this.#table.clear();
-      }
-      this.#packsInRuns = this.#packs.count;
-      this.#save();
-      this.#dirty = false;
+  async flush(): Promise<void> {
+    await this.#work;
+    // Twice where an attempt before failed: its table is still to be written.
+    for (let pass = 0; pass < 2 && this.#dirty; pass++) {
+      this.#flushWanted = true;
+      await this.#startWork();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#endWork();
+    await this.flush();
+    this.#compaction.close();
+    this.#runs.close();
+  }
+
+  #load(): void {
+    const saved = this.#files.load();
+    if (saved === undefined) return this.#files.clear();
+    this.#packs = saved.packs;
+    this.#suspectPacks = new Set(saved.suspectPacks);
+    this.#runs = saved.runs;
+    this.#packsInRuns = saved.packs.count;
+    this.#compaction = this.#newCompaction();
+    this.#limitFilters();
+  }
+
+  #newCompaction(): Compaction {
+    return new Compaction({
+      files: this.#files,
+      runs: this.#runs,
+      flushEntries: this.#tableEntriesMax,
+      hash: this.#options.hash,
+      save: () => this.#save(),
+      pause: () => this.#pause(),
     });
   }
 
-  close(): void {
-    this.flush();
-    this.#abandonMerge();
-    this.#closeRuns();
+  #pause(): Promise<void> {
+    return this.#options.pause?.() ?? Promise.resolve();
+  }
+
+  #locate(
+    scores: Uint8Array,
+    offset: number,
+    location: BlockLocation,
+    cheaply: boolean,
+  ): boolean {
+    const found = this.#find(scores, offset, cheaply);
+    if (found === undefined) return false;
+    readLocation(found.words, found.at, location);
+    location.paged = found.words !== this.#table.words &&
+      found.words !== this.#frozen?.words;
+    return true;
   }
 
   #find(
     scores: Uint8Array,
     offset: number,
-  ): { readonly words: Uint32Array; readonly at: number } | undefined {
+    cheaply: boolean,
+  ): FoundEntry | undefined {
     if (this.#damage !== undefined) throw this.#damage;
     setKey(this.#entry, scores, offset);
-    const at = this.#table.find(this.#entry);
-    if (at >= 0) return { words: this.#table.words, at };
+    const found = findIn(this.#table, this.#entry) ??
+      findIn(this.#frozen, this.#entry);
+    if (found !== undefined) return found;
     try {
-      for (let i = this.#runs.length - 1; i >= 0; i--) {
-        const run = this.#runs[i] as Run;
-        const found = run.find(this.#entry);
-        if (found >= 0) return { words: run.words, at: found };
-      }
+      return this.#runs.find(this.#entry, cheaply);
     } catch (error) {
       if (error instanceof IndexDamagedError) this.#damage = error;
       throw error;
     }
-    return undefined;
   }
 
-  #writeTable(): Run {
-    const { words, count } = this.#table;
-    const { file, run } = this.#files.createRun();
-    try {
-      const { hash } = this.#options;
-      const writer = new RunWriter({ file, run, entriesMax: count, hash });
-      for (const at of sortedEntries(words, count)) writer.add(words, at);
-      return this.#files.openRun(writer.finish());
-    } finally {
-      file.close();
+  /** Does what is to be done, unless that is going on; settles, without fail, when all is done. */
+  #startWork(): Promise<void> {
+    this.#work ??= this.#doWork().catch((error: unknown) => {
+      this.#flushWanted = false;
+      this.#debt = 0;
+      this.#dirty = true;
+      this.#fail(error);
+    }).finally(() => {
+      this.#work = undefined;
+    });
+    return this.#work;
+  }
+
+  /** Waits until nothing writes files. */
+  async #endWork(): Promise<void> {
+    this.#debt = 0;
+    this.#flushWanted = false;
+    await this.#work;
+  }
+
+  async #doWork(): Promise<void> {
+    for (;;) {
+      await this.#pause();
+      if (this.#damage !== undefined) return;
+      if (this.#flushWanted) await this.#flushTable();
+      else if (this.#debt > 0) {
+        const share = Math.min(this.#debt, STEP_ENTRIES);
+        this.#debt -= share;
+        await this.#compaction.step(share);
+      } else return;
     }
+  }
+
+  async #flushTable(): Promise<void> {
+    this.#flushWanted = false;
+    if (this.#frozen === undefined) {
+      this.#frozen = this.#table;
+      this.#frozenPackCount = this.#packs.count;
+      this.#table = new EntryTable();
+      this.#unsavedPacks = 0;
+      this.#dirty = false;
+    }
+    const table = this.#frozen;
+    if (table.count > 0) {
+      const run = await writeTable(table, {
+        files: this.#files,
+        hash: this.#options.hash,
+        filter: this.#compaction.shapeOf(table.count),
+        pause: () => this.#pause(),
+      });
+      this.#runs.recent.push({ run, level: 0 });
+    }
+    this.#frozen = undefined;
+    this.#packsInRuns = this.#frozenPackCount;
+    await this.#save();
   }
 
   /** Half a rebuilt index must not be found by a later process: it is not named. */
-  #save(): void {
+  async #save(): Promise<void> {
+    this.#limitFilters();
     if (this.#rebuilding) return;
-    const packCount = this.#packsInRuns;
-    this.#files.save({ packs: this.#packs, packCount, runs: this.#runs });
-  }
-
-  #beginMerge(): RunMerge | undefined {
-    const counts = this.#runs.map((run) => run.description.entryCount);
-    const chosen = chooseMerge(counts);
-    if (chosen === 0) return undefined;
-    const inputs = this.#runs.slice(-chosen);
-    const entriesMax = counts.slice(-chosen).reduce((sum, n) => sum + n, 0);
-    const { file, run } = this.#files.createRun();
-    const { hash } = this.#options;
-    this.#mergeTarget = { run, close: () => file.close() };
-    const writer = new RunWriter({ file, run, entriesMax, hash });
-    this.#merge = new RunMerge(inputs, writer);
-    return this.#merge;
-  }
-
-  #stepMerge(entriesMax: number): void {
-    this.#guard(() => {
-      const merge = this.#merge ?? this.#beginMerge();
-      const description = merge?.step(entriesMax);
-      if (merge !== undefined && description !== undefined) {
-        this.#endMerge(merge, this.#files.openRun(description));
-      }
+    await this.#files.save({
+      packs: this.#packs,
+      packCount: this.#packsInRuns,
+      suspectPacks: this.#suspectPacks,
+      runs: this.#runs,
     });
   }
 
-  #endMerge(merge: RunMerge, merged: Run): void {
-    const start = this.#runs.indexOf(merge.inputs[0] as Run);
-    this.#runs.splice(start, merge.inputs.length, merged);
-    this.#mergeTarget?.close();
-    this.#merge = undefined;
-    this.#mergeTarget = undefined;
-    for (const input of merge.inputs) input.close();
-    this.#dirty = true;
-    this.#save();
-    this.#dirty = this.#table.count > 0;
-    // Only now: until then the manifest named these.
-    for (const { description } of merge.inputs) {
-      this.#files.removeRun(description.run);
-    }
+  #limitFilters(): void {
+    const { filterBytesMax, onEvent } = this.#options;
+    if (filterBytesMax === undefined) return;
+    this.#runs.limitFilters(filterBytesMax);
+    const { unfilteredCount, entryCount } = this.#runs;
+    if (unfilteredCount === 0 || this.#toldMemoryFull) return;
+    this.#toldMemoryFull = true;
+    onEvent(indexMemoryFull(unfilteredCount, entryCount));
   }
 
-  #abandonMerge(): void {
-    const target = this.#mergeTarget;
-    this.#merge = undefined;
-    this.#mergeTarget = undefined;
-    if (target === undefined) return;
-    target.close();
-    try {
-      this.#files.removeRun(target.run);
-    } catch {
-      // Removed when the index is opened next: no manifest names it.
-    }
-  }
-
-  #closeRuns(): void {
-    for (const run of this.#runs) run.close();
-    this.#runs = [];
-  }
-
-  /**
-   * Runs what writes the index's files. An index is a cache: a full disk must
-   * not stop a checkpoint, so a failure is reported, and tried again later.
-   */
+  /** Runs what writes the index's files. */
   #guard(write: () => void): void {
     try {
       write();
     } catch (error) {
-      this.#abandonMerge();
-      if (error instanceof IndexDamagedError) {
-        this.#damage = error;
-        return;
-      }
-      this.#options.onEvent({
-        event: "index-not-saved",
-        severity: "admin",
-        message: `The index could not be saved in ` +
-          `${this.#options.disk.location}, it will be tried again: ` +
-          (error as Error).message,
-        reason: (error as Error).message,
-      });
+      this.#fail(error);
     }
   }
+
+  /**
+   * An index is a cache: a full disk must not stop a checkpoint, so a failure
+   * is reported, and tried again later.
+   */
+  #fail(error: unknown): void {
+    this.#compaction.abandon();
+    if (error instanceof IndexDamagedError) {
+      this.#damage = error;
+      return;
+    }
+    const { disk, onEvent } = this.#options;
+    onEvent(indexNotSaved(disk.location, (error as Error).message));
+  }
+}
+
+function findIn(
+  table: EntryTable | undefined,
+  entry: Uint32Array,
+): FoundEntry | undefined {
+  const at = table?.find(entry) ?? -1;
+  return table === undefined || at < 0 ? undefined : { words: table.words, at };
 }

@@ -85,6 +85,7 @@ export function readLocation(
   location.length = extent & LENGTH_MASK;
   location.codec = extent >>> CODEC_SHIFT & CODEC_MASK;
   location.suspect = (extent & SUSPECT_BIT) !== 0;
+  location.paged = false;
 }
 
 /** Marks the entry at word `at`. */

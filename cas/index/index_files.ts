@@ -15,14 +15,15 @@ import { type Disk, DiskError, type DiskFile } from "../disk/disk.ts";
 import type { PlainHash } from "../score.ts";
 import { PackTable } from "./pack_table.ts";
 import { Run } from "./run.ts";
-import type { RunDescription } from "./run_writer.ts";
+import { RunList } from "./run_list.ts";
+import type { FinishedRun, RunDescription } from "./run_writer.ts";
 import { IndexDamagedError } from "./score_index.ts";
 
 const MANIFEST = "manifest";
 const MANIFEST_NEW = "manifest.new";
 const PACKS = "packs";
 const RUN_PREFIX = "run-";
-const VERSION = 1;
+const VERSION = 2;
 const NAME_LENGTH = 32;
 
 /** What the manifest holds, as JSON, followed by a line with its hash. */
@@ -35,16 +36,22 @@ interface Manifest {
   readonly packCount: number;
   /** Hash of the names of those packs. */
   readonly packsHash: string;
+  /** Numbers of packs with blocks that did not verify. */
+  readonly suspectPacks: readonly number[];
   /** Oldest first. */
-  readonly runs: readonly RunDescription[];
+  readonly recent: readonly (RunDescription & { readonly level: number })[];
+  /** Ascending. */
+  readonly base: readonly (RunDescription & { readonly first: number })[];
 }
 
 /** An index as its files have it. */
 export interface SavedIndex {
   /** The packs. */
   readonly packs: PackTable;
-  /** The runs, oldest first. */
-  readonly runs: Run[];
+  /** Numbers of packs with blocks that did not verify. */
+  readonly suspectPacks: ReadonlySet<number>;
+  /** The runs. */
+  readonly runs: RunList;
 }
 
 /** What the files belong to. */
@@ -78,15 +85,20 @@ export class IndexFiles {
     if (manifest === undefined) return undefined;
     this.#nextRun = manifest.nextRun;
     const packs = this.#readPacks(manifest);
-    const runs: Run[] = [];
+    const runs = new RunList();
     try {
-      for (const run of manifest.runs) runs.push(this.openRun(run));
+      for (const it of manifest.recent) {
+        runs.recent.push({ run: this.#openRun(it), level: it.level });
+      }
+      for (const it of manifest.base) {
+        runs.base.push({ run: this.#openRun(it), first: it.first });
+      }
     } catch (error) {
-      for (const run of runs) run.close();
+      runs.close();
       throw error;
     }
     this.#removeStrays(manifest);
-    return { packs, runs };
+    return { packs, suspectPacks: new Set(manifest.suspectPacks), runs };
   }
 
   /** Removes everything; the manifest first, so that no half is ever taken for the whole. */
@@ -105,21 +117,9 @@ export class IndexFiles {
     return { file: this.#create(runName(run)), run };
   }
 
-  /** Opens a run. Throws `IndexDamagedError`. */
-  openRun(description: RunDescription): Run {
-    const { disk, hash } = this.#options;
-    const name = runName(description.run);
-    const display = `${disk.location}/${name}`;
-    const file = this.#open(name);
-    if (file === undefined) {
-      throw new IndexDamagedError(`Cannot open ${display}: it is missing`);
-    }
-    try {
-      return new Run({ file, display, description, hash });
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+  /** Opens a run that was just written. Throws `IndexDamagedError`. */
+  openFinished({ description, summary }: FinishedRun): Run {
+    return this.#openRun(description, summary);
   }
 
   /** Removes the file of a run that the manifest does not name. */
@@ -128,19 +128,25 @@ export class IndexFiles {
   }
 
   /** Makes an index durable: the first `packCount` packs, and runs, which are durable already. */
-  save(
+  async save(
     index: SavedIndex & { readonly packCount: number },
-  ): void {
-    const { packs, packCount, runs } = index;
+  ): Promise<void> {
+    const { packs, packCount, suspectPacks, runs } = index;
     const { disk, identity, hash } = this.#options;
-    this.#savePacks(packs, packCount);
+    const { recent, base } = runs;
+    const listed = {
+      suspectPacks: [...suspectPacks],
+      recent: recent.map(({ run, level }) => ({ ...run.description, level })),
+      base: base.map(({ run, first }) => ({ ...run.description, first })),
+    };
+    await this.#savePacks(packs, packCount);
     const manifest: Manifest = {
       version: VERSION,
       identity,
       nextRun: this.#nextRun,
       packCount: this.#packCount,
       packsHash: hash(this.#knownNames()).toHex(),
-      runs: runs.map((run) => run.description),
+      ...listed,
     };
     const text = new TextEncoder().encode(JSON.stringify(manifest) + "\n");
     const line = new TextEncoder().encode(hash(text).toHex() + "\n");
@@ -148,14 +154,14 @@ export class IndexFiles {
     try {
       file.write(text, 0);
       file.write(line, text.length);
-      file.syncNow();
+      await file.sync();
     } finally {
       file.close();
     }
     // Names first: a manifest must never be found without the files it names.
-    disk.syncDirectoryNow();
+    await disk.syncDirectory();
     disk.rename(MANIFEST_NEW, MANIFEST);
-    disk.syncDirectoryNow();
+    await disk.syncDirectory();
   }
 
   #readManifest(): Manifest | undefined {
@@ -206,7 +212,8 @@ export class IndexFiles {
   }
 
   /** Appends the names of the packs that are not yet in the file. */
-  #savePacks(packs: PackTable, packCount: number): void {
+  async #savePacks(packs: PackTable, packCount: number): Promise<void> {
+    if (packCount === this.#packCount) return;
     const start = this.#packCount * NAME_LENGTH;
     const added = new Uint8Array((packCount - this.#packCount) * NAME_LENGTH);
     for (let pack = this.#packCount; pack < packCount; pack++) {
@@ -216,7 +223,7 @@ export class IndexFiles {
     const file = this.#open(PACKS) ?? this.#create(PACKS);
     try {
       file.write(added, start);
-      file.syncNow();
+      await file.sync();
     } finally {
       file.close();
     }
@@ -238,8 +245,31 @@ export class IndexFiles {
     return this.#packNames.subarray(0, this.#packCount * NAME_LENGTH);
   }
 
+  #openRun(description: RunDescription, summary?: Uint32Array): Run {
+    const { disk, hash } = this.#options;
+    const name = runName(description.run);
+    const display = `${disk.location}/${name}`;
+    const file = this.#open(name);
+    if (file === undefined) {
+      throw new IndexDamagedError(`Cannot open ${display}: it is missing`);
+    }
+    try {
+      return new Run({
+        file,
+        display,
+        description,
+        hash,
+        ...(summary === undefined ? {} : { summary }),
+      });
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
   #removeStrays(manifest: Manifest): void {
-    const named = new Set(manifest.runs.map(({ run }) => runName(run)));
+    const runs = [...manifest.recent, ...manifest.base];
+    const named = new Set(runs.map(({ run }) => runName(run)));
     for (const name of this.#options.disk.list()) {
       if (name !== MANIFEST && name !== PACKS && !named.has(name)) {
         this.#remove(name);

@@ -7,6 +7,7 @@
 
 import {
   ENTRY_WORDS,
+  PACK_WORD,
   readLocation,
   setEntry,
   setKey,
@@ -14,16 +15,31 @@ import {
 } from "./entry.ts";
 import { EntryTable } from "./entry_table.ts";
 import { PackTable } from "./pack_table.ts";
-import type { BlockLocation, IndexEntries, ScoreIndex } from "./score_index.ts";
+import type {
+  BlockLocation,
+  IndexEntries,
+  IndexStatistics,
+  ScoreIndex,
+} from "./score_index.ts";
 
 /** An index that ends with the process. */
 export class MemoryIndex implements ScoreIndex {
   readonly #table = new EntryTable();
   readonly #packs = new PackTable();
+  readonly #suspectPacks = new Set<number>();
   readonly #entry = new Uint32Array(ENTRY_WORDS);
 
   get packCount(): number {
     return this.#packs.count;
+  }
+
+  get statistics(): IndexStatistics {
+    return {
+      entryCount: this.#table.count,
+      passedOverCount: 0,
+      memoryBytes: this.#table.words.byteLength,
+      pageReads: 0,
+    };
   }
 
   get(scores: Uint8Array, offset: number, location: BlockLocation): boolean {
@@ -34,18 +50,33 @@ export class MemoryIndex implements ScoreIndex {
     return true;
   }
 
-  addPack(name: string, entries: IndexEntries): void {
+  getCheaply(
+    scores: Uint8Array,
+    offset: number,
+    location: BlockLocation,
+  ): boolean {
+    return this.get(scores, offset, location);
+  }
+
+  addPack(name: string, entries: IndexEntries): Promise<void> {
     const pack = this.#packs.add(name);
     for (let position = 0; position < entries.count; position++) {
       setEntry(this.#entry, entries, { pack, position });
       this.#table.set(this.#entry);
     }
+    return Promise.resolve();
   }
 
   suspect(scores: Uint8Array, offset: number): void {
     setKey(this.#entry, scores, offset);
     const at = this.#table.find(this.#entry);
-    if (at >= 0) setSuspect(this.#table.words, at);
+    if (at < 0) return;
+    setSuspect(this.#table.words, at);
+    this.#suspectPacks.add(this.#table.words[at + PACK_WORD] as number);
+  }
+
+  isSuspectPack(pack: number): boolean {
+    return this.#suspectPacks.has(pack);
   }
 
   knowsPack(name: string): boolean {
@@ -56,18 +87,24 @@ export class MemoryIndex implements ScoreIndex {
     return this.#packs.name(pack);
   }
 
-  beginRebuild(): void {
+  beginRebuild(): Promise<void> {
     this.#table.clear();
     this.#packs.clear();
+    this.#suspectPacks.clear();
+    return Promise.resolve();
   }
 
   /** Nothing to do: no later process sees this index. */
-  endRebuild(): void {}
+  endRebuild(): Promise<void> {
+    return Promise.resolve();
+  }
 
   /** Nothing to do: nothing here is durable. */
-  flush(): void {}
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
 
-  close(): void {
-    this.beginRebuild();
+  close(): Promise<void> {
+    return this.beginRebuild();
   }
 }

@@ -1,48 +1,63 @@
 /**
- * Which runs to merge. Runs are in order of age, and only neighbours may be
- * merged, because a newer entry hides an older one of the same key. Sizes fall
- * into levels, each eight times the one before; eight runs at the new end that
- * are of one level or less become one. So an entry is written about once a level.
+ * Which runs to merge, and when to merge them into the base.
+ *
+ * Recent runs are in order of age, and only neighbours may be merged, because a
+ * newer entry hides an older one of the same key. Every eight of one level
+ * become one of the next, up to the size of a run of the base. When the recent
+ * entries are a fifth of those in the base, all are merged into it. So an entry
+ * is written about ten times in its life, and a question meets few runs.
  *
  * @module
  */
 
-/** Runs that make a merge worth it, and the ratio between levels. */
+/** Runs that become one, and the ratio between levels. */
 export const MERGE_RUNS = 8;
-/** Most entries of a run: bounds what one merge costs in time, disk and memory. */
-export const RUN_ENTRIES_MAX: number = 2 ** 25;
+/** Recent entries that are merged into the base: one for so many in it. */
+const BASE_SHARE = 5;
 
-const LEVEL_0_ENTRIES = 1024;
-
-/** How many of the newest runs to merge; 0 for none. `entryCounts` is oldest first. */
-export function chooseMerge(entryCounts: readonly number[]): number {
-  const levels = entryCounts.map(levelOf);
-  for (let level = 0; level <= Math.max(0, ...levels); level++) {
-    let count = 0;
-    while (
-      count < levels.length &&
-      (levels[levels.length - 1 - count] as number) <= level
-    ) count++;
-    if (count < MERGE_RUNS) continue;
-    const fitting = countThatFits(entryCounts, count);
-    if (fitting >= MERGE_RUNS) return fitting;
-  }
-  return 0;
+/** A recent run, as the choice sees it. */
+export interface MergeCandidate {
+  /** How often its entries were merged. */
+  readonly level: number;
+  /** How many entries. */
+  readonly entryCount: number;
+  /** It is being merged. */
+  readonly busy: boolean;
 }
 
-function levelOf(entryCount: number): number {
-  return Math.max(
-    0,
-    Math.ceil(Math.log(entryCount / LEVEL_0_ENTRIES) / Math.log(MERGE_RUNS)),
-  );
+/**
+ * Where to begin a merge of `MERGE_RUNS` runs of `level`: the position of the
+ * oldest; -1 for none. One merge of a level goes on at a time.
+ */
+export function chooseMerge(
+  runs: readonly MergeCandidate[],
+  level: number,
+  entriesMax: number,
+): number {
+  const start = runs.findIndex((run) => run.level === level);
+  const chosen = runs.slice(start, start + MERGE_RUNS);
+  const fits = start >= 0 && chosen.length === MERGE_RUNS &&
+    chosen.every((run) => run.level === level && !run.busy) &&
+    sum(chosen) <= entriesMax;
+  return fits ? start : -1;
 }
 
-/** How many of the `count` newest runs fit one run together. */
-function countThatFits(entryCounts: readonly number[], count: number): number {
-  let sum = 0;
-  for (let i = 0; i < count; i++) {
-    sum += entryCounts[entryCounts.length - 1 - i] as number;
-    if (sum > RUN_ENTRIES_MAX) return i;
-  }
-  return count;
+/** True when the recent entries belong into the base. */
+export function isBaseDue(
+  runs: readonly MergeCandidate[],
+  baseEntryCount: number,
+  entriesMin: number,
+): boolean {
+  const recent = sum(runs);
+  return recent >= entriesMin && recent * BASE_SHARE >= baseEntryCount;
+}
+
+/** How many of the oldest runs are not being merged. */
+export function countIdle(runs: readonly MergeCandidate[]): number {
+  const busy = runs.findIndex((run) => run.busy);
+  return busy < 0 ? runs.length : busy;
+}
+
+function sum(runs: readonly MergeCandidate[]): number {
+  return runs.reduce((total, { entryCount }) => total + entryCount, 0);
 }

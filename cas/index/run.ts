@@ -1,7 +1,8 @@
 /**
  * A run that is finished: answers from one page read, after its filter said
  * that there is something to be found. Fences and filter are loaded when first
- * needed, so that opening a run reads only its footer.
+ * needed, so that opening a run reads only its footer; the filter is not where
+ * there is no memory for it, and every question then reads a page.
  *
  * @module
  */
@@ -35,11 +36,14 @@ export interface RunOptions {
   readonly description: RunDescription;
   /** Computes checksums. */
   readonly hash: PlainHash;
+  /** Its filter and fences, where they are in memory already. */
+  readonly summary?: Uint32Array;
 }
 
 interface Summary {
   readonly fences: Uint32Array;
-  readonly filter: KeyFilter;
+  /** Absent where it may not be kept. */
+  readonly filter?: KeyFilter;
 }
 
 /** A sorted, immutable file of entries. */
@@ -52,6 +56,8 @@ export class Run {
   readonly #footer: RunFooter;
   readonly #page = new Uint32Array(PAGE_WORDS);
   #summary: Summary | undefined;
+  #keepsFilter = true;
+  #pageReads = 0;
 
   /** Opens a run. Throws `IndexDamagedError` if its file is not what `description` says. */
   constructor(options: RunOptions) {
@@ -70,6 +76,41 @@ export class Run {
     ) throw this.#damaged("its end is not that of the run it should be");
     this.#footer = footer;
     this.pageCount = footer.pageCount;
+    const { summary } = options;
+    if (summary !== undefined) this.#summary = this.#split(summary);
+  }
+
+  /** Bytes of its filter. */
+  get filterBytes(): number {
+    return this.#footer.filterBlocks * FILTER_BLOCK_WORDS * 4;
+  }
+
+  /** Whether its filter may be in memory. */
+  get keepsFilter(): boolean {
+    return this.#keepsFilter;
+  }
+
+  set keepsFilter(keeps: boolean) {
+    if (keeps !== this.#keepsFilter) this.#summary = undefined;
+    this.#keepsFilter = keeps;
+  }
+
+  /** Pages read to answer. */
+  get pageReads(): number {
+    return this.#pageReads;
+  }
+
+  /** How many pages may hold keys whose first word is from `first` to below `end`. */
+  pagesWithin(first: number, end: number): number {
+    return Math.max(
+      0,
+      upperBound(this.#fences, end - 1) - this.firstPage(first),
+    );
+  }
+
+  /** The first page that may hold a key whose first word is `first` or more. */
+  firstPage(first: number): number {
+    return Math.max(0, upperBound(this.#fences, first - 1) - 1);
   }
 
   /** The words that hold found entries: valid until the next `find`. */
@@ -80,11 +121,12 @@ export class Run {
   /** The word of `words` at which the entry with the key of `entry` begins, or -1. Throws `IndexDamagedError`. */
   find(entry: Uint32Array): number {
     const { fences, filter } = this.#summary ??= this.#loadSummary();
-    if (!filter.has(entry, 0)) return -1;
+    if (filter !== undefined && !filter.has(entry, 0)) return -1;
     const first = entry[0] as number;
     // The last page whose fence is not above the key; one before it, too, while fences are equal.
     let page = upperBound(fences, first) - 1;
     for (; page >= 0; page--) {
+      this.#pageReads++;
       const count = this.readPages(page, this.#page);
       const found = searchPage(this.#page, count, entry);
       if (found >= 0) return found;
@@ -119,19 +161,32 @@ export class Run {
     this.#options.file.close();
   }
 
+  get #fences(): Uint32Array {
+    return (this.#summary ??= this.#loadSummary()).fences;
+  }
+
   #loadSummary(): Summary {
     const { pageCount, filterBlocks, summary } = this.#footer;
     const words = new Uint32Array(
-      pageCount + filterBlocks * FILTER_BLOCK_WORDS,
+      filterBlocks * FILTER_BLOCK_WORDS + pageCount,
     );
     this.#read(bytesOf(words), pageCount * PAGE_LENGTH);
     if (!equals(checksumOf(bytesOf(words), this.#options.hash), summary)) {
       throw this.#damaged("its filter does not match its checksum");
     }
-    return {
-      fences: words.subarray(0, pageCount),
-      filter: new KeyFilter(words.subarray(pageCount)),
-    };
+    return this.#split(words);
+  }
+
+  #split(words: Uint32Array): Summary {
+    const { filterBlocks, filterWords, pieces } = this.#footer;
+    const start = filterBlocks * FILTER_BLOCK_WORDS;
+    // Copied where the filter goes: a view would hold on to the memory of both.
+    if (!this.#keepsFilter) return { fences: words.slice(start) };
+    const filter = new KeyFilter(words.subarray(0, start), {
+      wordCount: filterWords,
+      pieces,
+    });
+    return { fences: words.subarray(start), filter };
   }
 
   #read(target: Uint8Array, position: number): void {

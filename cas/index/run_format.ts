@@ -3,10 +3,11 @@
  * is a cache on one machine: words are in the machine's order.
  *
  *     pages    4096 each: 127 entries (4064) | entry count (4) | page number (4) | run number (4) | zero (4) | checksum (16)
- *     fences   4 for each page: word 0 of its first key
  *     filter   64 for each block
+ *     fences   4 for each page: word 0 of its first key
  *     footer   64: magic (8) | run number (4) | entry count (4) | page count (4) | filter blocks (4)
- *                  | checksum of fences and filter (16) | zero (8) | checksum of the footer so far (16)
+ *                  | checksum of filter and fences (16) | words of a key that choose bits of the filter (4)
+ *                  | pieces of all keys, of which it covers one (4) | checksum of the footer so far (16)
  *
  * A checksum is the first 16 bytes of a plain BLAKE3. Page and run numbers in a
  * page tell a page that was never written from the one that should be there.
@@ -40,9 +41,11 @@ const FooterAt = {
   pages: 16,
   filterBlocks: 20,
   summary: 24,
+  filterWords: 40,
+  pieces: 44,
   checksum: 48,
 } as const;
-const MAGIC = new TextEncoder().encode("DSINDEX1");
+const MAGIC = new TextEncoder().encode("DSINDEX2");
 
 /** What a footer says of its run. */
 export interface RunFooter {
@@ -54,7 +57,11 @@ export interface RunFooter {
   readonly pageCount: number;
   /** How many blocks of its filter. */
   readonly filterBlocks: number;
-  /** Checksum of fences and filter. */
+  /** `wordCount` of the filter's shape. */
+  readonly filterWords: number;
+  /** Into how many pieces all keys are divided, of which the run covers one. */
+  readonly pieces: number;
+  /** Checksum of filter and fences. */
   readonly summary: Uint8Array;
 }
 
@@ -112,6 +119,8 @@ export function encodeFooter(footer: RunFooter, hash: PlainHash): Uint8Array {
   view.setUint32(FooterAt.pages, footer.pageCount, true);
   view.setUint32(FooterAt.filterBlocks, footer.filterBlocks, true);
   bytes.set(footer.summary, FooterAt.summary);
+  view.setUint32(FooterAt.filterWords, footer.filterWords, true);
+  view.setUint32(FooterAt.pieces, footer.pieces, true);
   const checksum = checksumOf(bytes.subarray(0, FooterAt.checksum), hash);
   bytes.set(checksum, FooterAt.checksum);
   return bytes;
@@ -133,6 +142,8 @@ export function decodeFooter(
     entryCount: view.getUint32(FooterAt.entries, true),
     pageCount: view.getUint32(FooterAt.pages, true),
     filterBlocks: view.getUint32(FooterAt.filterBlocks, true),
+    filterWords: view.getUint32(FooterAt.filterWords, true),
+    pieces: view.getUint32(FooterAt.pieces, true),
     summary: bytes.slice(
       FooterAt.summary,
       FooterAt.summary + CHECKSUM_LENGTH,
@@ -142,8 +153,11 @@ export function decodeFooter(
 
 /** True if both are the same bytes. */
 export function equals(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length &&
-    left.every((byte, i) => byte === right[i]);
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) {
+    if (left[i] !== right[i]) return false;
+  }
+  return true;
 }
 
 /** The bytes of words, the same memory. */

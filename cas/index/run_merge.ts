@@ -1,114 +1,83 @@
 /**
- * Merges runs into one, a bounded step at a time.
+ * Merges entries from several places into runs, a bounded step at a time.
  *
  * @module
  */
 
-import { compareKeys, ENTRY_WORDS } from "./entry.ts";
-import type { Run } from "./run.ts";
-import { PAGE_ENTRIES, PAGE_WORDS } from "./run_format.ts";
-import type { RunDescription, RunWriter } from "./run_writer.ts";
+import { compareKeys } from "./entry.ts";
+import { type EntryCursor, KEY_END } from "./run_cursor.ts";
+import type { RunWriter } from "./run_writer.ts";
 
-/** Pages read at once from each run. */
-const BUFFER_PAGES = 32;
-
-/** Walks through the entries of a run. */
-class RunCursor {
-  /** Pages as read; the present entry begins at word `at`. */
-  readonly words: Uint32Array;
-  /** Word of the present entry. */
-  at = 0;
-  readonly #run: Run;
-  #nextPage = 0;
-  #pagesLeft = 0;
-  #entriesLeft = 0;
-  #lastCount = 0;
-
-  constructor(run: Run) {
-    this.#run = run;
-    const pages = Math.min(BUFFER_PAGES, run.pageCount);
-    this.words = new Uint32Array(pages * PAGE_WORDS);
-    this.#readPages();
-  }
-
-  /** Goes to the next entry; false when there is none. */
-  next(): boolean {
-    if (--this.#entriesLeft > 0) {
-      this.at += ENTRY_WORDS;
-      return true;
-    }
-    if (--this.#pagesLeft > 0) {
-      this.at = (Math.floor(this.at / PAGE_WORDS) + 1) * PAGE_WORDS;
-      this.#entriesLeft = this.#pagesLeft === 1
-        ? this.#lastCount
-        : PAGE_ENTRIES;
-      return true;
-    }
-    if (this.#nextPage === this.#run.pageCount) return false;
-    this.#readPages();
-    return true;
-  }
-
-  #readPages(): void {
-    const left = this.#run.pageCount - this.#nextPage;
-    const pages = Math.min(left, this.words.length / PAGE_WORDS);
-    const target = this.words.subarray(0, pages * PAGE_WORDS);
-    this.#lastCount = this.#run.readPages(this.#nextPage, target);
-    this.#nextPage += pages;
-    this.#pagesLeft = pages;
-    this.#entriesLeft = pages === 1 ? this.#lastCount : PAGE_ENTRIES;
-    this.at = 0;
-  }
-}
-
-/** A merge under way. Of entries with equal keys that of the newest run stays. */
+/** A merge under way. Of entries with equal keys that of the newest place stays. */
 export class RunMerge {
-  /** The runs that are merged, oldest first. */
-  readonly inputs: readonly Run[];
-  readonly #writer: RunWriter;
-  /** Newest first, so that the first of equal keys is the one to keep. */
-  readonly #cursors: RunCursor[];
+  readonly #cursors: EntryCursor[];
+  /** First word of the entry that each cursor stands on: most comparisons need no more. */
+  readonly #heads: Uint32Array;
 
-  /** Begins a merge. Throws `IndexDamagedError`, as does `step`. */
-  constructor(inputs: readonly Run[], writer: RunWriter) {
-    this.inputs = inputs;
-    this.#writer = writer;
-    this.#cursors = inputs.map((run) => new RunCursor(run)).reverse();
+  /** Begins a merge; `cursors` are newest first. */
+  constructor(cursors: readonly EntryCursor[]) {
+    this.#cursors = cursors.filter((cursor) => cursor.at >= 0);
+    this.#heads = Uint32Array.from(this.#cursors, firstWord);
   }
 
-  /** Merges up to `entriesMax` entries; the new run when all are merged. */
-  step(entriesMax: number): RunDescription | undefined {
+  /**
+   * Moves up to `entriesMax` entries with first words below `end` to `writer`;
+   * true when there are no more of them. Throws `IndexDamagedError`.
+   */
+  step(writer: RunWriter, entriesMax: number, end: number = KEY_END): boolean {
     for (let i = 0; i < entriesMax; i++) {
       const least = this.#least();
-      if (least === undefined) return this.#writer.finish();
-      this.#writer.add(least.words, least.at);
+      if (least < 0 || (this.#heads[least] as number) >= end) return true;
+      const cursor = this.#cursors[least] as EntryCursor;
+      writer.add(cursor.words, cursor.at);
       this.#passKey(least);
     }
-    return undefined;
+    return false;
   }
 
-  #least(): RunCursor | undefined {
-    let least = this.#cursors[0];
-    if (least === undefined) return undefined;
-    for (let i = 1; i < this.#cursors.length; i++) {
-      const cursor = this.#cursors[i] as RunCursor;
-      if (compareKeys(cursor.words, cursor.at, least.words, least.at) < 0) {
-        least = cursor;
+  /** The first of the cursors that stand on the least key. */
+  #least(): number {
+    const heads = this.#heads;
+    const count = this.#cursors.length;
+    let least = count - 1;
+    for (let i = count - 2; i >= 0; i--) {
+      const head = heads[i] as number;
+      if (head > (heads[least] as number)) continue;
+      if (head < (heads[least] as number) || this.#compare(i, least) <= 0) {
+        least = i;
       }
     }
     return least;
   }
 
-  /** Moves every cursor that stands on the key of `least` beyond it. */
-  #passKey(least: RunCursor): void {
-    for (let i = this.#cursors.length - 1; i >= 0; i--) {
-      const cursor = this.#cursors[i] as RunCursor;
-      if (
-        cursor === least ||
-        compareKeys(cursor.words, cursor.at, least.words, least.at) !== 0
-      ) continue;
-      if (!cursor.next()) this.#cursors.splice(i, 1);
+  /** Moves every cursor that stands on the same key as `least` beyond it. */
+  #passKey(least: number): void {
+    const head = this.#heads[least] as number;
+    for (let i = this.#cursors.length - 1; i > least; i--) {
+      if (this.#heads[i] === head && this.#compare(i, least) === 0) {
+        this.#advance(i);
+      }
     }
-    if (!least.next()) this.#cursors.splice(this.#cursors.indexOf(least), 1);
+    this.#advance(least);
   }
+
+  #compare(left: number, right: number): number {
+    const a = this.#cursors[left] as EntryCursor;
+    const b = this.#cursors[right] as EntryCursor;
+    return compareKeys(a.words, a.at, b.words, b.at);
+  }
+
+  #advance(index: number): void {
+    const cursor = this.#cursors[index] as EntryCursor;
+    if (cursor.next()) {
+      this.#heads[index] = firstWord(cursor);
+      return;
+    }
+    this.#cursors.splice(index, 1);
+    this.#heads.copyWithin(index, index + 1);
+  }
+}
+
+function firstWord(cursor: EntryCursor): number {
+  return cursor.words[cursor.at] as number;
 }

@@ -10,6 +10,7 @@ import { ENTRY_WORDS } from "./entry.ts";
 import {
   FILTER_BLOCK_WORDS,
   filterBlockCount,
+  type FilterShape,
   KeyFilter,
 } from "./key_filter.ts";
 import {
@@ -36,6 +37,10 @@ export interface RunWriterOptions {
   readonly run: number;
   /** At least as many as entries will come: sizes the filter. */
   readonly entriesMax: number;
+  /** What its filter is like. */
+  readonly filter: FilterShape;
+  /** Into how many equal pieces all keys are divided, of which it covers one: 1 when absent. */
+  readonly pieces?: number;
   /** Computes checksums. */
   readonly hash: PlainHash;
 }
@@ -50,11 +55,20 @@ export interface RunDescription {
   readonly size: number;
 }
 
+/** A run as it was written, with what else would be read again at once. */
+export interface FinishedRun {
+  /** As the manifest names it. */
+  readonly description: RunDescription;
+  /** Filter and fences, as in the file. */
+  readonly summary: Uint32Array;
+}
+
 /** Writes one run. */
 export class RunWriter {
   readonly #options: RunWriterOptions;
   readonly #buffer = new Uint32Array(BUFFER_PAGES * PAGE_WORDS);
-  readonly #fences: Uint32Array;
+  /** The filter, then the fences: one piece of memory, since it may be large. */
+  readonly #summary: Uint32Array;
   readonly #filter: KeyFilter;
   #entryCount = 0;
   #pageCount = 0;
@@ -66,45 +80,66 @@ export class RunWriter {
   /** Begins a run. */
   constructor(options: RunWriterOptions) {
     this.#options = options;
-    const { entriesMax } = options;
-    this.#fences = new Uint32Array(Math.ceil(entriesMax / PAGE_ENTRIES));
-    this.#filter = new KeyFilter(
-      new Uint32Array(filterBlockCount(entriesMax) * FILTER_BLOCK_WORDS),
-    );
+    const { entriesMax, filter } = options;
+    const filterWords = filterBlockCount(entriesMax, filter) *
+      FILTER_BLOCK_WORDS;
+    const fences = Math.ceil(entriesMax / PAGE_ENTRIES);
+    this.#summary = new Uint32Array(filterWords + fences);
+    const words = this.#summary.subarray(0, filterWords);
+    this.#filter = new KeyFilter(words, {
+      wordCount: filter.wordCount,
+      pieces: options.pieces ?? 1,
+    });
+  }
+
+  /** How many entries were added. */
+  get entryCount(): number {
+    return this.#entryCount;
   }
 
   /** Appends the entry at word `at` of `words`, copied. Its key is greater than all before. */
   add(words: Uint32Array, at: number): void {
+    const buffer = this.#buffer;
     const page = this.#bufferedPages * PAGE_WORDS;
     const target = page + this.#pageEntries * ENTRY_WORDS;
     for (let word = 0; word < ENTRY_WORDS; word++) {
-      this.#buffer[target + word] = words[at + word] as number;
+      buffer[target + word] = words[at + word] as number;
     }
     this.#filter.add(words, at);
     this.#entryCount++;
     if (++this.#pageEntries === PAGE_ENTRIES) this.#endPage();
   }
 
+  /** Syncs what has gathered, when it is much. Nothing may be added meanwhile. */
+  async settle(): Promise<void> {
+    if (this.#writtenBytes - this.#syncedBytes < SYNC_BYTES) return;
+    await this.#options.file.sync();
+    this.#syncedBytes = this.#writtenBytes;
+  }
+
   /** Completes the file and makes it durable. */
-  finish(): RunDescription {
+  async finish(): Promise<FinishedRun> {
     if (this.#pageEntries > 0) this.#endPage();
     this.#writeBuffer();
-    const { file, run, hash } = this.#options;
-    const summary = new Uint32Array(
-      this.#pageCount + this.#filter.words.length,
-    );
-    summary.set(this.#fences.subarray(0, this.#pageCount));
-    summary.set(this.#filter.words, this.#pageCount);
+    const { file, run, hash, filter } = this.#options;
+    const filterWords = this.#filter.words.length;
+    const summary = this.#summary.subarray(0, filterWords + this.#pageCount);
     this.#write(bytesOf(summary));
     this.#write(encodeFooter({
       run,
       entryCount: this.#entryCount,
       pageCount: this.#pageCount,
-      filterBlocks: this.#filter.words.length / FILTER_BLOCK_WORDS,
+      filterBlocks: filterWords / FILTER_BLOCK_WORDS,
+      filterWords: filter.wordCount,
+      pieces: this.#options.pieces ?? 1,
       summary: checksumOf(bytesOf(summary), hash),
     }, hash));
-    file.syncNow();
-    return { run, entryCount: this.#entryCount, size: this.#writtenBytes };
+    await file.sync();
+    const size = this.#writtenBytes;
+    return {
+      description: { run, entryCount: this.#entryCount, size },
+      summary,
+    };
   }
 
   #endPage(): void {
@@ -112,7 +147,7 @@ export class RunWriter {
     const start = this.#bufferedPages * PAGE_WORDS;
     const words = this.#buffer.subarray(start, start + PAGE_WORDS);
     const page = this.#pageCount;
-    this.#fences[page] = words[0] as number;
+    this.#summary[this.#filter.words.length + page] = words[0] as number;
     sealPage(words, { run, page, count: this.#pageEntries }, hash);
     this.#pageCount++;
     this.#pageEntries = 0;
@@ -128,9 +163,6 @@ export class RunWriter {
   #write(bytes: Uint8Array): void {
     this.#options.file.write(bytes, this.#writtenBytes);
     this.#writtenBytes += bytes.length;
-    if (this.#writtenBytes - this.#syncedBytes < SYNC_BYTES) return;
-    this.#options.file.syncNow();
-    this.#syncedBytes = this.#writtenBytes;
   }
 }
 

@@ -21,6 +21,8 @@ export interface BlockLocation {
   codec: number;
   /** The block did not verify when it was last read. */
   suspect: boolean;
+  /** Finding it took a read of the index's files. */
+  paged: boolean;
 }
 
 /** What an index takes from a pack: `count` entries, in parallel arrays. */
@@ -37,10 +39,28 @@ export interface IndexEntries {
   readonly codecs: Uint8Array;
 }
 
-/** From scores to locations. Synchronous: it belongs to the archive thread. */
+/** How an index is doing. */
+export interface IndexStatistics {
+  /** Entries, an old one of the same score counted until it is merged away. */
+  readonly entryCount: number;
+  /**
+   * Those of them that `getCheaply` passes over, because the memory that the
+   * index may take is used up: their blocks may be stored twice.
+   */
+  readonly passedOverCount: number;
+  /** Bytes of memory that it takes in proportion to its entries. */
+  readonly memoryBytes: number;
+  /** Pages read to answer questions, by the runs there are. */
+  readonly pageReads: number;
+}
+
+/** From scores to locations. Belongs to the archive thread. */
 export interface ScoreIndex {
   /** How many packs are known; their numbers are less than this. */
   readonly packCount: number;
+
+  /** How it is doing. */
+  readonly statistics: IndexStatistics;
 
   /**
    * Finds the score at `offset` of `scores` and fills `location`; false where
@@ -49,13 +69,27 @@ export interface ScoreIndex {
   get(scores: Uint8Array, offset: number, location: BlockLocation): boolean;
 
   /**
-   * Adds a durable pack and its entries at once. An entry replaces an older
-   * one of the same score. A pack may be added again.
+   * As `get`, but may miss a score rather than read from disk for one that is
+   * new: to be asked whether a block needs storing.
    */
-  addPack(name: string, entries: IndexEntries): void;
+  getCheaply(
+    scores: Uint8Array,
+    offset: number,
+    location: BlockLocation,
+  ): boolean;
+
+  /**
+   * Adds a durable pack and its entries at once. An entry replaces an older
+   * one of the same score. A pack may be added again. Resolves when more may
+   * come: whoever waits bounds the memory.
+   */
+  addPack(name: string, entries: IndexEntries): Promise<void>;
 
   /** Marks the location of a score: still to be read from, not to be relied on. */
   suspect(scores: Uint8Array, offset: number): void;
+
+  /** True if a block of this pack was ever marked. */
+  isSuspectPack(pack: number): boolean;
 
   /** True if every entry of this pack is here. */
   knowsPack(name: string): boolean;
@@ -67,16 +101,16 @@ export interface ScoreIndex {
    * Forgets everything, and stays forgotten in the eyes of a later process
    * until `endRebuild`: half an index must not pass for a whole one.
    */
-  beginRebuild(): void;
+  beginRebuild(): Promise<void>;
 
   /** Every pack has been added. */
-  endRebuild(): void;
+  endRebuild(): Promise<void>;
 
   /** Makes what is known durable. */
-  flush(): void;
+  flush(): Promise<void>;
 
   /** Flushes and lets go of files. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** The index's own bytes are wrong: it must be rebuilt from the packs. */
@@ -90,5 +124,12 @@ export class IndexDamagedError extends Error {
 
 /** A location to pass to `get`. */
 export function emptyLocation(): BlockLocation {
-  return { pack: 0, offset: 0, length: 0, codec: 0, suspect: false };
+  return {
+    pack: 0,
+    offset: 0,
+    length: 0,
+    codec: 0,
+    suspect: false,
+    paged: false,
+  };
 }

@@ -156,13 +156,11 @@ export class PackStore implements BlockStore {
     return this.#rebuilding;
   }
 
-  close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      this.#files.close();
-      this.#options.index.close();
-    }
-    return Promise.resolve();
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#files.close();
+    await this.#options.index.close();
   }
 
   async #addPacks(names: readonly string[]): Promise<void> {
@@ -176,11 +174,11 @@ export class PackStore implements BlockStore {
       }),
     );
     for await (const pack of loaded) await this.#addPack(pack);
-    this.#options.index.flush();
+    await this.#options.index.flush();
   }
 
   async #rebuild(progress?: (packsDone: number) => void): Promise<void> {
-    this.#options.index.beginRebuild();
+    await this.#options.index.beginRebuild();
     const loaded = mapInOrder(
       this.#files.list(),
       this.#files.concurrencyMax,
@@ -194,7 +192,7 @@ export class PackStore implements BlockStore {
       await this.#addPack(pack);
       progress?.(++packsDone);
     }
-    this.#options.index.endRebuild();
+    await this.#options.index.endRebuild();
     this.#indexDamaged = false;
   }
 
@@ -216,7 +214,7 @@ export class PackStore implements BlockStore {
     const entries = held.size === 0
       ? directory
       : filterDirectory(directory, (i) => !this.#isSound(directory, i));
-    this.#options.index.addPack(name, entries);
+    await this.#options.index.addPack(name, entries);
   }
 
   /** The positions of entries that the index has from other packs, by kind. */

@@ -88,7 +88,7 @@ export class PackWriter implements BlockWriter {
 
   #isStored(score: Uint8Array): boolean {
     try {
-      return this.#options.index.get(score, 0, this.#location) &&
+      return this.#options.index.getCheaply(score, 0, this.#location) &&
         !this.#location.suspect;
     } catch (error) {
       this.#options.onIndexDamage(error);
@@ -123,7 +123,7 @@ export class PackWriter implements BlockWriter {
       const stored = await files.put(pack.name, pack.bytes) ||
         await this.#isIntact(pack);
       if (!stored) continue;
-      index.addPack(pack.name, builder.directory());
+      await index.addPack(pack.name, builder.directory());
       this.#names[position] = pack.name;
       this.#byteCount += pack.bytes.length;
       return;

@@ -50,7 +50,7 @@ function sampleBlocks(count: number): TestBlock[] {
   );
 }
 
-Deno.test("power lost after any operation leaves an index that knows whole packs, oldest first", () => {
+Deno.test("power lost after any operation leaves an index that knows whole packs, oldest first", async () => {
   const packs = samplePacks(90);
   const random = seededRandom(7);
   let before = 0;
@@ -60,67 +60,68 @@ Deno.test("power lost after any operation leaves an index that knows whole packs
       const { index, events } = openIndex(disk.afterPowerLoss(random));
       assert.deepEqual(events, []);
       assert.ok(checkPrefix(index, packs) >= before);
-      index.close();
     },
   });
   const { index } = openIndex(disk);
   for (const pack of packs) {
-    index.addPack(pack.name, pack.entries);
+    await index.addPack(pack.name, pack.entries);
     if (packs.indexOf(pack) % 30 === 29) {
-      index.flush();
+      await index.flush();
       before = index.packCount;
     }
   }
-  index.close();
+  await index.close();
   const { index: last } = openIndex(disk);
   assert.equal(checkPrefix(last, packs), packs.length);
-  last.close();
+  await last.close();
 });
 
-Deno.test("a rebuild cut short leaves an index that knows nothing", () => {
+Deno.test("a rebuild cut short leaves an index that knows nothing", async () => {
   const random = seededRandom(3);
   const disk = new SimulatedDisk({ random });
   const { index } = openIndex(disk);
   const packs = samplePacks(40);
-  for (const pack of packs) index.addPack(pack.name, pack.entries);
-  index.flush();
-  index.beginRebuild();
-  for (const pack of packs) index.addPack(pack.name, pack.entries);
-  index.flush();
+  for (const pack of packs) await index.addPack(pack.name, pack.entries);
+  await index.flush();
+  await index.beginRebuild();
+  for (const pack of packs) await index.addPack(pack.name, pack.entries);
+  await index.flush();
   for (let cut = 0; cut < 10; cut++) {
     const { index: found } = openIndex(disk.afterPowerLoss(random));
     assert.equal(found.packCount, 0);
-    found.close();
+    await found.close();
   }
-  index.close();
+  await index.close();
   assert.equal(openIndex(disk).index.packCount, 0);
 });
 
-Deno.test("a rebuild that ends is durable", () => {
+Deno.test("a rebuild that ends is durable", async () => {
   const random = seededRandom(3);
   const disk = new SimulatedDisk({ random });
   const { index } = openIndex(disk);
   const packs = samplePacks(40);
-  index.beginRebuild();
-  for (const pack of packs) index.addPack(pack.name, pack.entries);
-  index.endRebuild();
+  await index.beginRebuild();
+  for (const pack of packs) await index.addPack(pack.name, pack.entries);
+  await index.endRebuild();
   const { index: found } = openIndex(disk.afterPowerLoss(random));
   assert.equal(checkPrefix(found, packs), packs.length);
 });
 
 /** A disk with a small index in several runs. */
-function sampleDisk(): { disk: SimulatedDisk; packs: TestPack[] } {
+async function sampleDisk(): Promise<
+  { disk: SimulatedDisk; packs: TestPack[] }
+> {
   const disk = new SimulatedDisk({ random: seededRandom(5) });
   const { index } = openIndex(disk, { entriesMax: 300 });
   const packs = samplePacks(70);
-  for (const pack of packs) index.addPack(pack.name, pack.entries);
-  index.close();
+  for (const pack of packs) await index.addPack(pack.name, pack.entries);
+  await index.close();
   assert.ok(disk.list().length >= 4);
   return { disk, packs };
 }
 
-Deno.test("a flipped byte anywhere in an index is never taken for an answer", () => {
-  const { disk, packs } = sampleDisk();
+Deno.test("a flipped byte anywhere in an index is never taken for an answer", async () => {
+  const { disk, packs } = await sampleDisk();
   const numbers = packs.flatMap((pack) => pack.numbers);
   const model = new IndexModel();
   for (const pack of packs) model.add(pack);
@@ -152,14 +153,14 @@ Deno.test("a flipped byte anywhere in an index is never taken for an answer", ()
           found++;
         }
       }
-      index.close();
+      await index.close();
     }
   }
   assert.equal(found, tried);
 });
 
-Deno.test("an index that lacks a file is discarded, one without a manifest is new", () => {
-  const { disk } = sampleDisk();
+Deno.test("an index that lacks a file is discarded, one without a manifest is new", async () => {
+  const { disk } = await sampleDisk();
   for (const name of disk.list()) {
     const copy = disk.afterPowerLoss(seededRandom(1));
     copy.remove(name);
@@ -167,18 +168,18 @@ Deno.test("an index that lacks a file is discarded, one without a manifest is ne
     assert.equal(index.packCount, 0);
     assert.equal(events.length, name === "manifest" ? 0 : 1);
     assert.deepEqual(copy.list(), []);
-    index.close();
+    await index.close();
   }
 });
 
-Deno.test("the index of another archive is discarded", () => {
-  const { disk } = sampleDisk();
+Deno.test("the index of another archive is discarded", async () => {
+  const { disk } = await sampleDisk();
   const { index, events } = openIndex(disk, { identity: "archive 2" });
   assert.equal(index.packCount, 0);
   assert.match(events[0]?.message as string, /archive 1/);
 });
 
-Deno.test("a full disk stops nothing, and the index is saved when there is room", () => {
+Deno.test("a full disk stops nothing, and the index is saved when there is room", async () => {
   let full = false;
   const disk = new SimulatedDisk({
     random: seededRandom(2),
@@ -189,7 +190,7 @@ Deno.test("a full disk stops nothing, and the index is saved when there is room"
   const packs = samplePacks(100);
   for (const [i, pack] of packs.entries()) {
     full = i > 20 && i < 90;
-    index.addPack(pack.name, pack.entries);
+    await index.addPack(pack.name, pack.entries);
     if (i % 13 === 0) checkPrefix(index, packs);
   }
   assert.ok(events.length > 0);
@@ -197,7 +198,7 @@ Deno.test("a full disk stops nothing, and the index is saved when there is room"
     assert.equal(event.event, "index-not-saved");
     assert.match(event.message, /ENOSPC/);
   }
-  index.close();
+  await index.close();
   const { index: reopened } = openIndex(disk);
   assert.equal(checkPrefix(reopened, packs), packs.length);
 });

@@ -87,7 +87,11 @@ export class IndexModel {
 /** An index on a disk, small enough to write many runs, and its events. */
 export function openIndex(
   disk: Disk,
-  options: { readonly identity?: string; readonly entriesMax?: number } = {},
+  options: {
+    readonly identity?: string;
+    readonly entriesMax?: number;
+    readonly filterBytesMax?: number;
+  } = {},
 ): { readonly index: DiskIndex; readonly events: ArchiveEvent[] } {
   const events: ArchiveEvent[] = [];
   const index = DiskIndex.open({
@@ -96,6 +100,9 @@ export function openIndex(
     hash: hasher.hash,
     onEvent: (event) => events.push(event),
     tableEntriesMax: options.entriesMax ?? 40,
+    ...(options.filterBytesMax === undefined
+      ? {}
+      : { filterBytesMax: options.filterBytesMax }),
   });
   return { index, events };
 }

@@ -8,10 +8,18 @@ import {
   FILTER_BLOCK_WORDS,
   filterBlockCount,
   KeyFilter,
+  LARGE_FILTER,
+  MEDIUM_FILTER,
+  SMALL_FILTER,
 } from "../../cas/index/key_filter.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
-import { chooseMerge, RUN_ENTRIES_MAX } from "../../cas/index/merge_choice.ts";
-import type { ScoreIndex } from "../../cas/index/score_index.ts";
+import {
+  chooseMerge,
+  countIdle,
+  isBaseDue,
+  type MergeCandidate,
+} from "../../cas/index/merge_choice.ts";
+import { emptyLocation, type ScoreIndex } from "../../cas/index/score_index.ts";
 import {
   IndexModel,
   makePack,
@@ -50,11 +58,11 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 );
 
 /** Runs steps against an index and the model beside it. */
-function runSteps(
+async function runSteps(
   start: ScoreIndex,
-  reopen: (index: ScoreIndex) => ScoreIndex,
+  reopen: (index: ScoreIndex) => Promise<ScoreIndex>,
   script: readonly Step[],
-): void {
+): Promise<void> {
   const model = new IndexModel();
   let index = start;
   let packs = 0;
@@ -62,7 +70,7 @@ function runSteps(
     switch (step.do) {
       case "add": {
         const pack = makePack(packs++, step.numbers);
-        index.addPack(pack.name, pack.entries);
+        await index.addPack(pack.name, pack.entries);
         model.add(pack);
         break;
       }
@@ -71,10 +79,10 @@ function runSteps(
         model.suspect(step.number);
         break;
       case "flush":
-        index.flush();
+        await index.flush();
         break;
       case "reopen":
-        index = reopen(index);
+        index = await reopen(index);
         break;
     }
   }
@@ -84,108 +92,202 @@ function runSteps(
     assert.ok(index.knowsPack(makePack(pack, []).name));
   }
   assert.equal(index.knowsPack(makePack(packs, []).name), false);
-  index.close();
+  await index.close();
 }
 
-Deno.test("an index in memory answers as a map does", () => {
-  fc.assert(fc.property(steps, (script) => {
-    runSteps(new MemoryIndex(), (index) => index, script);
+Deno.test("an index in memory answers as a map does", async () => {
+  await fc.assert(fc.asyncProperty(steps, async (script) => {
+    const reopen = (index: ScoreIndex): Promise<ScoreIndex> =>
+      Promise.resolve(index);
+    await runSteps(new MemoryIndex(), reopen, script);
   }));
 });
 
-Deno.test("an index on disk answers as a map does, through runs, merges and reopening", () => {
-  fc.assert(
-    fc.property(steps, fc.constantFrom(1, 40, 1000), (script, entriesMax) => {
-      const disk = new SimulatedDisk({ random: seededRandom(1) });
-      const open = (): ScoreIndex => {
-        const { index, events } = openIndex(disk, { entriesMax });
-        assert.deepEqual(events, []);
-        return index;
-      };
-      runSteps(open(), (index) => {
-        index.close();
-        return open();
-      }, script);
-    }),
+Deno.test("an index on disk answers as a map does, through runs, merges and reopening", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      steps,
+      fc.constantFrom(1, 4, 40, 1000),
+      async (script, entriesMax) => {
+        const disk = new SimulatedDisk({ random: seededRandom(1) });
+        const open = (): ScoreIndex => {
+          const { index, events } = openIndex(disk, { entriesMax });
+          assert.deepEqual(events, []);
+          return index;
+        };
+        await runSteps(open(), async (index) => {
+          await index.close();
+          return open();
+        }, script);
+      },
+    ),
     { numRuns: 60 },
   );
 });
 
-Deno.test("runs are merged, so that their number stays small", () => {
-  const disk = new SimulatedDisk({ random: seededRandom(1) });
-  const { index } = openIndex(disk, { entriesMax: 250 });
+/** Adds packs of 100 numbers, of which 10 were in the pack before. */
+async function addMany(
+  index: ScoreIndex,
+  packCount: number,
+): Promise<{ readonly model: IndexModel; readonly all: number[] }> {
   const model = new IndexModel();
   const all: number[] = [];
-  for (let pack = 0; pack < 120; pack++) {
+  for (let pack = 0; pack < packCount; pack++) {
     const numbers = Array.from({ length: 100 }, (_, i) => pack * 90 + i);
     const made = makePack(pack, numbers);
-    index.addPack(made.name, made.entries);
+    await index.addPack(made.name, made.entries);
     model.add(made);
     all.push(...numbers);
   }
+  return { model, all };
+}
+
+Deno.test("runs are merged, level by level and into the base, so that their number stays small", async () => {
+  const disk = new SimulatedDisk({ random: seededRandom(1) });
+  const { index } = openIndex(disk, { entriesMax: 40 });
+  const { model, all } = await addMany(index, 200);
+  model.check(index, all);
   const runs = disk.list().filter((name) => name.startsWith("run-"));
-  assert.ok(runs.length > 2 && runs.length < 24, `${runs.length} runs`);
-  index.close();
+  assert.ok(runs.length > 4 && runs.length < 45, `${runs.length} runs`);
+  // 200 overlaps of 10: what was replaced is merged away, but for the newest.
+  const { entryCount } = index.statistics;
+  assert.ok(entryCount < all.length - 1000, `${entryCount} entries`);
+  await index.close();
   const reopened = openIndex(disk);
   assert.deepEqual(reopened.events, []);
   model.check(reopened.index, all);
-  reopened.index.close();
+  await reopened.index.close();
 });
 
-Deno.test("merges take neighbours from the new end, a whole level at a time", () => {
-  const equal = (count: number, size: number): number[] =>
-    Array(count).fill(size);
-  assert.equal(chooseMerge([]), 0);
-  assert.equal(chooseMerge(equal(7, 100)), 0);
-  assert.equal(chooseMerge(equal(8, 100)), 8);
-  assert.equal(chooseMerge([100_000, ...equal(8, 100)]), 8);
-  assert.equal(chooseMerge([...equal(6, 100_000), 100]), 0);
-  assert.equal(chooseMerge([...equal(8, 100_000), 100]), 9);
-  assert.equal(chooseMerge([100, ...equal(7, 100_000)]), 8);
-  assert.equal(chooseMerge(equal(20, RUN_ENTRIES_MAX)), 0);
-  assert.equal(chooseMerge(equal(20, RUN_ENTRIES_MAX / 10)), 10);
+Deno.test("a question for a new score reads hardly a page, one for a known score a single one", async () => {
+  const disk = new SimulatedDisk({ random: seededRandom(1) });
+  const { index } = openIndex(disk, { entriesMax: 100 });
+  const { model, all } = await addMany(index, 200);
+  await index.flush();
+  const known = [...new Set(all)];
+  const before = index.statistics.pageReads;
+  model.check(index, known);
+  const pagesKnown = index.statistics.pageReads - before;
+  assert.ok(pagesKnown >= known.length - 300, `${pagesKnown} pages`);
+  assert.ok(pagesKnown < known.length * 1.05, `${pagesKnown} pages`);
+  model.check(index, known.map((number) => number + 1_000_000));
+  const pagesNew = index.statistics.pageReads - before - pagesKnown;
+  assert.ok(pagesNew < known.length * 0.04, `${pagesNew} pages`);
+  await index.close();
 });
 
-Deno.test("the filter knows every key it was given, and few others", () => {
-  const count = 20_000;
-  const filter = new KeyFilter(
-    new Uint32Array(filterBlockCount(count) * FILTER_BLOCK_WORDS),
+Deno.test("an index without memory for all filters finds everything when it must, and passes old entries over when it need not", async () => {
+  const disk = new SimulatedDisk({ random: seededRandom(1) });
+  const { index, events } = openIndex(disk, {
+    entriesMax: 40,
+    filterBytesMax: 12_000,
+  });
+  const { model, all } = await addMany(index, 200);
+  await index.flush();
+  const { passedOverCount, entryCount } = index.statistics;
+  assert.ok(passedOverCount > 1000 && passedOverCount < entryCount);
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ["index-memory-full"],
   );
-  const entry = new Uint32Array(ENTRY_WORDS);
-  const has = (number: number): boolean => {
-    setKey(entry, scoreOfNumber(number), 0);
-    return filter.has(entry, 0);
-  };
-  for (let number = 0; number < count; number++) {
-    setKey(entry, scoreOfNumber(number), 0);
-    filter.add(entry, 0);
-  }
-  let wrong = 0;
-  for (let number = 0; number < count; number++) {
-    assert.ok(has(number));
-    if (has(count + number)) wrong++;
-  }
-  assert.ok(wrong / count < 0.02, `${wrong} of ${count}`);
+  model.check(index, all);
+  const location = emptyLocation();
+  const missed = [...new Set(all)].filter((number) =>
+    !index.getCheaply(scoreOfNumber(number), 0, location)
+  );
+  assert.ok(missed.length > 1000, `${missed.length} passed over`);
+  assert.ok(missed.length <= passedOverCount);
+  const newest = all.slice(-40);
+  assert.ok(newest.every((number) => !missed.includes(number)));
+  await index.close();
 });
 
-Deno.test("keys that share their first word are told apart", () => {
+/** Runs of these levels, of one entry each. */
+function runsOf(
+  levels: readonly number[],
+  busy: number[] = [],
+): MergeCandidate[] {
+  return levels.map((level, i) => ({
+    level,
+    entryCount: 1,
+    busy: busy.includes(i),
+  }));
+}
+
+Deno.test("eight neighbours of a level are merged, oldest first, if none is busy and they fit", () => {
+  const eight = Array<number>(8).fill(0);
+  assert.equal(chooseMerge([], 0, 100), -1);
+  assert.equal(chooseMerge(runsOf(eight.slice(1)), 0, 100), -1);
+  assert.equal(chooseMerge(runsOf(eight), 0, 100), 0);
+  assert.equal(chooseMerge(runsOf(eight), 1, 100), -1);
+  assert.equal(chooseMerge(runsOf(eight), 0, 7), -1);
+  assert.equal(chooseMerge(runsOf([2, 1, ...eight, 0]), 0, 100), 2);
+  assert.equal(chooseMerge(runsOf([2, 1, ...eight], [9]), 0, 100), -1);
+});
+
+Deno.test("the base is due when a fifth of it is recent", () => {
+  const five = runsOf([1, 1, 0, 0, 0], [3]);
+  assert.equal(isBaseDue(five, 25, 5), true);
+  assert.equal(isBaseDue(five, 26, 5), false);
+  assert.equal(isBaseDue(five, 0, 6), false);
+  assert.equal(countIdle(five), 3);
+  assert.equal(countIdle(runsOf([1, 0])), 2);
+});
+
+Deno.test("a filter knows every key it was given, and few others", () => {
+  const count = 20_000;
+  const entry = new Uint32Array(ENTRY_WORDS);
+  for (
+    const [shape, wrongMax] of [
+      [LARGE_FILTER, 0.014],
+      [MEDIUM_FILTER, 0.003],
+      [SMALL_FILTER, 0.0006],
+    ] as const
+  ) {
+    for (const pieces of [1, 3]) {
+      const words = filterBlockCount(count, shape) * FILTER_BLOCK_WORDS;
+      const { wordCount } = shape;
+      const use = { wordCount, pieces };
+      const filter = new KeyFilter(new Uint32Array(words), use);
+      const setNumber = (number: number): void => {
+        setKey(entry, scoreOfNumber(number), 0);
+        // All in the first of the pieces.
+        entry[0] = Math.floor((entry[0] as number) / pieces);
+      };
+      for (let number = 0; number < count; number++) {
+        setNumber(number);
+        filter.add(entry, 0);
+      }
+      let wrong = 0;
+      for (let number = 0; number < count; number++) {
+        setNumber(number);
+        assert.ok(filter.has(entry, 0));
+        setNumber(count + number);
+        if (filter.has(entry, 0)) wrong++;
+      }
+      assert.ok(wrong / count < wrongMax, `${wrong} of ${count}`);
+    }
+  }
+});
+
+Deno.test("keys that share their first word are told apart", async () => {
   const disk = new SimulatedDisk({ random: seededRandom(1) });
   const { index } = openIndex(disk, { entriesMax: 1000 });
   const pack = makePack(0, everyNumber);
   for (let i = 0; i < pack.entries.count; i++) {
     pack.entries.scores.fill(7, i * 32, i * 32 + 4);
   }
-  index.addPack(pack.name, pack.entries);
-  index.close();
+  await index.addPack(pack.name, pack.entries);
+  await index.close();
   const reopened = openIndex(disk).index;
-  const location = { pack: 0, offset: 0, length: 0, codec: 0, suspect: false };
+  const location = emptyLocation();
   for (let i = 0; i < pack.entries.count; i++) {
     assert.ok(reopened.get(pack.entries.scores, i * 32, location));
     assert.equal(location.offset, pack.entries.offsets[i]);
   }
   const stranger = scoreOfNumber(5000).slice().fill(7, 0, 4);
   assert.equal(reopened.get(stranger, 0, location), false);
-  reopened.close();
+  await reopened.close();
 });
 
 Deno.test("an index of the system's files survives reopening", async () => {
@@ -197,11 +299,11 @@ Deno.test("an index of the system's files survives reopening", async () => {
     model.check(index, everyNumber);
     for (let pack = round * 30; pack < round * 30 + 30; pack++) {
       const made = makePack(pack, [pack * 3, pack * 3 + 1, pack]);
-      index.addPack(made.name, made.entries);
+      await index.addPack(made.name, made.entries);
       model.add(made);
     }
     model.check(index, everyNumber);
-    index.close();
+    await index.close();
   }
   await Deno.remove(path, { recursive: true });
 });
@@ -236,17 +338,17 @@ function countReads(disk: Disk, count: (byteCount: number) => void): Disk {
   };
 }
 
-Deno.test("opening reads a few bytes for each run and pack, none for the entries", () => {
+Deno.test("opening reads a few bytes for each run and pack, none for the entries", async () => {
   const disk = new SimulatedDisk({ random: seededRandom(1) });
   const { index } = openIndex(disk, { entriesMax: 5000 });
   for (let pack = 0; pack < 20; pack++) {
     const numbers = Array.from({ length: 2500 }, (_, i) => pack * 2500 + i);
     const made = makePack(pack, numbers);
-    index.addPack(made.name, made.entries);
+    await index.addPack(made.name, made.entries);
   }
-  index.close();
+  await index.close();
   let bytesRead = 0;
   const counting = countReads(disk, (byteCount) => bytesRead += byteCount);
-  openIndex(counting).index.close();
+  await openIndex(counting).index.close();
   assert.ok(bytesRead > 0 && bytesRead < 5000, `${bytesRead} bytes`);
 });

@@ -1,0 +1,43 @@
+/**
+ * What an index has to tell.
+ *
+ * @module
+ */
+
+import type { ArchiveEvent } from "../events.ts";
+
+/** The index on disk cannot be used. */
+export function indexDiscarded(reason: string): ArchiveEvent {
+  return {
+    event: "index-discarded",
+    severity: "strange",
+    message: `The index is discarded and made anew from the packs: ${reason}`,
+    reason,
+  };
+}
+
+/** The index could not be written; it is a cache, so everything goes on. */
+export function indexNotSaved(location: string, reason: string): ArchiveEvent {
+  return {
+    event: "index-not-saved",
+    severity: "admin",
+    message:
+      `The index could not be saved in ${location}, it will be tried again: ${reason}`,
+    reason,
+  };
+}
+
+/** The index has more entries than its memory is for. */
+export function indexMemoryFull(
+  passedOverCount: number,
+  entryCount: number,
+): ArchiveEvent {
+  return {
+    event: "index-memory-full",
+    severity: "admin",
+    message:
+      `The index has no memory for ${passedOverCount} of its ${entryCount} blocks: what is written again may be stored again, and reads take longer; give the server more with --memory`,
+    passedOverCount,
+    entryCount,
+  };
+}

@@ -32,7 +32,9 @@ export type ScriptedReply = "hang up" | "be silent" | {
 };
 
 /** Decides about a request. */
-export type Script = (request: ScriptedRequest) => ScriptedReply;
+export type Script = (
+  request: ScriptedRequest,
+) => ScriptedReply | Promise<ScriptedReply>;
 
 /** A server on loopback; disposing it closes it. */
 export class ScriptedServer implements AsyncDisposable {
@@ -81,7 +83,7 @@ export class ScriptedServer implements AsyncDisposable {
         const isOpen = await answer(
           connection,
           read.request.method,
-          this.script(read.request),
+          await this.script(read.request),
         );
         if (!isOpen) break;
       }

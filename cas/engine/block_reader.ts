@@ -4,7 +4,8 @@
  * A pack is normally made known through the root record that names it. A pack
  * that was put before a crash, but named by no root, can still hold the only
  * copy of a block that a later checkpoint took for stored. A machine whose index
- * never saw it finds it here: by listing `packs/` once, when a score is missing.
+ * never saw it finds it here: by listing `packs/` when a score is missing, at most
+ * once a minute, so that a lost pack that comes back is found as well.
  *
  * @module
  */
@@ -18,9 +19,13 @@ import {
 } from "../block_store.ts";
 import type { EventSink } from "../events.ts";
 import { scoreAt } from "./bytes.ts";
+import type { EngineClock } from "./clock.ts";
 import type { Retry } from "./retry.ts";
 
 const PACK_KEY_PREFIX = "packs/";
+
+/** How long what a search found is believed. */
+const SEARCH_PAUSE_MS = 60_000;
 
 /** What a `BlockReader` reads through. */
 export interface BlockReaderOptions {
@@ -30,6 +35,8 @@ export interface BlockReaderOptions {
   readonly store: BlobStore;
   /** Makes the listing survive a store that is away. */
   readonly retry: Retry;
+  /** Tells when the last search is too old. */
+  readonly clock: Pick<EngineClock, "nowMs">;
   /** Told when the search starts and what it found. */
   readonly onEvent: EventSink;
 }
@@ -38,6 +45,8 @@ export interface BlockReaderOptions {
 export class BlockReader {
   readonly #options: BlockReaderOptions;
   #search: Promise<number> | undefined;
+  /** When the last search ended: never, while one is under way. */
+  #searchedMs = Infinity;
 
   /** Reads through the given store. */
   constructor(options: BlockReaderOptions) {
@@ -74,11 +83,20 @@ export class BlockReader {
     );
   }
 
-  /** Looks once for packs in the store that the index does not know, and adds them; how many. */
+  /**
+   * Looks for packs in the store that the index does not know, and adds them;
+   * how many. What was found less than a minute ago is the answer once more.
+   */
   search(): Promise<number> {
-    this.#search ??= this.#addUnknownPacks().catch((error: unknown) => {
+    const { clock } = this.#options;
+    const isOld = clock.nowMs() - this.#searchedMs >= SEARCH_PAUSE_MS;
+    if (this.#search !== undefined && !isOld) return this.#search;
+    this.#searchedMs = Infinity;
+    this.#search = this.#addUnknownPacks().catch((error: unknown) => {
       this.#search = undefined;
       throw error;
+    }).finally(() => {
+      this.#searchedMs = clock.nowMs();
     });
     return this.#search;
   }

@@ -67,11 +67,17 @@ export class OpenBlocks {
   }
 
   async #open(): Promise<ReadyBlocks> {
-    const { store, retry, onEvent } = this.#context;
+    const { store, retry, clock, onEvent } = this.#context;
     this.#opened = this.#options.openBlocks(this.#archiveId);
     const blocks = await this.#opened;
     await startBlocks(this.#context, blocks, this.#heads());
-    const reader = new BlockReader({ blocks, store, retry, onEvent });
+    const reader = new BlockReader({
+      blocks,
+      store,
+      retry,
+      clock,
+      onEvent,
+    });
     const cacheBytesMax = this.#options.pointerCacheBytesMax ??
       POINTER_CACHE_BYTES_MAX;
     return { blocks, reader, pointers: new Pointers(reader, cacheBytesMax) };

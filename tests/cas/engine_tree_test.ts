@@ -37,6 +37,7 @@ class Bench {
       blocks: this.blocks,
       store,
       retry,
+      clock: systemClock,
       onEvent: () => {},
     });
     this.pointers = new Pointers(reader, cacheBytesMax);

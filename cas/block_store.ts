@@ -141,6 +141,12 @@ export interface BlockStore {
     yieldNow: () => Promise<void>,
   ): Promise<PackVerdict>;
 
+  /**
+   * Makes the index anew if it was found damaged; how often that was done since
+   * it was opened. What was not located before may be there all the same.
+   */
+  mend(): Promise<number>;
+
   /** Makes the index anew from every pack in the blob store. */
   rebuild(progress?: (packsDone: number) => void): Promise<void>;
 

@@ -35,7 +35,12 @@ export async function checkArchive(
   context: EngineContext,
   blocks: ReadyBlocks,
 ): Promise<CheckResult> {
-  return await new Check(context, blocks).run();
+  const mendedBefore = await blocks.blocks.mend();
+  const result = await new Check(context, blocks).run();
+  if (result.faultCount === 0) return result;
+  // What is missing may have been missing in a damaged index alone.
+  const again = await blocks.blocks.mend() !== mendedBefore;
+  return again ? await new Check(context, blocks).run() : result;
 }
 
 class Check {

@@ -45,6 +45,8 @@ export class PackStore implements BlockStore {
   readonly #verifier: BlockVerifier;
   #rebuilding: Promise<void> | undefined;
   #indexDamaged = false;
+  /** How often the index was made anew. */
+  #rebuildCount = 0;
   #closed = false;
 
   /** Touches neither store nor index. */
@@ -148,6 +150,11 @@ export class PackStore implements BlockStore {
     return await verifyPackFile(name, bytes, { hasher, verifier, yieldNow });
   }
 
+  async mend(): Promise<number> {
+    if (this.#indexDamaged) await this.rebuild();
+    return this.#rebuildCount;
+  }
+
   rebuild(progress?: (packsDone: number) => void): Promise<void> {
     this.#throwIfClosed("rebuild the index");
     this.#rebuilding ??= this.#rebuild(progress).finally(() => {
@@ -194,6 +201,7 @@ export class PackStore implements BlockStore {
     }
     await this.#options.index.endRebuild();
     this.#indexDamaged = false;
+    this.#rebuildCount++;
   }
 
   /**

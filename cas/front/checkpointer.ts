@@ -13,7 +13,7 @@ import type {
   CheckpointResult,
   SnapshotDescription,
 } from "../archive_port.ts";
-import { archiveErrorCode } from "../errors.ts";
+import { ArchiveError, archiveErrorCode } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import type { ArchiveLag } from "./archive_lag.ts";
 import type { Clock } from "./clock.ts";
@@ -122,21 +122,22 @@ export class Checkpointer {
   checkpoint(): Promise<void> {
     this.#waiting ??= this.#enqueue(() => {
       this.#waiting = undefined;
-      return this.#foldAll();
+      return this.#foldAll().then(() => {});
     });
     return this.#waiting;
   }
 
   /**
    * Names the state of a volume at this call (or, while another checkpoint is
-   * under way, at a moment before it resolves).
+   * under way, at a moment before it resolves). Rejects with `Damaged` when
+   * the archive cannot take some of its writes now: the state would lack them.
    */
   snapshot(head: Head, name: string): Promise<SnapshotDescription> {
     const early = this.#queuedCount === 0 && this.#frozen === undefined;
     if (early) this.#freeze();
     return this.#enqueue(async () => {
-      if (early) await this.#foldFrozen();
-      else await this.#foldAll();
+      const kept = early ? await this.#foldFrozen() : await this.#foldAll();
+      if (kept.has(head)) throw incompleteError(head.name, name);
       return await this.#options.port.createSnapshot(head.view.view, name);
     });
   }
@@ -194,10 +195,10 @@ export class Checkpointer {
     return result;
   }
 
-  async #foldAll(): Promise<void> {
+  async #foldAll(): Promise<ReadonlySet<Head>> {
     await this.#foldFrozen();
     this.#freeze();
-    await this.#foldFrozen();
+    return await this.#foldFrozen();
   }
 
   /** At one instant: the journal's segment ends, and the overlays swap. */
@@ -219,9 +220,11 @@ export class Checkpointer {
     this.#options.lag.noteFrozen();
   }
 
-  async #foldFrozen(): Promise<void> {
+  /** The volumes with writes that the archive could not take. */
+  async #foldFrozen(): Promise<ReadonlySet<Head>> {
+    const kept = new Set<Head>();
     const frozen = this.#frozen;
-    if (frozen === undefined) return;
+    if (frozen === undefined) return kept;
     const { budget, clock, journal } = this.#options;
     const volumes = [];
     for (const part of frozen.parts) {
@@ -241,21 +244,23 @@ export class Checkpointer {
       if (root !== undefined) this.#options.moved(part.head);
       this.#options.roomMade();
       if (deferred.size === 0) continue;
+      kept.add(part.head);
       // At the end nothing is written any more: generation and journal stay.
-      if (!await this.#keep(part, deferred)) return;
+      if (!await this.#keep(part, deferred)) return kept;
       await journal.drained();
     }
     this.#frozen = undefined;
     this.#options.lag.noteArchived(result.deferred !== undefined);
     this.#reportDone(result, clock.nowMs() - startMs);
     const isKept = journal.failureCount() === failuresBefore;
-    if (result.deferred !== undefined && !isKept) return;
+    if (result.deferred !== undefined && !isKept) return kept;
     try {
       await journal.retireBelow(frozen.trimBelow);
     } catch (error) {
       // They are removed with those of the next checkpoint.
       this.#report("is archived, but its journal files stay", error);
     }
+    return kept;
   }
 
   /**
@@ -326,4 +331,11 @@ export class Checkpointer {
       message: `A checkpoint ${what}: ${cause}`,
     });
   }
+}
+
+function incompleteError(volume: string, name: string): ArchiveError {
+  return new ArchiveError(
+    "Damaged",
+    `Cannot make snapshot "${name}" of volume "${volume}": the archive cannot take some of the writes that belong to it, because what lies under them is damaged; restore the damaged packs, or overwrite the damaged sectors as a whole, and try again`,
+  );
 }

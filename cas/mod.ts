@@ -19,6 +19,12 @@ export type { ClaimHolder } from "./engine/claim.ts";
 export * from "./engine/clock.ts";
 export type { ArchiveHints, HintsCache } from "./engine/hints.ts";
 export * from "./engine/open_archive.ts";
+export type {
+  ScrubMemory,
+  ScrubPass,
+  ScrubState,
+} from "./engine/scrub_memory.ts";
+export type { KeySpan } from "./engine/scrub_spans.ts";
 export type { HeadHints } from "./engine/volumes.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
@@ -37,6 +43,7 @@ export * from "./index/memory_index.ts";
 export * from "./index/score_index.ts";
 export * from "./packs/open_packs.ts";
 export * from "./score.ts";
+export * from "./scrub_report.ts";
 export * from "./thread/connect_archive.ts";
 export type { ThreadEndpoint, ThreadStart } from "./thread/messages.ts";
 export * from "./thread/serve_archive.ts";

@@ -37,6 +37,7 @@ import { checkName } from "./names.ts";
 import { OpenBlocks } from "./open_blocks.ts";
 import { Refresh } from "./refresh.ts";
 import { Operations } from "./operations.ts";
+import { Scrubs } from "./scrub.ts";
 import { putSnapshot } from "./snapshots.ts";
 import { States } from "./states.ts";
 import { Turns } from "./turns.ts";
@@ -75,6 +76,7 @@ export class Archive implements OpenedArchive {
   readonly #reported: ReportedDamage;
   readonly #states: States;
   readonly #changes: VolumeChanges;
+  readonly #scrubs: Scrubs;
   readonly #operations: Operations;
   /** Present where another server may write. */
   readonly #refresh: Refresh | undefined;
@@ -107,8 +109,15 @@ export class Archive implements OpenedArchive {
       stateId: options.stateId,
       views: this.#views,
     });
+    this.#scrubs = new Scrubs({
+      context,
+      archiveId: parts.archiveId,
+      blocks: () => this.#blocks.get(),
+      ...(options.scrubs === undefined ? {} : { memory: options.scrubs }),
+    });
     this.#operations = new Operations({
       ...shared,
+      scrubs: this.#scrubs,
       states: this.#states,
       changes: this.#changes,
       reported: this.#reported,
@@ -126,6 +135,7 @@ export class Archive implements OpenedArchive {
 
   /** Closes the blocks and lets go of the claim; the store stays open. */
   async letGo(): Promise<void> {
+    await this.#scrubs.close();
     await this.#blocks.close();
     await this.#parts.claim?.release();
   }

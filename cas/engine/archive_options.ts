@@ -12,6 +12,7 @@ import type { Hasher } from "../score.ts";
 import type { ClaimHolder } from "./claim.ts";
 import type { EngineClock } from "./clock.ts";
 import type { HintsCache } from "./hints.ts";
+import type { ScrubMemory } from "./scrub_memory.ts";
 
 /**
  * What an archive is opened for:
@@ -43,6 +44,8 @@ export interface ArchiveOptions {
   readonly holder: ClaimHolder;
   /** Remembers heads; without it every opening lists the whole history. */
   readonly hints?: HintsCache;
+  /** Remembers scrubs; without it one that is interrupted begins anew. */
+  readonly scrubs?: ScrubMemory;
   /** Bytes of pointer blocks kept in memory: 32 MiB when absent. */
   readonly pointerCacheBytesMax?: number;
   /** How often a server looks whether it was superseded: every 5 s when absent. */

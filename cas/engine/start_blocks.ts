@@ -18,7 +18,7 @@ export async function startBlocks(
   heads: readonly PublishedRoot[],
 ): Promise<void> {
   if (heads.length === 0) return;
-  if (blocks.empty) await rebuild(context, blocks);
+  if (blocks.empty) await rebuildBlocks(context, blocks);
   for (const head of heads) {
     for (const packs of await unknownPacks(context, blocks, head)) {
       await blocks.addPacks(packs);
@@ -26,17 +26,17 @@ export async function startBlocks(
   }
 }
 
-async function rebuild(
+/** Makes the index anew from all packs, and tells how far it is; how many there were. */
+export async function rebuildBlocks(
   context: EngineContext,
   blocks: BlockStore,
-): Promise<void> {
+): Promise<{ readonly packCount: number }> {
   const { onEvent, store } = context;
   const details = { store: store.display };
   onEvent({
     event: "index-rebuild",
     severity: "info",
-    message:
-      `The index is empty: making it anew from the packs in ${store.display}`,
+    message: `Making the index anew from the packs in ${store.display}`,
     ...details,
   });
   let packCount = 0;
@@ -57,6 +57,7 @@ async function rebuild(
     packCount,
     ...details,
   });
+  return { packCount };
 }
 
 /**

@@ -42,7 +42,7 @@ export interface StatisticsOptions extends ReadyBlocks {
 export async function countStates(
   states: readonly CountedState[],
   options: StatisticsOptions,
-): Promise<ArchiveStatistics> {
+): Promise<Omit<ArchiveStatistics, "scrub">> {
   const { context } = options;
   const total = new Counter(options);
   const counted: StateStatistics[] = [];

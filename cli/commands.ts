@@ -12,8 +12,10 @@ import { serveCommand } from "./commands/serve.ts";
 import { snapshotCreateCommand } from "./commands/snapshot_create.ts";
 import { snapshotListCommand } from "./commands/snapshot_list.ts";
 import { statusCommand } from "./commands/status.ts";
+import { snapshotRetireCommand } from "./commands/snapshot_retire.ts";
 import { startCommand } from "./commands/start.ts";
 import { discoverCommand } from "./commands/discover.ts";
+import { benchCommand } from "./commands/bench.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { pingCommand } from "./commands/ping.ts";
 import { targetAddCommand } from "./commands/target_add.ts";
@@ -50,8 +52,10 @@ export const COMMANDS: readonly Command[] = [
   targetGrowCommand,
   discoverCommand,
   pingCommand,
+  benchCommand,
   snapshotCreateCommand,
   snapshotListCommand,
+  snapshotRetireCommand,
   historyCommand,
   diffCommand,
   cloneCommand,

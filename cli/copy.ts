@@ -11,14 +11,13 @@ import { Retry } from "../cas/engine/retry.ts";
 import type { EventSink } from "../cas/events.ts";
 import type { Hasher } from "../cas/score.ts";
 import { copyArchive, type CopyResult } from "../cas/transfer/archive_copy.ts";
-import { openStore } from "../plugins/registry.ts";
 import { readArchive } from "./archive_access.ts";
 import type { ArchiveChoice } from "./command.ts";
 import { thisHolder } from "./holder.ts";
 import type { Output } from "./output.ts";
-import { pluginRegistry } from "./plugin_registry.ts";
 import { standardProgress } from "./progress.ts";
 import { formatSize } from "./size.ts";
+import { openLayeredStore } from "./store_opening.ts";
 import { withTransfer } from "./transfers.ts";
 
 /** What to copy, and where to. */
@@ -53,9 +52,10 @@ export async function copyToStore(
         const state = newest === undefined
           ? undefined
           : await operator.operate("state", { state: { volume: newest } });
-        const store = await openStore(to, {
+        const store = await openLayeredStore({ ...archive, store: to }, {
           create,
-          registry: pluginRegistry(archive.plugins, event),
+          forArchive: true,
+          onEvent: event,
         });
         try {
           return await copyArchive({

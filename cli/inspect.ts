@@ -23,7 +23,7 @@ const HASH = /^[0-9a-f]{64}$/;
 
 /** What to show. */
 export interface InspectChoice {
-  /** A file, a blob's key, the name of a pack, or `root:HASH`. */
+  /** A file, a blob's key, the name of a pack, the score of a block, or `root:HASH`. */
   readonly what: string;
   /** The score of a block in that pack. */
   readonly block?: string;
@@ -36,13 +36,17 @@ export async function inspect(
   { what, block, archive }: InspectChoice,
   output: Output,
 ): Promise<number> {
-  const bytes = await readFile(what) ?? await readBlob(what, archive, output);
+  const file = await readFile(what);
+  const found = file === undefined
+    ? await findBlob(what, archive, output)
+    : { bytes: file };
   const codec = await chooseCodec();
   try {
-    const inspection = block === undefined
+    const { bytes, score = block?.toLowerCase(), pack } = found;
+    const inspection = score === undefined
       ? await inspectFile(bytes, codec)
-      : inspectBlock(bytes, block.toLowerCase(), codec);
-    show(inspection, output);
+      : inspectBlock(bytes, score, codec);
+    show(pack === undefined ? inspection : within(pack, inspection), output);
     return inspection.faults.length === 0
       ? ExitStatus.Done
       : ExitStatus.Damaged;
@@ -78,20 +82,49 @@ async function readFile(path: string): Promise<Uint8Array | undefined> {
   }
 }
 
-async function readBlob(
+/** A blob; of a block the pack that holds it. */
+interface FoundBlob {
+  readonly bytes: Uint8Array;
+  /** Set when the score of a block was asked for. */
+  readonly score?: string;
+  /** The pack that holds it. */
+  readonly pack?: string;
+}
+
+function within(pack: string, inspection: Inspection): Inspection {
+  return { ...inspection, fields: { pack, ...inspection.fields } };
+}
+
+async function findBlob(
   what: string,
   archive: ArchiveChoice | undefined,
   output: Output,
-): Promise<Uint8Array> {
+): Promise<FoundBlob> {
   if (archive === undefined) {
     throw new UsageError(
-      `There is no file ${what}: check the path, or add --store URL if it is a key, a pack's name or root:HASH`,
+      `There is no file ${what}: check the path, or add --store URL if it is a key, a pack's name, a score or root:HASH`,
     );
   }
   const key = await keyOf(what, archive, output);
   const store = await openLayeredStore(archive, { readOnly: true });
   try {
-    return await blobOf(store, key, what);
+    const score = what.toLowerCase();
+    if (!HASH.test(score) || await store.head(key) !== null) {
+      return { bytes: await blobOf(store, key, what) };
+    }
+    // No pack of this name: the index knows which one has the block.
+    const scores = Uint8Array.fromHex(score).toBase64();
+    const { packs: [pack] } = await readArchive(
+      archive,
+      output,
+      (it) => it.operate("locate", { scores, thorough: true }),
+    );
+    if (pack === undefined) {
+      throw new UsageError(
+        `There is no pack of the name ${what} in ${store.display}, and none that holds a block of this score`,
+      );
+    }
+    return { bytes: await blobOf(store, packKey(pack), what), score, pack };
   } finally {
     await store.close();
   }
@@ -108,7 +141,7 @@ async function blobOf(
     const code = blobErrorCode(error);
     if (code !== "NotFound" && code !== "InvalidKey") throw error;
     throw new UsageError(
-      `There is no file ${what}, and no blob "${key}" in ${store.display}: give a path, a blob's key, the name of a pack, or root:HASH`,
+      `There is no file ${what}, and no blob "${key}" in ${store.display}: give a path, a blob's key, the name of a pack, the score of a block, or root:HASH`,
     );
   }
 }

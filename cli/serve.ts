@@ -7,6 +7,7 @@
 
 import { InterfaceWatch, PcapLink } from "../aoe/link/pcap.ts";
 import { AoeServer } from "../aoe/server.ts";
+import { systemClock } from "../cas/engine/clock.ts";
 import type { EventSink } from "../cas/events.ts";
 import { openArchiveOnThread } from "./archive_worker.ts";
 import { type ControlServer, serveControl } from "./control.ts";
@@ -16,6 +17,7 @@ import { performOperation } from "./operation.ts";
 import type { Output } from "./output.ts";
 import { controlHandler } from "./serve_control.ts";
 import type { ServeOptions } from "./serve_options.ts";
+import { SnapshotScheduler } from "./snapshot_scheduler.ts";
 import { ServedTargets } from "./served_targets.ts";
 import { describeServerEvent } from "./server_events.ts";
 import { openServingArchive, type ServingArchive } from "./serving_archive.ts";
@@ -94,6 +96,8 @@ async function run(running: Running): Promise<void> {
   let control: ControlServer | undefined;
   let states: TargetStates | undefined;
   let targets: ServedTargets | undefined;
+  let scheduling: Promise<void> | undefined;
+  const stopping = new AbortController();
   try {
     states = TargetStates.open(state?.targetsPath, onEvent);
     targets = new ServedTargets({
@@ -115,9 +119,18 @@ async function run(running: Running): Promise<void> {
     for (const option of options.targets) {
       await targets.add(option, options.create);
     }
+    const scheduler = new SnapshotScheduler({
+      schedules: options.schedules ?? [],
+      archive: {
+        operate: (name, request) => performOperation(archive, name, request),
+      },
+      clock: systemClock,
+      onEvent,
+    });
+    scheduling = scheduler.run(stopping.signal);
     if (controlPath !== undefined) {
       const { store } = options;
-      const things = { store, archive, targets, interfaces };
+      const things = { store, archive, targets, interfaces, scheduler };
       control = serveControl(controlPath, controlHandler(things));
     }
     const ended = server.run();
@@ -134,10 +147,12 @@ async function run(running: Running): Promise<void> {
     });
   } finally {
     control?.close();
+    stopping.abort();
     interfaces.stop();
     await server.close();
     await targets?.close();
     await states?.close();
     await archive.close();
+    await scheduling;
   }
 }

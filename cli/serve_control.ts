@@ -7,6 +7,7 @@
 import type { ControlHandler, ControlRequest } from "./control.ts";
 import { isOperation, performOperation } from "./operation.ts";
 import type { Interfaces } from "./interfaces.ts";
+import type { SnapshotScheduler } from "./snapshot_scheduler.ts";
 import type { ServedTargets } from "./served_targets.ts";
 import type { ServingArchive } from "./serving_archive.ts";
 import { describeStatus } from "./status.ts";
@@ -23,12 +24,17 @@ export interface ServedThings {
   readonly targets: ServedTargets;
   /** The interfaces. */
   readonly interfaces: Interfaces;
+  /** Snapshots by the clock. */
+  readonly scheduler: SnapshotScheduler;
 }
 
 type Answer = (things: ServedThings, request: ControlRequest) => unknown;
 
 const ANSWERS: Readonly<Record<string, Answer>> = {
-  "status": ({ store, archive }) => describeStatus(store, archive),
+  "status": ({ store, archive, scheduler }) => ({
+    ...describeStatus(store, archive),
+    schedules: scheduler.status(),
+  }),
   "target list": ({ targets }) => targets.list(),
   "target add": async ({ targets, interfaces }, { target, create }) => {
     const option = parseTargetOption(String(target));

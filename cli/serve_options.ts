@@ -20,6 +20,12 @@ import {
   withRemoteOptions,
 } from "./remote_options.ts";
 import {
+  parseSchedule,
+  readSchedule,
+  refuseSameSchedules,
+  type Schedule,
+} from "./schedule_option.ts";
+import {
   parseStoreOptions,
   readStoreOptions,
   type StoreSettings,
@@ -46,6 +52,8 @@ export interface ServeOptions {
   readonly json: boolean;
   /** Targets, at least one, each address once. */
   readonly targets: readonly TargetOption[];
+  /** Snapshots by the clock, where any. */
+  readonly schedules?: readonly Schedule[];
   /** Plugins that the operator allows, where any. */
   readonly plugins?: readonly PluginEntry[];
   /** What the layers around the store do, where not the default. */
@@ -74,6 +82,8 @@ export interface ServeFlags {
   readonly json?: boolean;
   /** `--target`, repeated. */
   readonly target?: readonly string[];
+  /** `--schedule`, repeated. */
+  readonly schedule?: readonly string[];
   /** `--plugin`, repeated. */
   readonly plugin?: readonly string[];
   /** `--store-option`, repeated. */
@@ -89,6 +99,7 @@ const FILE_KEYS = [
   ...REMOTE_KEYS,
   "json",
   "target",
+  "schedule",
   "plugins",
   "store-options",
 ];
@@ -143,6 +154,14 @@ export function serveOptions(
       "An archive that is only read cannot be made: leave out --create or --read-only",
     );
   }
+  const schedules = flags.schedule?.map(parseSchedule) ??
+    fromFile.schedules ?? [];
+  refuseSameSchedules(schedules);
+  if (readOnly && schedules.length > 0) {
+    throw new UsageError(
+      "A server that only reads makes no snapshots: leave out the schedules or --read-only",
+    );
+  }
   const remote = {
     ...fromFile.remote,
     ...readRemoteOptions({ ...flags }, (key) => `--${key}`),
@@ -156,6 +175,7 @@ export function serveOptions(
     json: flags.json ?? fromFile.json ?? false,
     targets: targets.map((it) => withRemoteOptions(it, remote, readOnly)),
     ...(Object.keys(remote).length === 0 ? {} : { remote }),
+    ...(schedules.length === 0 ? {} : { schedules }),
     ...(plugins.length === 0 ? {} : { plugins }),
     ...(Object.keys(storeSettings).length === 0 ? {} : { storeSettings }),
   };
@@ -195,6 +215,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
   refuseUnknownKeys(path, table, FILE_KEYS);
   const where = (key: string): string => `"${key}" in ${path}`;
   const { interfaces, store, state, create, json, target, plugins } = table;
+  const { schedule } = table;
   const readOnly = table["read-only"];
   const storeSettings = table["store-options"];
   const remote = readRemoteOptions(table, where);
@@ -217,6 +238,11 @@ export function parseConfig(path: string, text: string): ConfigFile {
     ...(target === undefined ? {} : {
       targets: asArray(target, where("target")).map((entry) =>
         readTarget(path, entry)
+      ),
+    }),
+    ...(schedule === undefined ? {} : {
+      schedules: asArray(schedule, where("schedule")).map((entry) =>
+        readSchedule(path, entry)
       ),
     }),
     ...(plugins === undefined ? {} : { plugins: readPlugins(path, plugins) }),

@@ -31,13 +31,31 @@ export async function createSnapshot(
   output.result(made);
 }
 
-/** Lists snapshots, oldest first. */
-export async function listSnapshots(
+/** Takes a snapshot off the list. */
+export async function retireSnapshot(
   archive: ArchiveChoice,
-  volume: string | undefined,
+  snapshot: { readonly volume: string; readonly name: string },
   output: Output,
 ): Promise<void> {
-  const request = volume === undefined ? {} : { volume };
+  const retired = await changeArchive(
+    archive,
+    "snapshot retire",
+    snapshot,
+    output,
+  );
+  output.line(
+    `Snapshot ${retired.volume}@${retired.name} is off the list, root ${retired.rootHash}`,
+  );
+  output.result(retired);
+}
+
+/** Lists snapshots, oldest first: those in use, or those taken off the list. */
+export async function listSnapshots(
+  archive: ArchiveChoice,
+  { volume, retired }: { readonly volume?: string; readonly retired: boolean },
+  output: Output,
+): Promise<void> {
+  const request = volume === undefined ? { retired } : { volume, retired };
   const snapshots = await readArchive(
     archive,
     output,

@@ -9,6 +9,7 @@ import { type Output } from "./output.ts";
 import { askRunningServer, type ServerChoice } from "./running_server.ts";
 import type { ServingArchive } from "./serving_archive.ts";
 import { formatSize } from "./size.ts";
+import type { ScheduleStatus } from "./snapshot_scheduler.ts";
 
 /** A running server; can be written as JSON. */
 export interface ServerStatus {
@@ -34,13 +35,15 @@ export interface ServerStatus {
   readonly fill: number;
   /** Bytes of blocks at hand for reads. */
   readonly cachedBytes: number;
+  /** Snapshots by the clock. */
+  readonly schedules: readonly ScheduleStatus[];
 }
 
 /** Describes the server with this archive. */
 export function describeStatus(
   store: string,
   { port, front, budget }: Pick<ServingArchive, "port" | "front" | "budget">,
-): ServerStatus {
+): Omit<ServerStatus, "schedules"> {
   const { usage } = front;
   const lagMsMax = budget.lagMsMax ?? 2 * budget.checkpointAgeMs;
   return {
@@ -89,5 +92,15 @@ function linesOf(status: ServerStatus): string[] {
       formatSize(status.journalBytesMax)
     }; room for writes is ${part} % used, and they are slowed from 50 % on`,
     `Cache      ${formatSize(status.cachedBytes)} of blocks in memory`,
+    ...status.schedules.map(describeSchedule),
   ];
+}
+
+function describeSchedule(schedule: ScheduleStatus): string {
+  const { volume, every, keep, last = "none yet", fault, nextMs } = schedule;
+  const kept = keep === undefined ? "all names kept" : `${keep} names kept`;
+  const next = new Date(nextMs).toISOString();
+  return `Snapshots  of ${volume} every ${every}, ${kept}: last ${last}, next ${next}${
+    fault === undefined ? "" : `; FAILED: ${fault}`
+  }`;
 }

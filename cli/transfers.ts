@@ -15,7 +15,6 @@ import { estimateImage } from "../cas/transfer/image_estimate.ts";
 import { importImage } from "../cas/transfer/image_import.ts";
 import { exportState } from "../cas/transfer/state_export.ts";
 import type { TransferContext } from "../cas/transfer/transfer_context.ts";
-import { openStore } from "../plugins/registry.ts";
 import {
   type ChangedArchive,
   readArchive,
@@ -26,9 +25,9 @@ import { openImageFile } from "./image_file.ts";
 import { openImageOutput, pipeOutput } from "./image_output.ts";
 import { chooseCodec } from "./native_codec.ts";
 import type { Output } from "./output.ts";
-import { pluginRegistry } from "./plugin_registry.ts";
 import { standardProgress } from "./progress.ts";
 import { formatSize } from "./size.ts";
+import { openLayeredStore } from "./store_opening.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Imports an image into a volume. */
@@ -167,16 +166,15 @@ export async function estimateFile(
 
 /** Runs a body with the store and codec that a transfer needs beside the archive. */
 export async function withTransfer<Result>(
-  { store: storeUrl, plugins }: ArchiveChoice,
+  choice: ArchiveChoice,
   archive: ArchiveOperator,
   onEvent: EventSink,
   body: (context: TransferContext) => Promise<Result>,
 ): Promise<Result> {
   const codec = await chooseCodec();
   try {
-    const store = await openStore(storeUrl, {
-      registry: pluginRegistry(plugins, onEvent),
-    });
+    // The packs of a transfer are tried again for ever, as an archive's are.
+    const store = await openLayeredStore(choice, { forArchive: true, onEvent });
     try {
       const { hasher, lz4 } = codec;
       const { sleep } = systemClock;

@@ -20,8 +20,8 @@ export const inspectCommand: Command = defineCommand({
   summary: "Show in words what a file or blob of an archive holds, verified.",
   details:
     `WHAT is a file (a pack, a root, a snapshot, a claim, a journal segment, a run of
-the index) or, with --store, a blob's key such as format, the name of a pack, or
-root:HASH. The exit status is 20 where something in it is damaged.
+the index) or, with --store, a blob's key such as format, the name of a pack, the
+score of a block, or root:HASH. The exit status is 20 where something in it is damaged.
 
 --block SCORE    of a pack, show this block: bytes of data, scores of pointers`,
   options: { ...ARCHIVE_OPTIONS, block: { type: "string" } },

@@ -19,6 +19,9 @@ const DETAILS: string =
 --target A=DISK   a disk to serve at address A = SHELF.SLOT; repeat it for several
 --state DIR       folder of the journal, the index and caches
                   (for a file: store the default is local/ inside it)
+--schedule V=EVERY[,keep=N]
+                  make a snapshot of volume V every 30m, 1h, 1d, ..., and keep the
+                  newest N names on the list; repeat it for several
 --create          make the archive, and disks with a SIZE, if missing
 --read-only       do not claim the archive, which another server may be writing:
                   its volumes are served as they are at the start, read-only
@@ -76,6 +79,7 @@ export const serveCommand: Command = defineCommand({
     ...ARCHIVE_OPTIONS,
     interface: { type: "string", multiple: true },
     target: { type: "string", multiple: true },
+    schedule: { type: "string", multiple: true },
     create: { type: "boolean" },
     "read-only": { type: "boolean" },
     follow: { type: "boolean" },

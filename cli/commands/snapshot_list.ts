@@ -16,12 +16,15 @@ import { listSnapshots } from "../snapshots.ts";
 /** Lists snapshots with their root hashes. */
 export const snapshotListCommand: Command = defineCommand({
   words: ["snapshot", "list"],
-  usage: "[VOLUME] --store URL [--state DIR] [--json]",
+  usage: "[VOLUME] [--retired] --store URL [--state DIR] [--json]",
   summary: "List snapshots, oldest first, with their root hashes.",
-  options: ARCHIVE_OPTIONS,
+  options: { ...ARCHIVE_OPTIONS, retired: { type: "boolean" } },
   positionalCountMax: 1,
   async run({ values, positionals, output }): Promise<number> {
-    await listSnapshots(archiveChoice(values), positionals[0], output);
+    const { retired = false, ...archive } = values;
+    const [volume] = positionals;
+    const wanted = volume === undefined ? { retired } : { volume, retired };
+    await listSnapshots(archiveChoice(archive), wanted, output);
     return ExitStatus.Done;
   },
 });

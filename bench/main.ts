@@ -16,6 +16,7 @@ import {
   TARGET,
   vblade,
 } from "./contenders.ts";
+import { INDEX_ENTRIES, INDEX_NAME, measureIndex } from "./index_rows.ts";
 import { LoadClient } from "./load_client.ts";
 import { Network } from "./network.ts";
 import { measureStarts } from "./restart.ts";
@@ -31,12 +32,16 @@ const HELP = `deno task bench [options]
   --rounds N     how often every server has its turn (3)
   --seconds N    how long each load lasts (2)
   --only TEXT    only the loads whose name contains this
+  --entries N    how many entries the index grows to, in millions (${
+  INDEX_ENTRIES / 1e6 | 0
+})
   --dir PATH     where the disks lie (a folder of its own below .cache)`;
 
 interface Options {
   readonly rounds: number;
   readonly durationMs: number;
   readonly only: string;
+  readonly indexEntries: number;
   readonly folder: string;
 }
 
@@ -48,6 +53,7 @@ async function main(args: string[]): Promise<number> {
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "2" },
       only: { type: "string", default: "" },
+      entries: { type: "string" },
       dir: { type: "string" },
       help: { type: "boolean", default: false },
     },
@@ -56,7 +62,8 @@ async function main(args: string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const missing = missingMeans();
+  // The index alone needs neither a network nor another server.
+  const missing = values.only === INDEX_NAME ? undefined : missingMeans();
   if (missing !== undefined) {
     console.error(missing);
     return 1;
@@ -72,6 +79,9 @@ async function main(args: string[]): Promise<number> {
       rounds: Number(values.rounds),
       durationMs: Number(values.seconds) * 1000,
       only: values.only,
+      indexEntries: values.entries === undefined
+        ? INDEX_ENTRIES
+        : Number(values.entries) * 1e6,
       folder,
     });
   } finally {
@@ -101,6 +111,9 @@ async function measureAll(options: Options): Promise<void> {
     results.push(...await measureGroup({ ...group, rows }, options));
   }
   if (results.length > 0) console.log(`\n${formatTable(results)}`);
+  if (INDEX_NAME.includes(options.only)) {
+    await measureIndex(options.folder, options.indexEntries);
+  }
   if (!STARTS_NAME.includes(options.only)) return;
   const folder = `${options.folder}/starts`;
   await Deno.mkdir(folder);

@@ -16,7 +16,7 @@ import {
 import { decodeRootBlob, type PublishedRoot } from "./root_blob.ts";
 import { decodeSealedText } from "./sealed_text.ts";
 
-const SEALED_KEY = /^(answers|calls|epoch|left|names)\//;
+const SEALED_KEY = /^(answers|calls|epoch|left|names|retired)\//;
 
 /** What is wrong with the blob of this key, as half a sentence; undefined when it is sound. No packs. */
 export function faultOfBlob(

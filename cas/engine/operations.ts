@@ -22,6 +22,7 @@ import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { describeState } from "./describe_state.ts";
 import { DamageReport, type ReportedDamage } from "./damage_report.ts";
+import { addUnknownPacks } from "./listed_packs.ts";
 import { locateBlocks } from "./locate.ts";
 import type { OpenBlocks } from "./open_blocks.ts";
 import { historyPage } from "./root_history.ts";
@@ -127,10 +128,12 @@ export class Operations implements ArchiveOperator {
         await (await options.blocks.get()).blocks.addPacks(packs);
         return {};
       },
-      "import check": ({ volume, blockCount }) => {
+      "import check": async ({ volume, blockCount }) => {
         options.claim();
         const size = changes.importSize(volume, blockCount);
-        return Promise.resolve({ blockCount: size });
+        // What an import stored that was killed counts from now on.
+        await addUnknownPacks(context, (await options.blocks.get()).blocks);
+        return { blockCount: size };
       },
       "import": (tree) => this.#change(() => changes.replace(tree)),
     };

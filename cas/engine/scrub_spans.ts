@@ -25,6 +25,7 @@ export const BLOB_PREFIXES: readonly string[] = [
   "left/",
   "names/",
   "packs/",
+  "retired/",
   "roots/",
 ];
 

@@ -7,6 +7,7 @@
  */
 
 import type { Link } from "../aoe/link/link.ts";
+import { Latencies } from "../cli/latencies.ts";
 import * as frames from "./load_frames.ts";
 
 /** What to ask of a server, and how. */
@@ -51,9 +52,6 @@ export interface TargetAddress {
 
 /** No reply for so long: the frame is taken for lost. */
 const RESEND_MS = 1000;
-
-/** Latencies kept at most, each some 8 bytes. */
-const LATENCIES_MAX = 1 << 20;
 
 /** Replies taken between two sends of what they allow. */
 const DRAIN_MAX = 64;
@@ -112,34 +110,23 @@ export async function runLoad(
   window.close();
   const elapsedMs = performance.now() - start;
   if (window.failure !== undefined) throw new Error(window.failure);
-  const latenciesMs = window.latenciesMs.subarray(
-    0,
-    Math.min(window.answered, LATENCIES_MAX),
-  ).toSorted();
+  const [medianMs = 0, p99Ms = 0] = window.latencies.percentilesMs([0.5, 0.99]);
   return {
-    requests: window.answered,
+    requests: window.latencies.count,
     elapsedMs,
-    medianUs: percentileUs(latenciesMs, 0.5),
-    p99Us: percentileUs(latenciesMs, 0.99),
+    medianUs: medianMs * 1000,
+    p99Us: p99Ms * 1000,
     resent: window.resent,
   };
-}
-
-function percentileUs(sortedMs: Float64Array, share: number): number {
-  const index = Math.floor(sortedMs.length * share);
-  return (sortedMs[Math.min(index, sortedMs.length - 1)] ?? 0) * 1000;
 }
 
 /** The requests on the way: slot i holds the one whose tag ends in i. */
 class Window {
   outstanding = 0;
-  answered = 0;
   resent = 0;
   isOver = false;
   failure: string | undefined;
-  readonly latenciesMs: Float64Array<ArrayBuffer> = new Float64Array(
-    LATENCIES_MAX,
-  );
+  readonly latencies: Latencies = new Latencies();
 
   readonly #link: Link;
   readonly #load: Load;
@@ -180,9 +167,7 @@ class Window {
     const slot = tag % this.#load.outstanding;
     if (this.#tags[slot] !== tag) return;
     this.failure ??= frames.failureOf(frame);
-    this.latenciesMs[this.answered % LATENCIES_MAX] = performance.now() -
-      (this.#sentAtMs[slot] ?? 0);
-    this.answered++;
+    this.latencies.add(performance.now() - (this.#sentAtMs[slot] ?? 0));
     this.outstanding--;
     this.#tags[slot] = 0;
     if (!this.isOver && this.failure === undefined) this.#next(slot);

@@ -5,6 +5,12 @@
  * @module
  */
 
+import {
+  AoeError,
+  AtaError,
+  LinkClosedError,
+  TimeoutError,
+} from "../aoe/initiator/errors.ts";
 import { LinkError } from "../aoe/link/pcap_error.ts";
 import { blobErrorCode } from "../blobstores/blob_store.ts";
 import { type ArchiveErrorCode, archiveErrorCode } from "../cas/errors.ts";
@@ -84,5 +90,7 @@ export function exitStatusOf(error: unknown): number {
 export function isOperatorError(error: unknown): boolean {
   return error instanceof UsageError || error instanceof LinkError ||
     error instanceof DeviceError || error instanceof ControlError ||
+    error instanceof AtaError || error instanceof AoeError ||
+    error instanceof TimeoutError || error instanceof LinkClosedError ||
     archiveErrorCode(error) !== undefined || blobErrorCode(error) !== "Unknown";
 }

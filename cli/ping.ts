@@ -4,12 +4,18 @@
  * @module
  */
 
-import { TimeoutError } from "../aoe/initiator/errors.ts";
 import type { RemoteTarget } from "../aoe/initiator/remote_target.ts";
 import { ExitStatus } from "./exit_status.ts";
 import { formatMac } from "./mac_address.ts";
 import type { Output } from "./output.ts";
-import { openSegments, type Segment } from "./segment.ts";
+import {
+  findTarget,
+  type FoundOnSegment,
+  noAnswer,
+  openSegments,
+  SEARCH_OPTIONS,
+  unlessSilent,
+} from "./segment.ts";
 
 /** What to ping. */
 export interface PingOptions {
@@ -43,37 +49,19 @@ export interface PingSummary {
   readonly maxMs?: number;
 }
 
-/** How long to wait for an answer. */
-const DEADLINE_MS = 1000;
-
 /** Between an answer and the next request. */
 const PAUSE_MS = 200;
-
-/** Requests that look for the target before it counts as missing. */
-const FIND_TRIES = 3;
 
 /** Pings a target; the exit status. */
 export async function ping(
   options: PingOptions,
   output: Output,
 ): Promise<number> {
-  const address = `${options.shelf}.${options.slot}`;
   // Nothing is repeated: a lost request is to be seen as one.
-  using segments = openSegments(options.interfaces, {
-    windowMax: 1,
-    deadlineMs: DEADLINE_MS,
-    retransmitMinMs: DEADLINE_MS,
-    retransmitMaxMs: 2 * DEADLINE_MS,
-  });
-  const found = await find(segments.all, options);
+  using segments = openSegments(options.interfaces, SEARCH_OPTIONS);
+  const found = await findTarget(segments, options);
   if (found === undefined) {
-    const names = segments.all.map(({ interfaceName }) => interfaceName);
-    output.event({
-      event: "no-answer",
-      severity: "strange",
-      message: `Target ${address} does not answer on ${names.join(", ")}`,
-      target: address,
-    });
+    output.event(noAnswer(segments, options));
     return ExitStatus.Failed;
   }
   const times = await measure(found.target, options.count, output);
@@ -81,29 +69,6 @@ export async function ping(
   output.result(summary);
   for (const line of summaryLines(summary)) output.line(line);
   return times.length > 0 ? ExitStatus.Done : ExitStatus.Failed;
-}
-
-interface Found {
-  readonly interfaceName: string;
-  readonly target: RemoteTarget;
-}
-
-/** The target on the first interface where it answers. */
-async function find(
-  segments: readonly Segment[],
-  { shelf, slot }: PingOptions,
-): Promise<Found | undefined> {
-  for (let attempt = 0; attempt < FIND_TRIES; attempt++) {
-    const found = await Promise.all(
-      segments.map(async ({ interfaceName, initiator }) => {
-        const target = await unlessSilent(initiator.attach({ shelf, slot }));
-        return target && { interfaceName, target };
-      }),
-    );
-    const first = found.find((it) => it !== undefined);
-    if (first !== undefined) return first;
-  }
-  return undefined;
 }
 
 async function measure(
@@ -122,24 +87,15 @@ async function measure(
     if (answer !== undefined) times.push(elapsedMs);
     output.line(
       answer === undefined
-        ? `${number}: no answer within ${DEADLINE_MS} ms`
+        ? `${number}: no answer within ${SEARCH_OPTIONS.deadlineMs} ms`
         : `${number}: ${elapsedMs.toFixed(3)} ms`,
     );
   }
   return times;
 }
 
-async function unlessSilent<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof TimeoutError) return undefined;
-    throw error;
-  }
-}
-
 function summarize(
-  { interfaceName, target }: Found,
+  { interfaceName, target }: FoundOnSegment,
   sent: number,
   times: readonly number[],
 ): PingSummary {

@@ -10,6 +10,20 @@ const BRIDGE = "switch0";
 /** Its own: without one a bridge has that of a port, and another with each. */
 const BRIDGE_MAC = "02:00:00:00:05:00";
 
+/** Two interfaces that are each the other's peer. */
+export interface WireOptions {
+  /** The one's name. */
+  readonly device: string;
+  /** The one's address. */
+  readonly mac: string;
+  /** The other's name. */
+  readonly peer: string;
+  /** The other's address; by chance if left out. */
+  readonly peerMac?: string;
+  /** MTU of both. */
+  readonly mtu: number;
+}
+
 /** A switch; it goes with its namespace. */
 export class NetworkSwitch {
   /** The interface by which the namespace itself is plugged in. */
@@ -36,16 +50,22 @@ export class NetworkSwitch {
     await this.ip("set", device, "master", BRIDGE);
   }
 
-  /** Makes an interface and plugs it in; `mac` is by chance unless given. */
-  async plug(device: string, mtu: number, mac?: string): Promise<void> {
+  /** Makes an interface and plugs it in. */
+  async plug(device: string, mtu: number, mac: string): Promise<void> {
     const port = `${device}-port`;
-    await this.ip(
-      ...["add", device, ...(mac === undefined ? [] : ["address", mac])],
-      ...["mtu", `${mtu}`, "type", "veth"],
-      ...["peer", "name", port, "mtu", `${mtu}`],
-    );
+    await this.addWire({ device, mac, peer: port, mtu });
     await this.connect(port);
-    await this.ip("set", port, "up");
+  }
+
+  /** Makes two interfaces, each the other's peer, that are plugged in nowhere. */
+  async addWire(wire: WireOptions): Promise<void> {
+    const { device, mac, mtu, peer, peerMac } = wire;
+    await this.ip(
+      ...["add", device, "address", mac, "mtu", `${mtu}`, "type", "veth"],
+      ...["peer", "name", peer, "mtu", `${mtu}`],
+      ...(peerMac === undefined ? [] : ["address", peerMac]),
+    );
+    await this.ip("set", peer, "up");
     await this.ip("set", device, "up");
   }
 

@@ -30,6 +30,17 @@ export class DamagedBlockError extends Error {
   }
 }
 
+/**
+ * Blocks of one fetch. A fetch is answered as a whole, and the archive resolves
+ * so many at a time: more of them are several fetches side by side.
+ */
+const FETCH_BLOCKS_MAX = 256;
+/** Blocks ahead of a reader, at most: 16 MiB; and what is always allowed. */
+const AHEAD_MAX = 4096;
+const AHEAD_LEAST = 128;
+/** One reader may have one in so many of the slots for fetches ahead of it. */
+const AHEAD_SHARE = 4;
+
 /** Limits the slots in fetches, of all views together. */
 export class FetchBudget {
   /** Where slots come from. */
@@ -38,10 +49,15 @@ export class FetchBudget {
   readonly #hungry: Set<() => void> = new Set();
   #slotsUsed = 0;
 
+  /** Blocks that may be fetched ahead of one reader. */
+  readonly aheadMax: number;
+
   /** At most `slotsMax` slots: those that overlays can never claim. */
   constructor(cache: BlockCache, slotsMax: number) {
     this.cache = cache;
     this.#slotsMax = slotsMax;
+    const share = Math.floor(slotsMax / AHEAD_SHARE);
+    this.aheadMax = Math.min(AHEAD_MAX, Math.max(AHEAD_LEAST, share));
   }
 
   /** A slot for a fetch, or -1. */
@@ -98,6 +114,11 @@ export class Fetcher {
     return this.#waiters.size === 0;
   }
 
+  /** Blocks that may be fetched ahead of one reader. */
+  get aheadMax(): number {
+    return this.#budget.aheadMax;
+  }
+
   /** Asks for a block that is not cached; `flush` sends what was asked. */
   want(block: number, waiter: BlockWaiter): void {
     const waiters = this.#waiters.get(block);
@@ -135,7 +156,10 @@ export class Fetcher {
     }
     this.#queue = left;
     if (left.length > 0) this.#budget.whenFree(this.#flush);
-    if (blocks.length > 0) this.#fetch(blocks, slots);
+    for (let at = 0; at < blocks.length; at += FETCH_BLOCKS_MAX) {
+      const end = at + FETCH_BLOCKS_MAX;
+      this.#fetch(blocks.slice(at, end), slots.slice(at, end));
+    }
   }
 
   async #fetch(blocks: number[], slots: number[]): Promise<void> {

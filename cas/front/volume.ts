@@ -9,7 +9,6 @@ import { BLOCK_SIZE, SECTORS_PER_BLOCK } from "../block_pool.ts";
 import { type BlockView, SECTOR_SIZE, sectorMask } from "./block_view.ts";
 import type { Fetcher } from "./fetcher.ts";
 import { ReadAhead } from "./read_ahead.ts";
-import { copyToShared } from "./shared_copy.ts";
 
 /** A run of sectors. */
 export interface SectorRange {
@@ -72,7 +71,7 @@ export class Volume {
   #view: BlockView;
   #fetcher: Fetcher;
   readonly #writes: WriteSide | undefined;
-  readonly #readAhead: ReadAhead = new ReadAhead();
+  readonly #readAhead: ReadAhead;
   #listener: SettleListener | undefined;
   #lastTicket = 0;
   /** No ticket below is unsettled. */
@@ -85,6 +84,7 @@ export class Volume {
     this.readOnly = options.writes === undefined;
     this.#view = options.view;
     this.#fetcher = options.fetcher;
+    this.#readAhead = new ReadAhead(options.fetcher.aheadMax);
     this.#writes = options.writes;
     if (options.flush !== undefined) this.flush = options.flush;
   }
@@ -123,7 +123,7 @@ export class Volume {
       at += count * SECTOR_SIZE;
       lba += count;
     }
-    this.#lookAhead(range);
+    this.#lookAhead(range, false);
     return true;
   }
 
@@ -165,7 +165,7 @@ export class Volume {
           settle(error);
         });
       }
-      this.#lookAhead(range);
+      this.#lookAhead(range, waiting > 1);
       fetcher.flush();
       settle();
     });
@@ -217,12 +217,13 @@ export class Volume {
     this.#listener?.(throughTicket, ok);
   }
 
-  #lookAhead(range: SectorRange): void {
+  #lookAhead(range: SectorRange, waited: boolean): void {
     const last = range.lba + range.sectorCount - 1;
     const ahead = this.#readAhead;
     const wanted = ahead.note(
       Math.floor(range.lba / SECTORS_PER_BLOCK),
       Math.floor(last / SECTORS_PER_BLOCK),
+      waited,
     );
     if (!wanted) return;
     const end = Math.min(ahead.end, this.#view.blockCount);
@@ -252,7 +253,7 @@ export function writeToOverlay(
     const slot = overlay.slotForWrite(block, sectorMask(first, count));
     const length = count * SECTOR_SIZE;
     const start = slot * BLOCK_SIZE + first * SECTOR_SIZE;
-    copyToShared(bytes, start, length, from, at);
+    bytes.set(from.subarray(at, at + length), start);
     at += length;
     lba += count;
   }

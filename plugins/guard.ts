@@ -51,7 +51,15 @@ export class GuardedStore implements BlobStore {
     this.#errors = errors;
     this.#closeTimeoutMs = closeTimeoutMs;
     this.display = errors.redact(store.display);
-    this.capabilities = { createExclusive, hold, concurrencyMax };
+    const fault = store.capabilities.createExclusiveFault;
+    this.capabilities = {
+      createExclusive,
+      hold,
+      concurrencyMax,
+      ...(typeof fault === "string"
+        ? { createExclusiveFault: errors.redact(fault) }
+        : {}),
+    };
     if (hold) this.hold = (options) => this.#hold(options);
   }
 

@@ -20,6 +20,7 @@ import { ArchiveError, archiveErrorCode } from "../errors.ts";
 import { createBlob, readBlob } from "./blobs.ts";
 import { toHex } from "./bytes.ts";
 import { CallAnswerer, hasLeft, holderAnswers, leave } from "./claim_calls.ts";
+import { tryCreateAgain } from "./claim_trial.ts";
 import type { EngineContext } from "./context.ts";
 import { EPOCH_PREFIX, epochKey, parseEpochKey } from "./names.ts";
 import {
@@ -162,7 +163,7 @@ export async function takeClaim(
   context: EngineContext,
   request: ClaimRequest,
 ): Promise<Claim> {
-  const { store, retry, clock, random, hasher } = context;
+  const { store, retry } = context;
   if (!store.capabilities.createExclusive) throw unfencedError(store);
   let hold: StoreHold | undefined;
   if (store.capabilities.hold && store.hold !== undefined) {
@@ -176,22 +177,40 @@ export async function takeClaim(
       throw await heldError(context, before);
     }
     const epoch = before + 1;
-    const body = encodeSealedText({
-      type: EPOCH_TYPE,
-      epoch,
-      archiveId: request.archiveId,
-      stateId: request.stateId,
-      timeMs: clock.nowMs(),
-      nonce: toHex(random(NONCE_LENGTH)),
-      holder: request.holder,
-    }, hasher);
-    const other = await createBlob(context, epochKey(epoch), body);
-    if (other !== undefined) throw await heldError(context, epoch);
+    const key = epochKey(epoch);
+    const body = encodeClaim(context, request, epoch);
+    if (await createBlob(context, key, body) !== undefined) {
+      throw await heldError(context, epoch);
+    }
+    try {
+      const other = encodeClaim(context, request, epoch);
+      await tryCreateAgain(context, { key, body, other });
+    } catch (error) {
+      await leave(context, epoch).catch(() => undefined);
+      throw error;
+    }
     return new Claim(context, epoch, hold);
   } catch (error) {
     await hold?.release();
     throw error;
   }
+}
+
+/** A claim of ours; no two are the same. */
+function encodeClaim(
+  { clock, random, hasher }: EngineContext,
+  { archiveId, stateId, holder }: ClaimRequest,
+  epoch: number,
+): Uint8Array {
+  return encodeSealedText({
+    type: EPOCH_TYPE,
+    epoch,
+    archiveId,
+    stateId,
+    timeMs: clock.nowMs(),
+    nonce: toHex(random(NONCE_LENGTH)),
+    holder,
+  }, hasher);
 }
 
 /**

@@ -1,7 +1,11 @@
 /** Claims in stores without a hold: a holder that lives is not taken over. */
 
 import assert from "node:assert/strict";
-import type { Capabilities, PutOptions } from "../../blobstores/blob_store.ts";
+import {
+  BlobError,
+  type Capabilities,
+  type PutOptions,
+} from "../../blobstores/blob_store.ts";
 import { MemorySpace, MemoryStore } from "../../blobstores/memory_store.ts";
 import { archiveErrorCode } from "../../cas/errors.ts";
 import { Bench, whole } from "./engine_bench.ts";
@@ -156,4 +160,42 @@ Deno.test("a store that does not decide create-if-absent is read and not written
   });
   await (await bench.open({ access: "read" })).close();
   assert.deepEqual([...space.blobs.keys()], blobs);
+});
+
+Deno.test("a store that promises create-if-absent and overwrites is read and not written", async () => {
+  class Overwrites extends MemoryStore {
+    override readonly capabilities = {
+      createExclusive: true,
+      hold: false,
+      concurrencyMax: 8,
+    };
+    override put(key: string, body: Uint8Array): Promise<void> {
+      return super.put(key, body);
+    }
+  }
+  /** Says no, and has done it. */
+  class Pretends extends Overwrites {
+    override async put(
+      key: string,
+      body: Uint8Array,
+      options: PutOptions = {},
+    ): Promise<void> {
+      const isTaken = options.ifAbsent && await this.head(key) !== null;
+      await super.put(key, body);
+      if (isTaken) throw new BlobError("exists", { code: "AlreadyExists" });
+    }
+  }
+  for (const Liar of [Overwrites, Pretends]) {
+    const space = new MemorySpace();
+    const store = new Liar({ space, display: "notes:shelf" });
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await assert.rejects(new Bench(space, store).open(), {
+        code: "Unsupported",
+        message:
+          /notes:shelf: the store promises create-if-absent.*--read-only.*store validate/,
+      });
+    }
+    const reading = await new Bench(space, store).open({ access: "read" });
+    await reading.close();
+  }
 });

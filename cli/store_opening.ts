@@ -4,6 +4,12 @@
  * @module
  */
 
+import type { BlobStore } from "../blobstores/blob_store.ts";
+import {
+  backoffMs,
+  isAnswer,
+  isTemporary,
+} from "../blobstores/layers/backoff.ts";
 import { layered, type LayeredStore } from "../blobstores/layers/layered.ts";
 import type { LayerClock } from "../blobstores/layers/layer.ts";
 import { systemClock } from "../cas/engine/clock.ts";
@@ -38,6 +44,9 @@ export interface StoreOpening {
   readonly onEvent?: EventSink;
 }
 
+/** So often a store that is away for a moment is tried, within some seconds. */
+const OPEN_ATTEMPTS_MAX = 7;
+
 /** Times of the layers: those of the system, but never backwards. */
 const LAYER_CLOCK: LayerClock = {
   nowMs: () => performance.now(),
@@ -51,10 +60,10 @@ export async function openLayeredStore(
 ): Promise<LayeredStore> {
   const { store: url, plugins, storeSettings: settings = {} } = choice;
   const { create = false, readOnly = false, forArchive = false } = opening;
-  const store = await openStore(url, {
+  const store = await openPatiently(url, {
     create,
     registry: pluginRegistry(plugins, opening.onEvent),
-  });
+  }, opening.onEvent);
   const { timeoutMs, cacheBytesMax: _size, cachePath: _path, ...limits } =
     settings;
   // A disk of this machine has its own end of patience, and copying what is
@@ -70,4 +79,36 @@ export async function openLayeredStore(
     clock: LAYER_CLOCK,
     random: Math.random,
   });
+}
+
+/**
+ * Opens a store, again where that fails for a reason that may pass: a server
+ * that starts beside its store, or during a hiccup of it. It gives up before
+ * whoever has mistyped an address wonders.
+ */
+async function openPatiently(
+  url: string,
+  options: Parameters<typeof openStore>[1],
+  onEvent: EventSink = (): void => {},
+): Promise<BlobStore> {
+  const never = new AbortController().signal;
+  for (let attempts = 1;; attempts++) {
+    try {
+      return await openStore(url, options);
+    } catch (error) {
+      const isLast = attempts === OPEN_ATTEMPTS_MAX || isAnswer(error) ||
+        !isTemporary(error);
+      if (isLast) throw error;
+      const delayMs = backoffMs(attempts - 1, error);
+      onEvent({
+        event: "store-failed",
+        severity: "expected",
+        message: `${(error as Error).message}; trying again in ${
+          delayMs / 1000
+        } s`,
+        delayMs,
+      });
+      await LAYER_CLOCK.sleep(delayMs, never);
+    }
+  }
 }

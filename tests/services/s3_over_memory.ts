@@ -1,85 +1,23 @@
-/**
- * As much of an S3 service as a store needs, over a space in memory, and on the
- * wire every kind of fault that a service and a network have.
- */
+/** As much of an S3 service as a store needs, over blobs in memory. */
 
 import type { BlobStore } from "../../blobstores/blob_store.ts";
 import type { ScriptedReply, ScriptedRequest } from "./scripted_server.ts";
 
-/** How often what goes wrong with a request: chances from 0 to 1. */
-export interface WireFaults {
-  /** Nothing was done, and the answer says so (503), or none comes. */
-  readonly before: number;
-  /** It was done, and the answer says otherwise, or none comes. */
-  readonly after: number;
-  /** The answer breaks off. */
-  readonly truncated: number;
-  /** It takes up to `slowMsMax`. */
-  readonly slow: number;
-  /** The longest that a slow request takes. */
-  readonly slowMsMax: number;
-}
-
-/** Options of {@link S3OverMemory}. */
-export interface S3OverMemoryOptions {
-  /** Where the objects are; the bucket's name is of no matter. */
-  readonly store: BlobStore;
-  /** What goes wrong. */
-  readonly faults: WireFaults;
-  /** Decides when; answers numbers from 0 up to, not with, 1. */
-  readonly random: () => number;
-}
-
 const PAGE_LENGTH = 50;
-const BUSY: ScriptedReply = {
-  status: 503,
-  body: "<Error><Code>SlowDown</Code></Error>",
-};
-
 /** Answers requests of a path-style client. */
 export class S3OverMemory {
-  readonly #options: S3OverMemoryOptions;
-  /** Requests with which something went wrong. */
-  faultCount = 0;
+  readonly #store: BlobStore;
 
-  /** Over this store. */
-  constructor(options: S3OverMemoryOptions) {
-    this.#options = options;
+  /** Its objects are the blobs of this store; the bucket's name is of no matter. */
+  constructor(store: BlobStore) {
+    this.#store = store;
   }
 
-  /** Answers a request, or does what is worse. */
-  async answer(request: ScriptedRequest): Promise<ScriptedReply> {
-    const { faults, random } = this.#options;
-    const roll = random();
-    if (random() < faults.slow) {
-      const slowMs = random() * faults.slowMsMax;
-      await new Promise((resolve) => setTimeout(resolve, slowMs));
-    }
-    if (roll < faults.before) return this.#refuse();
-    const reply = await this.#perform(request);
-    if (roll < faults.before + faults.after) return this.#refuse();
-    if (roll < faults.before + faults.after + faults.truncated) {
-      return this.#truncate(reply);
-    }
-    return reply;
-  }
-
-  #refuse(): ScriptedReply {
-    this.faultCount++;
-    return this.#options.random() < 0.5 ? BUSY : "hang up";
-  }
-
-  #truncate(reply: ScriptedReply): ScriptedReply {
-    if (typeof reply === "string" || !reply.body) return reply;
-    this.faultCount++;
-    const bytesSent = Math.floor(this.#options.random() * reply.body.length);
-    return { ...reply, bytesSent };
-  }
-
-  async #perform(
+  /** Answers a request. */
+  async answer(
     { method, target, headers, body }: ScriptedRequest,
   ): Promise<ScriptedReply> {
-    const { store } = this.#options;
+    const store = this.#store;
     const url = new URL(target, "http://localhost");
     const key = decodeURIComponent(url.pathname).split("/").slice(2).join("/");
     if (key === "") return await this.#list(url.searchParams);
@@ -109,9 +47,8 @@ export class S3OverMemory {
     let last = "";
     let isTruncated = false;
     const from = startAfter === null ? {} : { startAfter };
-    const { store } = this.#options;
     for await (
-      const { key, size } of store.list(query.get("prefix") ?? "", from)
+      const { key, size } of this.#store.list(query.get("prefix") ?? "", from)
     ) {
       isTruncated = found.length === PAGE_LENGTH;
       if (isTruncated) break;

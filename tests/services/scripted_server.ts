@@ -47,10 +47,15 @@ export class ScriptedServer implements AsyncDisposable {
   readonly #ended: Promise<void>;
   #closed = false;
 
-  /** Listens on a free port. */
-  constructor(script: Script) {
+  /** Listens on a free port, or takes over what listens already. */
+  constructor(
+    script: Script,
+    listener: Deno.TcpListener = Deno.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+    }),
+  ) {
     this.script = script;
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.#listener = listener;
     this.address = `http://127.0.0.1:${listener.addr.port}`;
     this.#ended = this.#accept();

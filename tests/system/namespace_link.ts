@@ -1,6 +1,6 @@
 /**
- * Opens a link inside a network namespace from a process outside of it: a
- * socket stays in the namespace in which its thread made it.
+ * Opens links and listeners inside a network namespace from a process outside
+ * of it: a socket stays in the namespace in which its thread made it.
  */
 
 import { PcapLink } from "../../aoe/link/pcap.ts";
@@ -15,22 +15,38 @@ const LIBC_PATHS = [
 
 /** A link on `device` of the namespace `name`. */
 export function openLinkWithin(name: string, device: string): PcapLink {
+  return withinNamespace(name, () => new PcapLink(device));
+}
+
+/** A listener on a free port of the loopback of the namespace `name`. */
+export function listenWithin(name: string): Deno.TcpListener {
+  return withinNamespace(
+    name,
+    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
+  );
+}
+
+/** Opens something in a namespace; `open` must not wait. */
+function withinNamespace<Opened>(name: string, open: () => Opened): Opened {
   const libc = Deno.dlopen(findLibc(), {
     open: { parameters: ["buffer", "i32"], result: "i32" },
     close: { parameters: ["i32"], result: "i32" },
     setns: { parameters: ["i32", "i32"], result: "i32" },
   });
-  const { open, close, setns } = libc.symbols;
+  const { open: openFile, close, setns } = libc.symbols;
   const enter = (path: string): void => {
-    const fd = open(new TextEncoder().encode(`${path}\0`), 0);
+    const fd = openFile(new TextEncoder().encode(`${path}\0`), 0);
     const result = fd < 0 ? fd : setns(fd, CLONE_NEWNET);
     if (fd >= 0) close(fd);
     if (result !== 0) throw new Error(`Cannot enter the namespace ${path}`);
   };
-  const home = open(new TextEncoder().encode("/proc/thread-self/ns/net\0"), 0);
+  const home = openFile(
+    new TextEncoder().encode("/proc/thread-self/ns/net\0"),
+    0,
+  );
   enter(`/run/netns/${name}`);
   try {
-    return new PcapLink(device);
+    return open();
   } finally {
     setns(home, CLONE_NEWNET);
     close(home);

@@ -277,6 +277,7 @@ class Reading implements ArchiveOperator {
         holder: thisHolder(undefined),
         ...(this.#state === undefined ? {} : {
           indexPath: this.#state.indexPath,
+          scrubPath: this.#state.scrubPath,
           cachePath: this.#state.cachePath,
         }),
       },

@@ -21,6 +21,8 @@ import type { ScoreIndex } from "../cas/index/score_index.ts";
 import { openPacks } from "../cas/packs/open_packs.ts";
 import type { PluginEntry } from "../plugins/configured.ts";
 import { headsFile } from "./heads_file.ts";
+import { scrubFile } from "./scrub_file.ts";
+import type { EngineBudget } from "./memory_budget.ts";
 import { chooseCodec, type CodecChoice } from "./native_codec.ts";
 import { withPackCache } from "./pack_cache.ts";
 import { openLayeredStore } from "./store_opening.ts";
@@ -46,6 +48,10 @@ export interface ArchiveOpening {
   readonly indexPath?: string;
   /** File of the newest roots seen. */
   readonly headsPath?: string;
+  /** File of where scrubs stand; absent to forget it. */
+  readonly scrubPath?: string;
+  /** Memory to take; what suits a small archive when absent. */
+  readonly budget?: EngineBudget;
   /** Folder of the cache of packs, where the store's settings name none. */
   readonly cachePath?: string;
 }
@@ -78,6 +84,9 @@ export async function openArchiveHere(
         ),
       hasher: codec.hasher,
       pool,
+      ...(opening.budget === undefined
+        ? {}
+        : { pointerCacheBytesMax: opening.budget.pointerCacheBytesMax }),
       access: opening.access,
       create: opening.create,
       stateId: opening.stateId,
@@ -85,6 +94,9 @@ export async function openArchiveHere(
       ...(opening.headsPath === undefined
         ? {}
         : { hints: headsFile(opening.headsPath) }),
+      ...(opening.scrubPath === undefined
+        ? {}
+        : { scrubs: scrubFile(opening.scrubPath) }),
       clock: systemClock,
       random: (length) => crypto.getRandomValues(new Uint8Array(length)),
       onEvent,
@@ -112,6 +124,7 @@ interface BlocksOptions {
 
 function openBlocks(options: BlocksOptions): BlockStore {
   const { store, codec, onEvent } = options;
+  const { budget } = options.opening;
   return openPacks({
     store,
     index: openIndex(options),
@@ -120,12 +133,16 @@ function openBlocks(options: BlocksOptions): BlockStore {
     onEvent,
     sleep: systemClock.sleep,
     random: Math.random,
+    ...(budget === undefined
+      ? {}
+      : { packsInFlightMax: budget.packsInFlightMax }),
   });
 }
 
 /** The index on disk, or in memory where there is no state folder. */
 function openIndex(options: BlocksOptions): ScoreIndex {
   const { opening, archiveId, codec, onEvent } = options;
+  const { budget } = opening;
   if (opening.indexPath === undefined) return new MemoryIndex();
   return DiskIndex.open({
     disk: openRealDisk(opening.indexPath),
@@ -133,5 +150,8 @@ function openIndex(options: BlocksOptions): ScoreIndex {
     hash: (bytes) => codec.hasher.hash(bytes),
     onEvent,
     pause: systemClock.yieldNow,
+    ...(budget === undefined
+      ? {}
+      : { filterBytesMax: budget.indexFilterBytesMax }),
   });
 }

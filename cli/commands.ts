@@ -37,6 +37,7 @@ import { volumeListCommand } from "./commands/volume_list.ts";
 import { volumeRenameCommand } from "./commands/volume_rename.ts";
 import { volumeRetireCommand } from "./commands/volume_retire.ts";
 import { volumeUnretireCommand } from "./commands/volume_unretire.ts";
+import { scrubCommand } from "./commands/scrub.ts";
 import { statsCommand } from "./commands/stats.ts";
 import { storeStatsCommand } from "./commands/store_stats.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -72,6 +73,7 @@ export const COMMANDS: readonly Command[] = [
   estimateCommand,
   statsCommand,
   checkCommand,
+  scrubCommand,
   inspectCommand,
   storeStatsCommand,
   pluginAddCommand,

@@ -17,6 +17,7 @@ import { performOperation } from "./operation.ts";
 import type { Output } from "./output.ts";
 import { controlHandler } from "./serve_control.ts";
 import type { ServeOptions } from "./serve_options.ts";
+import { scheduleScrubs } from "./scrub_scheduler.ts";
 import { SnapshotScheduler } from "./snapshot_scheduler.ts";
 import { ServedTargets } from "./served_targets.ts";
 import { describeServerEvent } from "./server_events.ts";
@@ -65,6 +66,9 @@ export async function serve(
       ...(options.remote?.maxLagMs === undefined
         ? {}
         : { maxLagMs: options.remote.maxLagMs }),
+      ...(options.memoryBytes === undefined
+        ? {}
+        : { memoryBytes: options.memoryBytes }),
       create: options.create,
       openPort: openArchiveOnThread,
       access: options.readOnly ? "read" : "serve",
@@ -97,6 +101,7 @@ async function run(running: Running): Promise<void> {
   let states: TargetStates | undefined;
   let targets: ServedTargets | undefined;
   let scheduling: Promise<void> | undefined;
+  let scrubbing: Promise<void> | undefined;
   const stopping = new AbortController();
   try {
     states = TargetStates.open(state?.targetsPath, onEvent);
@@ -128,6 +133,12 @@ async function run(running: Running): Promise<void> {
       onEvent,
     });
     scheduling = scheduler.run(stopping.signal);
+    scrubbing = options.scrub && scheduleScrubs({
+      schedule: options.scrub,
+      archive: port,
+      clock: systemClock,
+      onEvent,
+    }, stopping.signal);
     if (controlPath !== undefined) {
       const { store } = options;
       const things = { store, archive, targets, interfaces, scheduler };
@@ -153,6 +164,8 @@ async function run(running: Running): Promise<void> {
     await targets?.close();
     await states?.close();
     await archive.close();
+    // Behind it: a step that waits for a store is ended by the close.
+    await scrubbing;
     await scheduling;
   }
 }

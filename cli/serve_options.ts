@@ -12,6 +12,7 @@ import {
   asString,
   refuseUnknownKeys,
 } from "./config_values.ts";
+import { parseMemory } from "./memory_budget.ts";
 import { joinPlugins, readPlugins } from "./plugin_config.ts";
 import {
   readRemoteOptions,
@@ -30,6 +31,7 @@ import {
   readStoreOptions,
   type StoreSettings,
 } from "./store_settings.ts";
+import { parseScrubSchedule, type ScrubSchedule } from "./scrub_option.ts";
 import { readTarget } from "./target_config.ts";
 import { parseTargetOption, type TargetOption } from "./target_option.ts";
 import { UsageError } from "./usage_error.ts";
@@ -48,10 +50,14 @@ export interface ServeOptions {
   readonly readOnly?: boolean;
   /** How far the store may be behind, and what else was said of it. */
   readonly remote?: RemoteOptions;
+  /** Bytes of memory to take, where not a tenth of the machine's. */
+  readonly memoryBytes?: number;
   /** Print events as one JSON object a line. */
   readonly json: boolean;
   /** Targets, at least one, each address once. */
   readonly targets: readonly TargetOption[];
+  /** Scrubs by the clock, where wanted. */
+  readonly scrub?: ScrubSchedule;
   /** Snapshots by the clock, where any. */
   readonly schedules?: readonly Schedule[];
   /** Plugins that the operator allows, where any. */
@@ -78,10 +84,14 @@ export interface ServeFlags {
   readonly flush?: string;
   /** `--max-lag`. */
   readonly "max-lag"?: string;
+  /** `--memory`. */
+  readonly memory?: string;
   /** `--json`. */
   readonly json?: boolean;
   /** `--target`, repeated. */
   readonly target?: readonly string[];
+  /** `--scrub`. */
+  readonly scrub?: string;
   /** `--schedule`, repeated. */
   readonly schedule?: readonly string[];
   /** `--plugin`, repeated. */
@@ -97,9 +107,11 @@ const FILE_KEYS = [
   "create",
   "read-only",
   ...REMOTE_KEYS,
+  "memory",
   "json",
   "target",
   "schedule",
+  "scrub",
   "plugins",
   "store-options",
 ];
@@ -162,6 +174,12 @@ export function serveOptions(
       "A server that only reads makes no snapshots: leave out the schedules or --read-only",
     );
   }
+  const scrub = flags.scrub === undefined
+    ? fromFile.scrub
+    : parseScrubSchedule(flags.scrub);
+  const memoryBytes = flags.memory === undefined
+    ? fromFile.memoryBytes
+    : parseMemory(flags.memory);
   const remote = {
     ...fromFile.remote,
     ...readRemoteOptions({ ...flags }, (key) => `--${key}`),
@@ -172,10 +190,12 @@ export function serveOptions(
     ...(state === undefined ? {} : { state }),
     create,
     ...(readOnly ? { readOnly } : {}),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
     json: flags.json ?? fromFile.json ?? false,
     targets: targets.map((it) => withRemoteOptions(it, remote, readOnly)),
     ...(Object.keys(remote).length === 0 ? {} : { remote }),
     ...(schedules.length === 0 ? {} : { schedules }),
+    ...(scrub === undefined ? {} : { scrub }),
     ...(plugins.length === 0 ? {} : { plugins }),
     ...(Object.keys(storeSettings).length === 0 ? {} : { storeSettings }),
   };
@@ -215,7 +235,7 @@ export function parseConfig(path: string, text: string): ConfigFile {
   refuseUnknownKeys(path, table, FILE_KEYS);
   const where = (key: string): string => `"${key}" in ${path}`;
   const { interfaces, store, state, create, json, target, plugins } = table;
-  const { schedule } = table;
+  const { schedule, scrub, memory } = table;
   const readOnly = table["read-only"];
   const storeSettings = table["store-options"];
   const remote = readRemoteOptions(table, where);
@@ -235,6 +255,9 @@ export function parseConfig(path: string, text: string): ConfigFile {
       : { readOnly: asBoolean(readOnly, where("read-only")) }),
     ...(json === undefined ? {} : { json: asBoolean(json, where("json")) }),
     ...(Object.keys(remote).length === 0 ? {} : { remote }),
+    ...(memory === undefined
+      ? {}
+      : { memoryBytes: parseMemory(asString(memory, where("memory"))) }),
     ...(target === undefined ? {} : {
       targets: asArray(target, where("target")).map((entry) =>
         readTarget(path, entry)
@@ -245,6 +268,9 @@ export function parseConfig(path: string, text: string): ConfigFile {
         readSchedule(path, entry)
       ),
     }),
+    ...(scrub === undefined
+      ? {}
+      : { scrub: parseScrubSchedule(asString(scrub, where("scrub"))) }),
     ...(plugins === undefined ? {} : { plugins: readPlugins(path, plugins) }),
     ...(storeSettings === undefined
       ? {}

@@ -24,6 +24,7 @@ import type { ArchiveOpening } from "./archive_opening.ts";
 import { controlSocketPath } from "./control.ts";
 import {
   defaultLagMs,
+  defaultMemoryBytes,
   machineMemoryBytes,
   memoryBudget,
 } from "./memory_budget.ts";
@@ -59,6 +60,8 @@ export interface ServingArchiveOptions {
   ) => Promise<OpenedArchive>;
   /** What the archive is opened for. */
   readonly access: ArchiveAccess;
+  /** Memory to take; a tenth of the machine's when absent. */
+  readonly memoryBytes?: number;
   /** Takes events. */
   readonly onEvent: EventSink;
 }
@@ -94,7 +97,10 @@ export async function openServingArchive(
   // What is stored in memory is another archive with every start.
   const kept = isVolatile ? undefined : state;
   const lagMsMax = options.maxLagMs ?? defaultLagMs(storeUrl);
-  const budget = memoryBudget(machineMemoryBytes(), lagMsMax);
+  const budget = memoryBudget(
+    options.memoryBytes ?? defaultMemoryBytes(machineMemoryBytes()),
+    lagMsMax,
+  );
   const pool = BlockPool.allocate(budget.poolSlotCount);
   let port: OpenedArchive | undefined;
   try {
@@ -107,11 +113,13 @@ export async function openServingArchive(
           : { storeSettings: options.storeSettings }),
         create,
         access: options.access,
+        budget: budget.engine,
         stateId,
         holder: thisHolder(controlPath),
         ...(kept === undefined ? {} : {
           indexPath: kept.indexPath,
           headsPath: kept.headsPath,
+          scrubPath: kept.scrubPath,
           cachePath: kept.cachePath,
         }),
       },

@@ -8,6 +8,7 @@
  * index/         where each score is stored: a cache
  * cache/         packs of a remote store: a cache
  * heads.json     newest roots seen: a cache
+ * scrub.json     where a scrub stands, and what the last one found: a cache
  * targets.json   config strings, masks and reservations that initiators set
  * scratch/       changes of throw-away clones, while a server runs
  * control.sock   how commands reach the server
@@ -37,6 +38,8 @@ export interface StateFolder {
   readonly headsPath: string;
   /** Folder of the cache of packs; made when there is one. */
   readonly cachePath: string;
+  /** File of where scrubs stand. */
+  readonly scrubPath: string;
   /** File of what initiators left behind in targets. */
   readonly targetsPath: string;
   /** Folder of the changes of throw-away clones. */
@@ -109,6 +112,7 @@ export function openStateFolder(
       journalPath,
       indexPath,
       headsPath: `${path}/heads.json`,
+      scrubPath: `${path}/scrub.json`,
       cachePath: `${path}/cache`,
       targetsPath: `${path}/targets.json`,
       scratchPath,

@@ -12,8 +12,10 @@ import type {
 import { BLOCK_SIZE } from "../cas/block_pool.ts";
 import { readArchive } from "./archive_access.ts";
 import type { ArchiveChoice } from "./command.ts";
+import { describeIndex } from "./index_status.ts";
 import { ExitStatus } from "./exit_status.ts";
 import type { Output } from "./output.ts";
+import { describeScrubs } from "./scrub.ts";
 import { formatSize } from "./size.ts";
 import { formatTable } from "./table.ts";
 import { sizeOf } from "./volumes.ts";
@@ -47,7 +49,7 @@ export async function showStats(
 }
 
 function linesOf(statistics: ArchiveStatistics): string[] {
-  const { states, total, packCount, packBytes } = statistics;
+  const { states, total, packCount, packBytes, scrub, index } = statistics;
   const rows = states.map((it) => [
     nameOf(it),
     sizeOf(it.state),
@@ -64,6 +66,7 @@ function linesOf(statistics: ArchiveStatistics): string[] {
       formatSize(packBytes)
     } in all, with the whole history`,
   );
+  lines.push(...describeScrubs(scrub), describeIndex(index));
   if (total.estimated) {
     lines.push("Of many blocks, UNIQUE and COMPRESSED are known within 0.3 %");
   }

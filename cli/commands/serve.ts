@@ -22,6 +22,9 @@ const DETAILS: string =
 --schedule V=EVERY[,keep=N]
                   make a snapshot of volume V every 30m, 1h, 1d, ..., and keep the
                   newest N names on the list; repeat it for several
+--scrub EVERY[,sample=5%][,rate=32MiB]
+                  read and verify all bytes, or a sample, so often, such as 7d,
+                  at most so many bytes a second (32MiB); stats tells the result
 --create          make the archive, and disks with a SIZE, if missing
 --read-only       do not claim the archive, which another server may be writing:
                   its volumes are served as they are at the start, read-only
@@ -31,6 +34,8 @@ const DETAILS: string =
                   10, or 60 for file:. An event tells when it is more
 --flush WHERE     what FLUSH of a client waits for: journal (the default), which
                   is on this machine's disk, or remote, the store
+--memory SIZE     memory to take for index, caches and writes together, the program
+                  included: a tenth of the machine's, at least 384MiB
 --config FILE     read the same from a TOML file; flags replace what it says
 --plugin S=MODULE#sha256=HASH
                   allow the plugin MODULE for URLs of scheme S; repeat it for
@@ -79,12 +84,14 @@ export const serveCommand: Command = defineCommand({
     ...ARCHIVE_OPTIONS,
     interface: { type: "string", multiple: true },
     target: { type: "string", multiple: true },
+    scrub: { type: "string" },
     schedule: { type: "string", multiple: true },
     create: { type: "boolean" },
     "read-only": { type: "boolean" },
     follow: { type: "boolean" },
     flush: { type: "string" },
     "max-lag": { type: "string" },
+    memory: { type: "string" },
   },
   positionalCountMax: 0,
   async run({ values }): Promise<number> {

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { IndexStatistics } from "./index/score_index.ts";
 import type { ScrubReport, ScrubStatus } from "./scrub_report.ts";
 import type { PackCacheStatistics } from "../blobstores/layers/cache_statistics.ts";
 import type { StoreMetrics } from "../blobstores/layers/metrics.ts";
@@ -134,6 +135,8 @@ export interface ArchiveStatistics {
   readonly packBytes: number;
   /** What scrubs have found. */
   readonly scrub: ScrubStatus;
+  /** How the index of whoever counted is doing. */
+  readonly index: IndexStatistics;
 }
 
 /** What a store was asked. */
@@ -272,6 +275,11 @@ export interface ArchiveOperations extends TransferOperations {
     };
     readonly result: ScrubReport;
   };
+  /** How the index is doing. */
+  readonly "index status": {
+    readonly request: Readonly<Record<never, never>>;
+    readonly result: IndexStatistics;
+  };
   /** What scrubs have found. */
   readonly "scrub status": {
     readonly request: Readonly<Record<never, never>>;
@@ -325,6 +333,7 @@ export const OPERATION_NAMES: readonly OperationName[] = [
   "check",
   "scrub",
   "scrub status",
+  "index status",
   "rebuild",
   "diff",
   "locate",

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { IndexStatistics } from "./index/score_index.ts";
+
 /** Bytes of a score: a BLAKE3 hash of 256 bits. */
 export const SCORE_LENGTH = 32;
 
@@ -149,6 +151,9 @@ export interface BlockStore {
 
   /** Makes the index anew from every pack in the blob store. */
   rebuild(progress?: (packsDone: number) => void): Promise<void>;
+
+  /** How the index is doing. */
+  readonly index: IndexStatistics;
 
   /** True when no pack is known: a new archive, or a lost index. */
   readonly empty: boolean;

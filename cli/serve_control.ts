@@ -31,8 +31,8 @@ export interface ServedThings {
 type Answer = (things: ServedThings, request: ControlRequest) => unknown;
 
 const ANSWERS: Readonly<Record<string, Answer>> = {
-  "status": ({ store, archive, scheduler }) => ({
-    ...describeStatus(store, archive),
+  "status": async ({ store, archive, scheduler }) => ({
+    ...await describeStatus(store, archive),
     schedules: scheduler.status(),
   }),
   "target list": ({ targets }) => targets.list(),

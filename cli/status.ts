@@ -5,6 +5,8 @@
  */
 
 import { BLOCK_SIZE } from "../cas/block_pool.ts";
+import type { IndexStatistics } from "../cas/index/score_index.ts";
+import { describeIndex } from "./index_status.ts";
 import { type Output } from "./output.ts";
 import { askRunningServer, type ServerChoice } from "./running_server.ts";
 import type { ServingArchive } from "./serving_archive.ts";
@@ -35,15 +37,18 @@ export interface ServerStatus {
   readonly fill: number;
   /** Bytes of blocks at hand for reads. */
   readonly cachedBytes: number;
+  /** How the index is doing. */
+  readonly index: IndexStatistics;
   /** Snapshots by the clock. */
   readonly schedules: readonly ScheduleStatus[];
 }
 
 /** Describes the server with this archive. */
-export function describeStatus(
+export async function describeStatus(
   store: string,
   { port, front, budget }: Pick<ServingArchive, "port" | "front" | "budget">,
-): Omit<ServerStatus, "schedules"> {
+): Promise<Omit<ServerStatus, "schedules">> {
+  const index = await port.operate("index status", {});
   const { usage } = front;
   const lagMsMax = budget.lagMsMax ?? 2 * budget.checkpointAgeMs;
   return {
@@ -58,6 +63,7 @@ export function describeStatus(
     journalBytesMax: budget.journalBytesMax,
     fill: usage.fill,
     cachedBytes: usage.cachedSlots * BLOCK_SIZE,
+    index,
   };
 }
 
@@ -92,6 +98,7 @@ function linesOf(status: ServerStatus): string[] {
       formatSize(status.journalBytesMax)
     }; room for writes is ${part} % used, and they are slowed from 50 % on`,
     `Cache      ${formatSize(status.cachedBytes)} of blocks in memory`,
+    describeIndex(status.index),
     ...status.schedules.map(describeSchedule),
   ];
 }

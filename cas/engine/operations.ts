@@ -118,6 +118,7 @@ export class Operations implements ArchiveOperator {
         await checkArchive(context, await options.blocks.get()),
       "scrub": (request) => scrubs.step(request),
       "scrub status": () => scrubs.status(),
+      "index status": async () => (await options.blocks.get()).blocks.index,
       "rebuild": async () =>
         await rebuildBlocks(context, (await options.blocks.get()).blocks),
       "diff": (request) => this.#diff(request),
@@ -197,7 +198,8 @@ export class Operations implements ArchiveOperator {
     }
     const ready = await blocks.get();
     const counts = await countStates(counted, { ...ready, context, reported });
-    return { ...counts, scrub: await scrubs.status() };
+    const { index } = ready.blocks;
+    return { ...counts, scrub: await scrubs.status(), index };
   }
 
   async #diff(request: OperationRequest<"diff">): Promise<DiffPage> {

@@ -42,7 +42,7 @@ export interface StatisticsOptions extends ReadyBlocks {
 export async function countStates(
   states: readonly CountedState[],
   options: StatisticsOptions,
-): Promise<Omit<ArchiveStatistics, "scrub">> {
+): Promise<Omit<ArchiveStatistics, "scrub" | "index">> {
   const { context } = options;
   const total = new Counter(options);
   const counted: StateStatistics[] = [];

@@ -13,7 +13,11 @@ import {
   SCORE_LENGTH,
 } from "../block_store.ts";
 import { ArchiveError } from "../errors.ts";
-import { emptyLocation, IndexDamagedError } from "../index/score_index.ts";
+import {
+  emptyLocation,
+  IndexDamagedError,
+  type IndexStatistics,
+} from "../index/score_index.ts";
 import { BlockVerifier } from "./block_verifier.ts";
 import { DirectoryLoader } from "./directory_loader.ts";
 import { mapInOrder } from "./map_in_order.ts";
@@ -59,6 +63,10 @@ export class PackStore implements BlockStore {
     const files = this.#files;
     this.#reader = new PackReader({ files, index, verifier });
     this.#loader = new DirectoryLoader({ files, hasher, verifier, onEvent });
+  }
+
+  get index(): IndexStatistics {
+    return this.#options.index.statistics;
   }
 
   get empty(): boolean {

@@ -16,6 +16,7 @@ import {
   type WrittenPacks,
 } from "../../cas/block_store.ts";
 import { fromHex, scoreAt, toHex } from "../../cas/engine/bytes.ts";
+import type { IndexStatistics } from "../../cas/index/score_index.ts";
 import type { Hasher } from "../../cas/score.ts";
 
 /**
@@ -37,6 +38,15 @@ export class MapBlocks implements BlockStore {
   constructor(store: BlobStore, hasher: Hasher) {
     this.#store = store;
     this.#hasher = hasher;
+  }
+
+  get index(): IndexStatistics {
+    return {
+      entryCount: this.known.size,
+      passedOverCount: 0,
+      memoryBytes: 0,
+      pageReads: 0,
+    };
   }
 
   get empty(): boolean {

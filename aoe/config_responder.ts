@@ -54,12 +54,20 @@ export class ConfigResponder {
     if (verdict === "present") {
       this.#response.markError(AoeErrorCode.ConfigStringPresent);
     }
-    this.send(port, frame[ConfigOffset.VersionCommand]! & 0x0f);
+    const responseLength = this.#encode(
+      port,
+      frame[ConfigOffset.VersionCommand]! & 0x0f,
+    );
+    this.#response.sendWhen(this.#state.kept(), port, responseLength);
   }
 
-  /** Sends the response whose header is there, with the values of now. */
-  send(port: Port, command: number): void {
-    const length = encodeConfigArgument(this.#response.bytes, {
+  /** Sends an advert whose header is there, with the values of now. */
+  advertise(port: Port): void {
+    this.#response.send(port, this.#encode(port, ConfigCommand.Read));
+  }
+
+  #encode(port: Port, command: number): number {
+    return encodeConfigArgument(this.#response.bytes, {
       bufferCount: this.#facts.bufferCount,
       firmwareVersion: this.#facts.firmwareVersion,
       sectorCount: this.#facts.sectorCountMax(port),
@@ -67,7 +75,6 @@ export class ConfigResponder {
       command,
       configString: this.#state.configString,
     });
-    this.#response.send(port, length);
   }
 
   #judge(frame: Uint8Array, length: number): Verdict {

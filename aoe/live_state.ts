@@ -7,17 +7,27 @@
 import { MacList } from "./mac_list.ts";
 import { requireTargetState, type TargetState } from "./target_state.ts";
 
+/**
+ * Takes each new state, and keeps the value. A promise resolves when the state
+ * outlives this process, and rejects when it does not.
+ */
+export type StateListener = (state: TargetState) => void | Promise<void>;
+
 /** What initiators may change, and who is told when they do. */
 export class LiveState {
-  readonly #onChanged: ((state: TargetState) => void) | undefined;
+  readonly #onChanged: StateListener | undefined;
   #configString: Uint8Array = new Uint8Array(0);
   #mask: MacList = new MacList();
   #reservation: MacList = new MacList();
+  /** Pending while the newest state is being kept. */
+  #keeping: Promise<void> | undefined;
+  /** Whether the newest state could not be kept. */
+  #isUnkept = false;
 
   /** Starts with a copy of `state`. */
   constructor(
     state: TargetState,
-    onChanged: ((state: TargetState) => void) | undefined,
+    onChanged: StateListener | undefined,
   ) {
     this.#onChanged = onChanged;
     this.#take(state);
@@ -72,7 +82,29 @@ export class LiveState {
 
   /** Tells the listener. */
   changed(): void {
-    this.#onChanged?.(this.value);
+    const keeping = this.#onChanged?.(this.value) ?? undefined;
+    this.#keeping = keeping;
+    this.#isUnkept = false;
+    keeping?.then(
+      () => this.#settle(keeping, false),
+      () => this.#settle(keeping, true),
+    );
+  }
+
+  /**
+   * Resolves when the state of now outlives this process, and rejects when it
+   * does not; undefined when it does already. What could not be kept is told
+   * to the listener once more.
+   */
+  kept(): Promise<void> | undefined {
+    if (this.#isUnkept) this.changed();
+    return this.#keeping;
+  }
+
+  #settle(keeping: Promise<void>, isUnkept: boolean): void {
+    if (this.#keeping !== keeping) return;
+    this.#keeping = undefined;
+    this.#isUnkept = isUnkept;
   }
 
   #take(state: TargetState): void {

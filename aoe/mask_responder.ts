@@ -46,7 +46,8 @@ export class MaskResponder {
     }
     this.#response.begin(port, frame);
     const macs = this.#state.mask.toArray();
-    this.#response.send(
+    this.#response.sendWhen(
+      this.#state.kept(),
       port,
       encodeMaskArgument(this.#response.bytes, {
         command,
@@ -83,7 +84,7 @@ export class MaskResponder {
     this.#response.bytes[MaskOffset.Error] = error;
     // Counted from 0, as vblade does: the specification does not say.
     this.#response.bytes[MaskOffset.DirectiveCount] = index;
-    this.#response.send(port, length);
+    this.#response.sendWhen(this.#state.kept(), port, length);
     return true;
   }
 }

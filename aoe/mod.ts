@@ -29,6 +29,7 @@ export * from "./reserve_release.ts";
 export * from "./server.ts";
 export * from "./server_event.ts";
 export * from "./target.ts";
+export type { StateListener } from "./live_state.ts";
 export type { TargetOptions, TargetStatistics } from "./target_options.ts";
 export * from "./trim.ts";
 export { emptyTargetState, type TargetState } from "./target_state.ts";

@@ -44,7 +44,8 @@ export class ReserveResponder {
     if (!refused && command !== ReserveCommand.Read) this.#set(frame, count);
     this.#response.begin(port, frame);
     if (refused) this.#response.markError(AoeErrorCode.TargetReserved);
-    this.#response.send(
+    this.#response.sendWhen(
+      this.#state.kept(),
       port,
       encodeReserveArgument(this.#response.bytes, {
         command,

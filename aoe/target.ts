@@ -31,7 +31,6 @@ import { LiveState } from "./live_state.ts";
 import { MacList } from "./mac_list.ts";
 import { MaskResponder } from "./mask_responder.ts";
 import type { Port } from "./port.ts";
-import { ConfigCommand } from "./query_config.ts";
 import { ReserveResponder } from "./reserve_responder.ts";
 import { ResponseBuffer } from "./response_buffer.ts";
 import {
@@ -113,12 +112,12 @@ export class Target {
 
   /**
    * Replaces what initiators left behind, for example to lift a mask that has
-   * locked everybody out. `onStateChanged` is told.
-   *
-   * @throws {RangeError} when it is not valid.
+   * locked everybody out. `onStateChanged` is told; settles as its promise
+   * does. Rejects with a `RangeError` when the state is not valid.
    */
-  replaceState(state: TargetState): void {
+  async replaceState(state: TargetState): Promise<void> {
     this.#state.replace(state);
+    await this.#state.kept();
   }
 
   /**
@@ -163,8 +162,9 @@ export class Target {
   }
 
   /** Resolves once every reply that is due has been sent; held writes are forgotten. */
-  stop(): Promise<void> {
-    return this.#ata.stop();
+  async stop(): Promise<void> {
+    await this.#ata.stop();
+    await this.#response.settle();
   }
 
   /** Whether the host at `offset` of `bytes` is one to listen to. */
@@ -219,6 +219,6 @@ export class Target {
       command: AoeCommand.QueryConfig,
       tag: 0,
     });
-    this.#config.send(port, ConfigCommand.Read);
+    this.#config.advertise(port);
   }
 }

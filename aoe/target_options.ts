@@ -5,6 +5,7 @@
  */
 
 import type { BlockDevice } from "./block_device.ts";
+import type { StateListener } from "./live_state.ts";
 import { SECTOR_COUNT_MAX } from "./port.ts";
 import { SHELF_BROADCAST, SLOT_BROADCAST } from "./header.ts";
 import {
@@ -50,10 +51,12 @@ export interface TargetOptions {
   /** What initiators left behind when the target was last served. */
   readonly state?: TargetState;
   /**
-   * Told, before the reply leaves, each time an initiator changed the state;
-   * keeps the value. It must neither throw nor take long.
+   * Told each time an initiator changed the state; keeps the value. It must not
+   * throw. The reply leaves when it returns, or when the promise that it
+   * returns resolves; if that rejects the initiator gets no reply, and the
+   * listener is told again when the initiator asks again.
    */
-  readonly onStateChanged?: (state: TargetState) => void;
+  readonly onStateChanged?: StateListener;
   /** Writes and flushes that may wait for their ticket, 1024 by default. */
   readonly pendingRepliesMax?: number;
   /**

@@ -2,9 +2,9 @@
  * What initiators left behind in targets (config strings, masks, reservations)
  * as one small file in the state folder, by address.
  *
- * A change is written behind the reply: an initiator that sets strings in a
- * loop must not keep the others waiting for the disk. A stop waits for it; a
- * killed server may lose the last instant.
+ * The initiator has its answer when the change is on stable storage. It is
+ * written beside the frames: one that sets strings in a loop must not keep the
+ * others waiting for the disk.
  *
  * @module
  */
@@ -30,8 +30,12 @@ export class TargetStates {
   readonly #states: Map<string, TargetState>;
   readonly #path: string | undefined;
   readonly #onEvent: EventSink;
-  #changed = false;
-  #writing: Promise<void> | undefined;
+  /** Ends when nothing is being written; never rejects. */
+  #written: Promise<void> = Promise.resolve();
+  /** A write that has not begun: it takes along what is set until it does. */
+  #next: Promise<void> | undefined;
+  /** Told once, until it can be written again. */
+  #isFailing = false;
 
   private constructor(
     states: Map<string, TargetState>,
@@ -54,38 +58,48 @@ export class TargetStates {
     return this.#states.get(address);
   }
 
-  /** Keeps a state. Returns at once and does not throw. */
-  set(address: string, state: TargetState): void {
+  /**
+   * Keeps a state. Resolves when it is in the file, and rejects when it cannot
+   * be written; undefined when there is no file.
+   */
+  set(address: string, state: TargetState): Promise<void> | undefined {
     this.#states.set(address, state);
-    this.#changed = true;
-    if (this.#path !== undefined) this.#writing ??= this.#write(this.#path);
+    const path = this.#path;
+    if (path === undefined) return undefined;
+    this.#next ??= this.#written.then(() => {
+      this.#next = undefined;
+      return this.#write(path);
+    });
+    this.#written = this.#next.catch(() => {});
+    return this.#next;
   }
 
-  /** Waits until what was set is in the file. */
+  /** Waits until what was set is in the file, or could not be written. */
   async close(): Promise<void> {
-    await this.#writing;
+    await this.#written;
   }
 
-  /** Writes the newest states, again and again while they change. */
   async #write(path: string): Promise<void> {
-    while (this.#changed) {
-      this.#changed = false;
-      const table = Object.fromEntries(
-        [...this.#states].map(([address, state]) => [address, stored(state)]),
-      );
-      try {
-        await replaceFile(path, `${JSON.stringify(table, null, 2)}\n`);
-      } catch (error) {
-        this.#onEvent({
-          event: "target-state-not-kept",
-          severity: "admin",
-          message: `Cannot write ${path}: ${
-            (error as Error).message
-          }; a changed config string, mask or reservation is lost with the next restart`,
-        });
-      }
+    const table = Object.fromEntries(
+      [...this.#states].map(([address, state]) => [address, stored(state)]),
+    );
+    try {
+      await replaceFile(path, `${JSON.stringify(table, null, 2)}\n`);
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#isFailing) this.#tellFailure(path, error as Error);
+      this.#isFailing = true;
+      throw error;
     }
-    this.#writing = undefined;
+  }
+
+  #tellFailure(path: string, error: Error): void {
+    this.#onEvent({
+      event: "target-state-not-kept",
+      severity: "admin",
+      message:
+        `Cannot write ${path}: ${error.message}; until it can be written, clients that change a config string, mask or reservation get no answer`,
+    });
   }
 }
 

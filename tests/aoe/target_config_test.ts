@@ -95,7 +95,7 @@ Deno.test("set works once, and the same string again is no error", () => {
   const kept: string[] = [];
   const { ask, target } = targetFixture({
     onStateChanged: (it) =>
-      kept.push(new TextDecoder().decode(it.configString)),
+      void kept.push(new TextDecoder().decode(it.configString)),
   });
   for (let i = 0; i < 2; i++) {
     const reply = configReply(only(ask(configRequest(SET, text("mine")))));
@@ -120,7 +120,7 @@ Deno.test("force set replaces the string, also with nothing", () => {
   const { ask } = targetFixture({
     configString: text("mine"),
     onStateChanged: (it) =>
-      kept.push(new TextDecoder().decode(it.configString)),
+      void kept.push(new TextDecoder().decode(it.configString)),
   });
   for (const string of ["yours", "", "again"]) {
     const reply = only(ask(configRequest(FORCE_SET, text(string))));

@@ -115,7 +115,9 @@ Deno.test("hosts join and leave the mask, and an empty mask is for everybody", (
 
 Deno.test("to add what is there and to remove what is not are no errors", () => {
   const changes: TargetState[] = [];
-  const { ask } = targetFixture({ onStateChanged: (it) => changes.push(it) });
+  const { ask } = targetFixture({
+    onStateChanged: (it) => void changes.push(it),
+  });
   for (let i = 0; i < 2; i++) {
     const frame = maskRequest([...add(CLIENT_MAC, A, A), ...remove(B)]);
     assert.deepEqual(listOf(only(ask(frame))), [CLIENT_MAC, A]);

@@ -23,8 +23,10 @@ import {
   ataOutcome,
   configReply,
   only,
+  type TargetFixture,
   targetFixture,
 } from "./target_fixture.ts";
+import { turns } from "./raw_peer.ts";
 
 const A = hostMac(0xa);
 const B = hostMac(0xb);
@@ -87,7 +89,7 @@ Deno.test("bufferCount is what a query is told", () => {
 
 Deno.test("what initiators left behind is told as one value and taken up again", () => {
   const kept: TargetState[] = [];
-  const first = targetFixture({ onStateChanged: (it) => kept.push(it) });
+  const first = targetFixture({ onStateChanged: (it) => void kept.push(it) });
   first.ask(configRequest(3, text("mine")));
   first.ask(maskRequest([
     { command: 1, mac: CLIENT_MAC },
@@ -112,7 +114,7 @@ Deno.test("what initiators left behind is told as one value and taken up again",
 Deno.test("the state is told before the reply leaves", () => {
   const order: string[] = [];
   const { ask, port } = targetFixture({
-    onStateChanged: () => order.push("state"),
+    onStateChanged: () => void order.push("state"),
   });
   const send = port.link.send.bind(port.link);
   port.link.send = (frame, length) => {
@@ -132,6 +134,67 @@ Deno.test("the state is told before the reply leaves", () => {
   ]);
 });
 
+/** A fixture whose changes are kept when the test says so. */
+function keepingFixture(): TargetFixture & {
+  readonly keeping: PromiseWithResolvers<void>[];
+} {
+  const keeping: PromiseWithResolvers<void>[] = [];
+  const fixture = targetFixture({
+    onStateChanged: () => {
+      keeping.push(Promise.withResolvers());
+      return keeping.at(-1)!.promise;
+    },
+  });
+  return { ...fixture, keeping };
+}
+
+Deno.test("a change is answered when it is kept, also when it is asked for again", async () => {
+  const { ask, keeping, link, target } = keepingFixture();
+  const changes = [
+    configRequest(3, text("mine")),
+    maskRequest([{ command: 1, mac: CLIENT_MAC }]),
+    reserveRequest(1, [CLIENT_MAC]),
+  ];
+  for (const [index, change] of changes.entries()) {
+    assert.deepEqual(ask(change), []);
+    assert.deepEqual(ask(change), [], "its repetition tells of it as well");
+    assert.equal(keeping.length, index + 1);
+    assert.equal(ask(readRequest(0, 1)).length, 1, "the disk does not wait");
+    let stopped = false;
+    const stopping = target.stop().then(() => stopped = true);
+    await turns();
+    assert.equal(stopped, false);
+    keeping[index]!.resolve();
+    await stopping;
+    assert.equal(link.take().length, 2);
+    assert.equal(ask(change).length, 1, "at once from now on");
+  }
+});
+
+Deno.test("a change that could not be kept is not answered, and kept when it is asked for again", async () => {
+  const { ask, keeping, link } = keepingFixture();
+  const change = reserveRequest(1, [CLIENT_MAC]);
+  ask(change);
+  keeping[0]!.reject(new Error("the disk is full"));
+  await turns();
+  assert.deepEqual(link.take(), []);
+  assert.deepEqual(ask(change), []);
+  assert.equal(keeping.length, 2);
+  keeping[1]!.resolve();
+  await turns();
+  assert.equal(link.take().length, 1);
+});
+
+Deno.test("of those that wait for a change to be kept only so many are remembered", async () => {
+  const { ask, keeping, link, target } = keepingFixture();
+  const change = configRequest(3, text("mine"));
+  for (let i = 0; i < 70; i++) assert.deepEqual(ask(change), []);
+  keeping[0]!.resolve();
+  await target.stop();
+  assert.equal(link.take().length, 64);
+  assert.equal(target.statistics.droppedRequests, 6);
+});
+
 Deno.test("a state is a copy, both when given and when told", () => {
   const state = { ...emptyTargetState(), mask: [CLIENT_MAC.slice()] };
   const { ask, target } = targetFixture({ state });
@@ -144,7 +207,7 @@ Deno.test("replaceState() opens a target whose mask has locked everybody out", (
   const kept: TargetState[] = [];
   const { ask, target } = targetFixture({
     state: { ...emptyTargetState(), mask: [A] },
-    onStateChanged: (it) => kept.push(it),
+    onStateChanged: (it) => void kept.push(it),
   });
   assert.deepEqual(ask(readRequest(0, 1)), []);
   target.replaceState(emptyTargetState());

@@ -94,7 +94,9 @@ Deno.test("a set of no addresses releases the target", () => {
 
 Deno.test("the same set again is no error and no change", () => {
   const changes: TargetState[] = [];
-  const { ask } = targetFixture({ onStateChanged: (it) => changes.push(it) });
+  const { ask } = targetFixture({
+    onStateChanged: (it) => void changes.push(it),
+  });
   for (let i = 0; i < 2; i++) {
     const reply = outcome(ask(reserveRequest(SET, [CLIENT_MAC, A])));
     assert.deepEqual(reply, { error: 0, macs: [CLIENT_MAC, A] });

@@ -74,19 +74,36 @@ Deno.test("a damaged file of states is refused, not replaced", async () => {
   });
 });
 
-Deno.test("a file that cannot be written is told of, and serving goes on", async () => {
+Deno.test("a state is in the file when its promise resolves, and each write has the newest", async () => {
+  await withFolder(async (path) => {
+    const states = TargetStates.open(path, refuse);
+    await states.set("1.0", STATE);
+    assert.deepEqual(TargetStates.open(path, refuse).get("1.0"), STATE);
+    const first = states.set("1.0", emptyTargetState());
+    const second = states.set("1.1", STATE);
+    await first;
+    const again = TargetStates.open(path, refuse);
+    assert.deepEqual(again.get("1.0"), emptyTargetState());
+    await second;
+    assert.deepEqual(TargetStates.open(path, refuse).get("1.1"), STATE);
+  });
+});
+
+Deno.test("a file that cannot be written is told of once, and written when it can be", async () => {
   await withFolder(async (path) => {
     await Deno.mkdir(`${path}.new`);
     const events: ArchiveEvent[] = [];
     const states = TargetStates.open(path, (event) => events.push(event));
-    states.set("1.0", STATE);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await assert.rejects(async () => await states.set("1.0", STATE));
+    }
     await states.close();
     assert.deepEqual(events.map(({ event }) => event), [
       "target-state-not-kept",
     ]);
     await Deno.remove(`${path}.new`);
-    states.set("1.0", STATE);
-    await states.close();
+    // Another one takes it along.
+    await states.set("1.1", emptyTargetState());
     assert.deepEqual(TargetStates.open(path, refuse).get("1.0"), STATE);
   });
 });

@@ -15,6 +15,7 @@ import {
   AtaOffset,
   AtaStatus,
 } from "./ata.ts";
+import { frameBuffer } from "./frame_buffer.ts";
 import { type Port, wholeBlocks } from "./port.ts";
 import { beginReply } from "./reply.ts";
 import type { TargetSettings, TargetStatistics } from "./target_options.ts";
@@ -42,7 +43,7 @@ export class AtaResponder {
   constructor(settings: TargetSettings, statistics: TargetStatistics) {
     this.sectorCountMax = wholeBlocks(settings.sectorCountMax);
     this.frameLengthMax = ataFrameLength(this.sectorCountMax);
-    this.reply = new Uint8Array(this.frameLengthMax);
+    this.reply = frameBuffer(this.frameLengthMax);
     this.#settings = settings;
     this.#statistics = statistics;
   }

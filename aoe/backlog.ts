@@ -12,6 +12,7 @@
  */
 
 import { readUint16, readUint32 } from "./bytes.ts";
+import { frameBuffer } from "./frame_buffer.ts";
 import { HeaderOffset } from "./header.ts";
 import type { FrameHandler } from "./link/link.ts";
 
@@ -62,7 +63,7 @@ export class Backlog {
     const place = this.#firstFree;
     this.#firstFree = this.#next[place]!;
     this.#freeCount--;
-    const copy = this.#frames[place] ??= new Uint8Array(this.#frameLengthMax);
+    const copy = this.#frames[place] ??= frameBuffer(this.#frameLengthMax);
     copy.set(length === frame.length ? frame : frame.subarray(0, length));
     this.#lengths[place] = length;
     const flow = known ?? this.#startFlow(source, place);

@@ -10,6 +10,7 @@
  */
 
 import { readUint16, readUint32 } from "./bytes.ts";
+import { frameBuffer } from "./frame_buffer.ts";
 import { HeaderOffset } from "./header.ts";
 
 /** A pool of frame buffers. */
@@ -49,7 +50,7 @@ export class FramePool {
     const frame = this.#free.pop();
     if (frame !== undefined) return frame;
     this.#count++;
-    return new Uint8Array(this.#frameLength);
+    return frameBuffer(this.#frameLength);
   }
 
   /** Takes a buffer back; the borrower must not touch it any more. */

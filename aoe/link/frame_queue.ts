@@ -5,6 +5,7 @@
  * @module
  */
 
+import { frameBuffer } from "../frame_buffer.ts";
 import { FRAME_LENGTH_MIN, type FrameHandler } from "./link.ts";
 
 /** A ring of frames. */
@@ -36,7 +37,7 @@ export class FrameQueue {
     const capacity = this.#frames.length;
     if (this.#size === capacity || length > this.#frameLengthMax) return false;
     const at = (this.#head + this.#size) % capacity;
-    const copy = this.#frames[at] ??= new Uint8Array(
+    const copy = this.#frames[at] ??= frameBuffer(
       Math.max(this.#frameLengthMax, FRAME_LENGTH_MIN),
     );
     copy.set(length === frame.length ? frame : frame.subarray(0, length));

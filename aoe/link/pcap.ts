@@ -10,6 +10,7 @@
  * @module
  */
 
+import { frameBuffer } from "../frame_buffer.ts";
 import type { FrameHandler, Link, LinkStatistics } from "./link.ts";
 import { ETHERNET_HEADER_LENGTH, FRAME_LENGTH_MIN } from "./link.ts";
 import { ETHERTYPE_AOE, openCapture } from "./pcap_capture.ts";
@@ -168,7 +169,7 @@ export class PcapLink implements Link {
       this.mtu = facts.mtu;
       const frameLengthMax = ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH +
         facts.mtu;
-      this.#frame = new Uint8Array(frameLengthMax);
+      this.#frame = frameBuffer(frameLengthMax);
       this.#handle = openCapture(this.#library.symbols, name, {
         frameLengthMax,
         bufferBytes: options.captureBufferBytes ?? CAPTURE_BUFFER_BYTES,

@@ -8,7 +8,6 @@
 import { BLOCK_SIZE, FULL_MASK } from "../block_pool.ts";
 import { type BlockCache, CacheAnswer, CachedBlocks } from "./block_cache.ts";
 import type { Overlay } from "./overlay.ts";
-import { copyFromShared } from "./shared_copy.ts";
 
 /** Bytes of a sector. */
 export const SECTOR_SIZE = 512;
@@ -120,6 +119,6 @@ export class BlockView {
       return;
     }
     const start = slot * BLOCK_SIZE + first * SECTOR_SIZE;
-    copyFromShared(this.#bytes, start, length, into, offset);
+    into.set(this.#bytes.subarray(start, start + length), offset);
   }
 }

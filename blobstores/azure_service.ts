@@ -96,6 +96,15 @@ export class AzureService implements RemoteService {
     });
   }
 
+  async delete(name: string, { signal }: OperationOptions): Promise<void> {
+    const blob = this.#container.getBlobClient(this.#prefix + name);
+    try {
+      await answer(blob.delete(until(signal)));
+    } catch (error) {
+      if ((error as RemoteFailure).code !== "NotFound") throw error;
+    }
+  }
+
   async *list(
     prefix: string,
     { startAfter, signal }: ListOptions,

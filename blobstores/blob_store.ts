@@ -111,6 +111,12 @@ export interface BlobStore {
    */
   hold?(options?: OperationOptions): Promise<StoreHold | null>;
 
+  /**
+   * Removes a blob; resolves also where there was none. Absent where a store
+   * cannot. No archive deletes anything: it is for tidying up after a trial.
+   */
+  delete?(key: string, options?: OperationOptions): Promise<void>;
+
   /** Ends the use of the store. */
   close(): Promise<void>;
 }

@@ -7,8 +7,8 @@
  * testBlobStore("shelf-at-home", () => makeScratchPlace());
  * ```
  *
- * The checks leave their blobs behind, since a store cannot delete: give them a
- * place of their own. What a check cannot do is pull the plug: that a blob is
+ * The checks leave their blobs behind, since not every store can delete: give
+ * them a place of their own. What a check cannot do is pull the plug: that a blob is
  * durable when its `put` resolves is for the store's own tests.
  *
  * @module
@@ -82,7 +82,7 @@ export async function runBlobStoreCheck(
 ): Promise<boolean> {
   const store = await place.open();
   try {
-    if (check.needs?.(store.capabilities) === false) return false;
+    if (check.needs?.(store.capabilities, store) === false) return false;
     await check.run({ store, prefix, reopen: () => place.open() });
     return true;
   } finally {

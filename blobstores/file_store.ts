@@ -245,6 +245,23 @@ export class FileStore implements BlobStore {
   }
 
   /** Also lets go of the hold. */
+  /** The folders that the blob lay in stay. */
+  async delete(key: string, options: OperationOptions = {}): Promise<void> {
+    checkFileKey(key);
+    const action = `delete "${key}"`;
+    this.#check(action, options);
+    const path = pathOf(this.#root, key);
+    try {
+      const status = await this.#disk.status(path);
+      if (status === null || !status.isFile) return;
+      await this.#disk.remove(path);
+      await this.#disk.syncFolder(path.slice(0, path.lastIndexOf("/")));
+    } catch (cause) {
+      if (systemErrorCode(cause) === "ENOENT") return;
+      throw this.#error(cause, action, false);
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#hold?.release();

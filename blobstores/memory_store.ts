@@ -148,6 +148,13 @@ export class MemoryStore implements BlobStore {
     return hold;
   }
 
+  // deno-lint-ignore require-await -- rejects instead of throwing
+  async delete(key: string, options: OperationOptions = {}): Promise<void> {
+    checkKey(key);
+    this.#check(`delete "${key}"`, options);
+    this.#space.blobs.delete(key);
+  }
+
   /** Also lets go of the hold; the blobs stay with the space. */
   async close(): Promise<void> {
     this.#closed = true;

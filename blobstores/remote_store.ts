@@ -58,6 +58,8 @@ export interface RemoteService {
     prefix: string,
     options: ListOptions,
   ): AsyncIterable<readonly RemoteObject[]>;
+  /** Removes an object, if it is there. Absent where the service cannot. */
+  delete?(name: string, options: OperationOptions): Promise<void>;
   /** Lets go of connections. */
   close(): void;
 }
@@ -76,6 +78,8 @@ export interface RemoteStoreOptions {
 export class RemoteStore implements BlobStore {
   readonly display: string;
   readonly capabilities: Capabilities;
+  /** Present if the service can. */
+  readonly delete?: (key: string, options?: OperationOptions) => Promise<void>;
   readonly #service: RemoteService;
   #closed = false;
 
@@ -84,6 +88,9 @@ export class RemoteStore implements BlobStore {
     this.display = display;
     this.capabilities = capabilities;
     this.#service = service;
+    if (service.delete !== undefined) {
+      this.delete = (key, options) => this.#delete(key, options);
+    }
   }
 
   async put(
@@ -165,6 +172,16 @@ export class RemoteStore implements BlobStore {
   async close(): Promise<void> {
     this.#closed = true;
     this.#service.close();
+  }
+
+  async #delete(key: string, options: OperationOptions = {}): Promise<void> {
+    checkKey(key);
+    const action = `delete "${key}" from ${this.display}`;
+    await this.#run(
+      action,
+      options,
+      () => this.#service.delete!(key, options),
+    );
   }
 
   async #run<Result>(

@@ -6,6 +6,7 @@
  */
 
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
@@ -101,6 +102,15 @@ export class S3Service implements RemoteService {
       code: "Unsupported",
       reason: "the service does not tell the length of an object",
     });
+  }
+
+  async delete(name: string, { signal }: OperationOptions): Promise<void> {
+    const command = new DeleteObjectCommand(this.#object(name));
+    try {
+      await answer(this.#client.send(command, until(signal)));
+    } catch (error) {
+      if ((error as RemoteFailure).code !== "NotFound") throw error;
+    }
   }
 
   async *list(

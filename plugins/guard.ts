@@ -39,6 +39,7 @@ export class GuardedStore implements BlobStore {
   readonly display: string;
   readonly capabilities: Capabilities;
   readonly hold?: (options?: OperationOptions) => Promise<StoreHold | null>;
+  readonly delete?: (key: string, options?: OperationOptions) => Promise<void>;
   readonly #store: BlobStore;
   readonly #errors: GuardedErrors;
   readonly #closeTimeoutMs: number;
@@ -61,6 +62,9 @@ export class GuardedStore implements BlobStore {
         : {}),
     };
     if (hold) this.hold = (options) => this.#hold(options);
+    if (typeof store.delete === "function") {
+      this.delete = (key, options) => this.#delete(key, options);
+    }
   }
 
   async put(
@@ -179,6 +183,14 @@ export class GuardedStore implements BlobStore {
       release: () =>
         this.#call(`let go of ${this.display}`, {}, () => found.release()),
     };
+  }
+
+  async #delete(key: string, options: OperationOptions = {}): Promise<void> {
+    await this.#call(
+      this.#action("delete", key),
+      options,
+      async () => await this.#store.delete?.(key, options),
+    );
   }
 
   // deno-lint-ignore require-await -- rejects instead of throwing

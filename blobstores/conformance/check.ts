@@ -25,8 +25,8 @@ export interface CheckContext {
 export interface BlobStoreCheck {
   /** The promise, as a sentence. */
   readonly name: string;
-  /** True if the promise only counts for stores that claim to be able to. */
-  needs?(capabilities: Capabilities): boolean;
+  /** False if the promise does not count for the store: it does not claim to be able to. */
+  needs?(capabilities: Capabilities, store: BlobStore): boolean;
   /** Rejects with a `ConformanceError` if the store does not keep it. */
   run(context: CheckContext): Promise<void>;
 }

@@ -13,6 +13,7 @@ import {
   expect,
   expectBytes,
   expectCode,
+  keysOf,
   outcome,
   told,
 } from "./check.ts";
@@ -222,6 +223,22 @@ async function expectWholeOrAbsent(
   expectBytes(found, body, "the blob of a put that was given up");
 }
 
+async function checkDelete({ store, prefix }: CheckContext): Promise<void> {
+  const key = `${prefix}blob`;
+  await store.put(key, bytesOf(10, 1));
+  await store.put(`${key}-beside`, bytesOf(20, 2));
+  await store.delete?.(key);
+  await store.delete?.(key);
+  await store.delete?.(`${prefix}none/at/all`);
+  expect(await store.head(key) === null, "a deleted blob is still there");
+  await expectCode(store.get(key), "NotFound", "get of a deleted blob");
+  const left = await keysOf(store, prefix);
+  expect(
+    left.length === 1 && left[0] === `${key}-beside`,
+    `after a deletion the listing has ${left.join(", ")}`,
+  );
+}
+
 /** Checks of `put` and of giving up. */
 export const writingChecks: readonly BlobStoreCheck[] = [
   { name: "a blob can be replaced", run: checkReplace },
@@ -235,6 +252,11 @@ export const writingChecks: readonly BlobStoreCheck[] = [
     name: "of 32 creators of one blob exactly one wins",
     needs: ({ createExclusive }) => createExclusive,
     run: checkContest,
+  },
+  {
+    name: "a deleted blob is gone, and no other",
+    needs: (_, store) => store.delete !== undefined,
+    run: checkDelete,
   },
   { name: "a body belongs to the caller after a put", run: checkBody },
   { name: "a result belongs to the caller of get", run: checkResult },

@@ -29,16 +29,21 @@ export class StoreLayer implements BlobStore {
   readonly display: string;
   readonly capabilities: Capabilities;
   readonly hold?: (options?: OperationOptions) => Promise<StoreHold | null>;
+  readonly delete?: (key: string, options?: OperationOptions) => Promise<void>;
   /** The store underneath; owned. */
   protected readonly store: BlobStore;
 
-  /** Takes over `store`, with its `hold` if it has one and nothing hides it. */
-  constructor(store: BlobStore, hidesHold: boolean = false) {
+  /** Takes over `store`; one that is only read shows no `hold` and no `delete`. */
+  constructor(store: BlobStore, isReadOnly: boolean = false) {
     this.store = store;
     this.display = store.display;
     this.capabilities = store.capabilities;
-    if (store.hold !== undefined && !hidesHold) {
+    if (isReadOnly) return;
+    if (store.hold !== undefined) {
       this.hold = (options) => this.takeHold(options);
+    }
+    if (store.delete !== undefined) {
+      this.delete = (key, options) => this.remove(key, options);
     }
   }
 
@@ -68,6 +73,11 @@ export class StoreLayer implements BlobStore {
   /** What `hold` does where the store has it. */
   protected takeHold(options?: OperationOptions): Promise<StoreHold | null> {
     return this.store.hold!(options);
+  }
+
+  /** What `delete` does where the store has it. */
+  protected remove(key: string, options?: OperationOptions): Promise<void> {
+    return this.store.delete!(key, options);
   }
 }
 

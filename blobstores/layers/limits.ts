@@ -105,6 +105,17 @@ export class LimitedStore extends StoreLayer {
     }
   }
 
+  protected override remove(
+    key: string,
+    options?: OperationOptions,
+  ): Promise<void> {
+    return this.#run(
+      `delete ${JSON.stringify(key)}`,
+      options,
+      () => super.remove(key, options),
+    );
+  }
+
   async #run<Result>(
     action: string,
     options: OperationOptions | undefined,

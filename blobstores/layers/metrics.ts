@@ -18,7 +18,14 @@ import {
 import { type LayerClock, StoreLayer } from "./layer.ts";
 
 /** What a store can be asked. */
-export const STORE_OPERATIONS = ["put", "get", "head", "list", "hold"] as const;
+export const STORE_OPERATIONS = [
+  "put",
+  "get",
+  "head",
+  "list",
+  "hold",
+  "delete",
+] as const;
 
 /** The name of an operation. */
 export type StoreOperationName = typeof STORE_OPERATIONS[number];
@@ -138,6 +145,13 @@ export class MeteredStore extends StoreLayer {
     options?: OperationOptions,
   ): Promise<StoreHold | null> {
     return this.#count("hold", () => super.takeHold(options));
+  }
+
+  protected override remove(
+    key: string,
+    options?: OperationOptions,
+  ): Promise<void> {
+    return this.#count("delete", () => super.remove(key, options));
   }
 
   async #count<Result>(

@@ -75,6 +75,14 @@ export class PrefixedStore extends StoreLayer {
     }
   }
 
+  // deno-lint-ignore require-await -- rejects instead of throwing
+  protected override async remove(
+    key: string,
+    options?: OperationOptions,
+  ): Promise<void> {
+    return super.remove(this.#inner(key), options);
+  }
+
   #inner(key: string): string {
     checkKey(key);
     const inner = this.#prefix + key;

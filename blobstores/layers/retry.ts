@@ -151,6 +151,17 @@ export class RetryingStore extends StoreLayer {
     );
   }
 
+  protected override remove(
+    key: string,
+    options: OperationOptions = {},
+  ): Promise<void> {
+    return this.#run(
+      this.#action("delete", key),
+      options,
+      () => super.remove(key, options),
+    );
+  }
+
   async #run<Result>(
     action: string,
     options: OperationOptions,

@@ -135,6 +135,17 @@ export class WatchedStore extends StoreLayer {
     );
   }
 
+  protected override remove(
+    key: string,
+    options: OperationOptions = {},
+  ): Promise<void> {
+    return this.#watch(
+      `delete ${JSON.stringify(key)} in ${this.display}`,
+      { signal: signalOf(options) },
+      (signal) => super.remove(key, { ...options, signal }),
+    );
+  }
+
   async #watch<Result>(
     action: string,
     { signal, byteCount = 0, late = new AbortController() }: WatchOptions,

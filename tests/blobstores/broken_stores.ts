@@ -321,4 +321,14 @@ export class NeverLetsGo extends AlteredStore {
   override async close(): Promise<void> {}
 }
 
+export class ForgetsToDelete extends AlteredStore {
+  override async delete(): Promise<void> {}
+}
+
+export class DeletesTooMuch extends AlteredStore {
+  override async delete(key: string): Promise<void> {
+    for await (const blob of this.list(key)) await super.delete(blob.key);
+  }
+}
+
 export type Breakage = new (space: MemorySpace) => BlobStore;

@@ -19,6 +19,7 @@ import { benchCommand } from "./commands/bench.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { pingCommand } from "./commands/ping.ts";
 import { targetAddCommand } from "./commands/target_add.ts";
+import { targetClearCommand } from "./commands/target_clear.ts";
 import { targetGrowCommand } from "./commands/target_grow.ts";
 import { targetListCommand } from "./commands/target_list.ts";
 import { targetRemoveCommand } from "./commands/target_remove.ts";
@@ -51,6 +52,7 @@ export const COMMANDS: readonly Command[] = [
   targetAddCommand,
   targetRemoveCommand,
   targetGrowCommand,
+  targetClearCommand,
   discoverCommand,
   pingCommand,
   benchCommand,

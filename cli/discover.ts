@@ -89,8 +89,7 @@ async function askMore(
   initiator: Initiator,
   address: DiscoveredTarget,
 ): Promise<More> {
-  const target = await answerOf(initiator.attach(address));
-  if (target === undefined) return {};
+  const target = initiator.use(address);
   const identity = await answerOf(target.identify());
   const reservation = await answerOf(target.reservation());
   return {

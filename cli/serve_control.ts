@@ -43,6 +43,12 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     return added;
   },
   "target remove": ({ targets }, { target }) => targets.remove(String(target)),
+  "target clear": ({ targets }, { target, ...what }) =>
+    targets.clear(String(target), {
+      reservation: what.reservation === true,
+      mask: what.mask === true,
+      configString: what.configString === true,
+    }),
   "target grow": ({ targets }, { target, size }) =>
     targets.grow(
       String(target),

@@ -7,7 +7,7 @@
 import { SECTOR_SIZE } from "../aoe/block_device.ts";
 import type { AoeServer } from "../aoe/server.ts";
 import { Target } from "../aoe/target.ts";
-import { emptyTargetState } from "../aoe/target_state.ts";
+import { emptyTargetState, type TargetState } from "../aoe/target_state.ts";
 import type { EventSink } from "../cas/events.ts";
 import { formatMac, macBytes } from "./mac_address.ts";
 import { formatSize } from "./size.ts";
@@ -56,6 +56,16 @@ export interface TargetDescription {
   readonly reservation: readonly string[];
   /** Counters since it was added. */
   readonly statistics: Readonly<Record<string, number>>;
+}
+
+/** What of a target is to be forgotten. */
+export interface ClearedState {
+  /** The hosts that have reserved it. */
+  readonly reservation: boolean;
+  /** The hosts of its MAC mask. */
+  readonly mask: boolean;
+  /** The config string that a client has set. */
+  readonly configString: boolean;
 }
 
 interface Served {
@@ -131,6 +141,29 @@ export class ServedTargets {
     });
   }
 
+  /**
+   * Forgets what clients left behind. Resolves when that outlives the server,
+   * and rejects when it cannot be written.
+   */
+  clear(address: string, what: ClearedState): Promise<TargetDescription> {
+    return this.#inTurn(async () => {
+      const served = this.#find(address);
+      const { option, target } = served;
+      const fresh = freshState(option);
+      const { state } = target;
+      await target.replaceState({
+        reservation: what.reservation ? fresh.reservation : state.reservation,
+        mask: what.mask ? fresh.mask : state.mask,
+        configString: what.configString
+          ? fresh.configString
+          : state.configString,
+      });
+      // Hosts that the mask had left out may look for it.
+      this.#options.server.advertise(target);
+      return describe(served);
+    });
+  }
+
   /** Tells initiators of all targets, for example because a volume has grown. */
   advertise(): void {
     this.#options.server.advertise();
@@ -194,13 +227,10 @@ function makeTarget(
   disk: TargetDisk,
   states: TargetStates,
 ): Target {
-  const { shelf, slot, allow, readOnly, configString } = option;
+  const { shelf, slot, allow, readOnly } = option;
   const { bufferCount, sectorCountMax, serial } = option;
   const address = addressOf(option);
-  const state = states.get(address) ?? {
-    ...emptyTargetState(),
-    configString: new TextEncoder().encode(configString ?? ""),
-  };
+  const state = states.get(address) ?? freshState(option);
   return new Target({
     shelf,
     slot,
@@ -213,6 +243,14 @@ function makeTarget(
     ...(sectorCountMax === undefined ? {} : { sectorCountMax }),
     ...(serial === undefined ? {} : { serial }),
   });
+}
+
+/** The state of a target that no client has changed. */
+function freshState({ configString }: TargetOption): TargetState {
+  return {
+    ...emptyTargetState(),
+    configString: new TextEncoder().encode(configString ?? ""),
+  };
 }
 
 function describe({ option, target }: Served): TargetDescription {

@@ -7,7 +7,7 @@
 
 import { type Output } from "./output.ts";
 import { askRunningServer, type ServerChoice } from "./running_server.ts";
-import type { TargetDescription } from "./served_targets.ts";
+import type { ClearedState, TargetDescription } from "./served_targets.ts";
 import { formatSize } from "./size.ts";
 import { formatTable } from "./table.ts";
 import { parseAddress, parseTargetOption } from "./target_option.ts";
@@ -74,6 +74,22 @@ export async function growTarget(
     ...(size === undefined ? {} : { size }),
   }) as TargetDescription;
   tell("Serving", grown, output);
+}
+
+/** Has a server forget what clients left behind in a target. */
+export async function clearTarget(
+  server: ServerChoice,
+  address: string,
+  what: ClearedState,
+  output: Output,
+): Promise<void> {
+  parseAddress(address);
+  const cleared = await askRunningServer(server, {
+    verb: "target clear",
+    target: address,
+    ...what,
+  }) as TargetDescription;
+  tell("Serving", cleared, output);
 }
 
 function tell(

@@ -62,8 +62,8 @@ export class Initiator {
 
   /**
    * Broadcasts a query and collects who answers or advertises itself meanwhile,
-   * by address; of several answers from one address the last counts. One call
-   * at a time.
+   * by address. Several hosts with one address are a target each; of several
+   * answers of one host the last counts. One call at a time.
    */
   async discover(options: DiscoverOptions = {}): Promise<DiscoveredTarget[]> {
     const shelf = options.shelf ?? SHELF_BROADCAST;
@@ -74,7 +74,7 @@ export class Initiator {
       if (target === undefined) return;
       if (shelf !== SHELF_BROADCAST && shelf !== target.shelf) return;
       if (slot !== SLOT_BROADCAST && slot !== target.slot) return;
-      found.set(`${target.shelf}.${target.slot}`, target);
+      found.set(`${target.shelf}.${target.slot} ${target.mac}`, target);
     });
     const query = new Uint8Array(FRAME_LENGTH_MIN);
     this.#encodeQuery(query, { shelf, slot });
@@ -110,6 +110,14 @@ export class Initiator {
     });
     this.#queue.push(request);
     const found = await request.answer;
+    return this.use(found);
+  }
+
+  /**
+   * Talks to a target that was found, on the host that answered, and narrows
+   * the window to what it can queue.
+   */
+  use(found: DiscoveredTarget): RemoteTarget {
     this.exchange.limitWindow(found.config.bufferCount);
     return new RemoteTarget(this.exchange, this.#queue, found);
   }

@@ -17,6 +17,9 @@ export const discoverCommand: Command = defineCommand({
     `--interface IF    where to look; repeat it for several, leave it out for all
 --json            one JSON object a target
 
+An address that several hosts serve has a line for each: with one serial number
+they are paths to one disk, with others they are two disks, one too many.
+
 A size of ? means that the target did not tell this host: it may be reserved
 for others. A target whose allow list or mask leaves this host out is not seen.`,
   options: {

@@ -4,6 +4,7 @@ import {
   AoeServer,
   AtaError,
   type BlockDevice,
+  decodeHeader,
   type ExchangeOptions,
   FaultyLink,
   Initiator,
@@ -13,7 +14,7 @@ import {
   Target,
   TimeoutError,
 } from "../../aoe/mod.ts";
-import { text } from "./frames.ts";
+import { configRequest, hostMac, text } from "./frames.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { randomBytes, seededRandom } from "./random.ts";
 import { turns } from "./raw_peer.ts";
@@ -134,6 +135,39 @@ Deno.test("discover() finds every target that answers or advertises itself", asy
   initiator.close();
   await server.close();
   await running;
+});
+
+Deno.test("discover() tells of every host that serves an address, and use() asks the one", async () => {
+  const clock = new ManualClock();
+  const [near, far] = linkPair();
+  const initiator = new Initiator(near, { clock });
+  const discovering = initiator.discover();
+  for (const host of [7, 8, 7]) {
+    const answer = configRequest(0, text(`of ${host}`), {
+      destination: near.mac,
+      source: hostMac(host),
+      flags: 0x08,
+      tag: 0,
+    });
+    far.send(answer, answer.length);
+  }
+  far.flush();
+  await turns();
+  await clock.advance(200);
+  const found = await discovering;
+  assert.deepEqual(
+    found.map(({ mac, config }) => [mac, config.configString]),
+    [[hostMac(7), text("of 7")], [hostMac(8), text("of 8")]],
+  );
+  far.drain(() => {}, Infinity);
+  const asking = initiator.use(found[1]!).identify();
+  await turns();
+  far.drain((frame) => {
+    assert.deepEqual(decodeHeader(frame).destination, hostMac(8));
+  }, Infinity);
+  initiator.close();
+  await assert.rejects(asking);
+  far.close();
 });
 
 Deno.test("attach() to an address that nobody has times out", async () => {

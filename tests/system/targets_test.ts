@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { SECTOR_SIZE } from "../../aoe/block_device.ts";
-import { AtaError, TimeoutError } from "../../aoe/initiator/errors.ts";
+import {
+  AoeError,
+  AtaError,
+  TimeoutError,
+} from "../../aoe/initiator/errors.ts";
 import { Initiator } from "../../aoe/initiator/initiator.ts";
 import { DirectiveCommand } from "../../aoe/mac_mask.ts";
 import { ConfigCommand } from "../../aoe/query_config.ts";
@@ -170,7 +174,8 @@ systemTest(
         })),
       );
       link.close();
-      await server.end("SIGTERM");
+      // It has been answered: it is kept, without a moment to write it.
+      await server.end("SIGKILL");
     }
     for (const signal of ["SIGKILL", "SIGTERM"] as const) {
       await using server = await rig.serve(store, targets);
@@ -181,6 +186,46 @@ systemTest(
       assert.deepEqual((await client.target.mask())[1], stranger);
       await server.end(signal);
     }
+  },
+);
+
+systemTest(
+  "an operator lifts a mask and a reservation that shut everybody out",
+  async () => {
+    await using rig = await SystemRig.create(9000);
+    const store = `file:${rig.folder}/archive`;
+    await using server = await rig.serve(store, ["1.0=disk:1MiB,config=mine"]);
+    const command = (...args: string[]): Promise<TargetDescription[]> =>
+      resultsWithin(rig.namespace, "target", ...args, "--store", store);
+    using client = await rig.attach("1.0");
+    const { target } = client;
+    const stranger = Uint8Array.of(2, 0, 0, 0, 0, 1);
+    await target.queryConfig(ConfigCommand.ForceSet, Uint8Array.of(65));
+    await target.reserve([stranger]);
+    await target.mask([{ command: DirectiveCommand.Add, mac: stranger }]);
+    const range = { lba: 0, sectorCount: 8 };
+
+    const [unmasked] = await command("clear", "1.0", "--mask");
+    assert.deepEqual(unmasked?.mask, []);
+    assert.deepEqual(unmasked.reservation, ["02:00:00:00:00:01"]);
+    await assert.rejects(target.read(range), AoeError);
+    await command("clear", "1.0", "--reservation");
+    await target.read(range);
+    assert.deepEqual(
+      (await target.queryConfig()).configString,
+      Uint8Array.of(65),
+    );
+    const [cleared] = await command("clear", "1.0", "--config-string");
+    assert.equal(cleared?.config, "mine");
+
+    for (const wrong of [["1.0"], ["9.9", "--mask"]]) {
+      const refusal = await refusalWithin(
+        rig.namespace,
+        ...["target", "clear", ...wrong, "--store", store],
+      );
+      assert.equal(refusal.exitStatus, 2);
+    }
+    assert.equal((await server.end("SIGTERM")).code, 0);
   },
 );
 

@@ -101,9 +101,14 @@ export class RunningServer implements AsyncDisposable {
   /** Sends a signal and waits for the server's end. */
   async end(signal: Deno.Signal): Promise<Deno.CommandStatus> {
     this.#process.kill(signal);
+    return await this.ended(`after ${signal}`);
+  }
+
+  /** Waits for the server to end by itself. */
+  async ended(why: string = "by itself"): Promise<Deno.CommandStatus> {
     const status = await within(this.#process.status, {
       timeoutMs: LEAVE_TIMEOUT_MS,
-      what: `the server to leave after ${signal}:\n${this.log()}`,
+      what: `the server to leave ${why}:\n${this.log()}`,
     });
     await this.#log.ended;
     return status;

@@ -19,6 +19,7 @@ import type { BlobStoreCheck } from "./conformance/check.ts";
 import { holdingChecks } from "./conformance/holding.ts";
 import { listingChecks } from "./conformance/listing.ts";
 import { readingChecks } from "./conformance/reading.ts";
+import { tellingChecks } from "./conformance/telling.ts";
 import { writingChecks } from "./conformance/writing.ts";
 
 export {
@@ -27,12 +28,24 @@ export {
   ConformanceError,
 } from "./conformance/check.ts";
 
+export {
+  type CheckOutcome,
+  type ValidateOptions,
+  validateStore,
+  type ValidationReport,
+} from "./conformance/validate.ts";
+export type {
+  RoundReport,
+  ThroughputReport,
+} from "./conformance/throughput.ts";
+
 /** All checks. */
 export const blobStoreChecks: readonly BlobStoreCheck[] = [
   ...readingChecks,
   ...writingChecks,
   ...listingChecks,
   ...holdingChecks,
+  ...tellingChecks,
 ];
 
 /** A place that can be opened as a store, more than once at a time. */
@@ -49,6 +62,8 @@ export interface TestBlobStoreOptions {
   readonly register?: (name: string, run: () => Promise<void>) => void;
   /** What keys begin with: "check/" when absent. Ends with "/". */
   readonly prefix?: string;
+  /** What the places are opened with and nothing may show: passwords, tokens. */
+  readonly secrets?: readonly string[];
 }
 
 /** Registers one test for each check; each gets a place of its own. */
@@ -57,12 +72,12 @@ export function testBlobStore(
   makePlace: () => Promise<StorePlace>,
   options: TestBlobStoreOptions = {},
 ): void {
-  const { register = Deno.test, prefix = "check/" } = options;
+  const { register = Deno.test, prefix = "check/", secrets } = options;
   for (const check of blobStoreChecks) {
     register(`${name}: ${check.name}`, async () => {
       const place = await makePlace();
       try {
-        await runBlobStoreCheck(check, place, prefix);
+        await runBlobStoreCheck(check, place, prefix, secrets);
       } finally {
         await place.remove?.();
       }
@@ -79,11 +94,12 @@ export async function runBlobStoreCheck(
   check: BlobStoreCheck,
   place: StorePlace,
   prefix: string,
+  secrets: readonly string[] = [],
 ): Promise<boolean> {
   const store = await place.open();
   try {
     if (check.needs?.(store.capabilities, store) === false) return false;
-    await check.run({ store, prefix, reopen: () => place.open() });
+    await check.run({ store, prefix, secrets, reopen: () => place.open() });
     return true;
   } finally {
     await store.close();

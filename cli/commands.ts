@@ -38,9 +38,11 @@ import { volumeListCommand } from "./commands/volume_list.ts";
 import { volumeRenameCommand } from "./commands/volume_rename.ts";
 import { volumeRetireCommand } from "./commands/volume_retire.ts";
 import { volumeUnretireCommand } from "./commands/volume_unretire.ts";
+import { repairCommand } from "./commands/repair.ts";
 import { scrubCommand } from "./commands/scrub.ts";
 import { statsCommand } from "./commands/stats.ts";
 import { storeStatsCommand } from "./commands/store_stats.ts";
+import { storeValidateCommand } from "./commands/store_validate.ts";
 import { versionCommand } from "./commands/version.ts";
 
 /** Every command. */
@@ -76,8 +78,10 @@ export const COMMANDS: readonly Command[] = [
   statsCommand,
   checkCommand,
   scrubCommand,
+  repairCommand,
   inspectCommand,
   storeStatsCommand,
+  storeValidateCommand,
   pluginAddCommand,
   pluginListCommand,
   pluginVerifyCommand,

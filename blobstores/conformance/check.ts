@@ -17,6 +17,8 @@ export interface CheckContext {
   readonly store: BlobStore;
   /** All keys of the check begin so, and no others do. It ends with "/". */
   readonly prefix: string;
+  /** Texts that nothing may show, such as the password that it was opened with. */
+  readonly secrets?: readonly string[];
   /** Opens the same place again, as another server would; the check closes it. */
   reopen(): Promise<BlobStore>;
 }
@@ -27,6 +29,8 @@ export interface BlobStoreCheck {
   readonly name: string;
   /** False if the promise does not count for the store: it does not claim to be able to. */
   needs?(capabilities: Capabilities, store: BlobStore): boolean;
+  /** It holds the store, which nobody else may do meanwhile. */
+  readonly takesHold?: boolean;
   /** Rejects with a `ConformanceError` if the store does not keep it. */
   run(context: CheckContext): Promise<void>;
 }

@@ -70,11 +70,13 @@ export const holdingChecks: readonly BlobStoreCheck[] = [
   {
     name: "a store has one holder at a time",
     needs: ({ hold }) => hold,
+    takesHold: true,
     run: checkExclusive,
   },
   {
     name: "closing a store lets go of its hold",
     needs: ({ hold }) => hold,
+    takesHold: true,
     run: checkClosing,
   },
 ];

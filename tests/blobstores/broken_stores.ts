@@ -331,4 +331,35 @@ export class DeletesTooMuch extends AlteredStore {
   }
 }
 
+export class SaysEnoent extends AlteredStore {
+  override async get(
+    key: string,
+    options?: GetOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.space.blobs.has(key)) return await super.get(key, options);
+    throw Object.assign(new Error("no such file"), { code: "ENOENT" });
+  }
+}
+
+/** The password of the stores that tell it. */
+export const HUSH: string = "hush / 100%";
+
+export class ShowsItsUrl extends AlteredStore {
+  override readonly display: string = `memory://user:${HUSH}@shelf`;
+}
+
+export class KeepsTheRequest extends AlteredStore {
+  override async get(
+    key: string,
+    options?: GetOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      return await super.get(key, options);
+    } catch (error) {
+      const url = `https://shelf/${key}?sig=${encodeURIComponent(HUSH)}`;
+      throw Object.assign(error as Error, { request: { url } });
+    }
+  }
+}
+
 export type Breakage = new (space: MemorySpace) => BlobStore;

@@ -73,6 +73,7 @@ export class AoeServer {
     unroutedRequests: 0,
   };
   readonly #finished: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #abandoned: PromiseWithResolvers<void> = Promise.withResolvers();
   #running = false;
   #closing = false;
   #loopCount = 0;
@@ -189,11 +190,21 @@ export class AoeServer {
    */
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.all(this.#targets.map((target) => target.stop()));
+    const stopped = Promise.all(this.#targets.map((target) => target.stop()));
+    await Promise.race([stopped, this.#abandoned.promise]);
     for (const port of this.#ports) port.link.close();
     this.#finishWithoutLinks();
     // A failure is for `run` to report.
     await this.#finished.promise.catch(() => {});
+  }
+
+  /**
+   * Answers nothing any more, from this instant on: for a server whose disks
+   * are another one's now. `close` does not wait for the answers, either.
+   */
+  abandon(): void {
+    for (const port of this.#ports) port.link.close();
+    this.#abandoned.resolve();
   }
 
   #start(port: Port): void {

@@ -149,7 +149,11 @@ async function run(running: Running): Promise<void> {
       targets.announce(target, interfaces.open);
     }
     const lost = await Promise.race([signals.stopped, ended, port.lost]);
-    if (lost instanceof Error) throw lost;
+    if (lost instanceof Error) {
+      // What waits for an answer gets none: the disks may be another server's.
+      server.abandon();
+      throw lost;
+    }
     onEvent({
       event: "stopping",
       severity: "info",

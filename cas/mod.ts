@@ -47,3 +47,4 @@ export * from "./scrub_report.ts";
 export * from "./thread/connect_archive.ts";
 export type { ThreadEndpoint, ThreadStart } from "./thread/messages.ts";
 export * from "./thread/serve_archive.ts";
+export * from "./transfer_operations.ts";

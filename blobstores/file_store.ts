@@ -245,7 +245,7 @@ export class FileStore implements BlobStore {
   }
 
   /** Also lets go of the hold. */
-  /** The folders that the blob lay in stay. */
+  /** Empty folders go, too: not for use beside puts to the same folders. */
   async delete(key: string, options: OperationOptions = {}): Promise<void> {
     checkFileKey(key);
     const action = `delete "${key}"`;
@@ -255,7 +255,7 @@ export class FileStore implements BlobStore {
       const status = await this.#disk.status(path);
       if (status === null || !status.isFile) return;
       await this.#disk.remove(path);
-      await this.#disk.syncFolder(path.slice(0, path.lastIndexOf("/")));
+      await this.#removeEmpty(key);
     } catch (cause) {
       if (systemErrorCode(cause) === "ENOENT") return;
       throw this.#error(cause, action, false);
@@ -265,6 +265,25 @@ export class FileStore implements BlobStore {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#hold?.release();
+  }
+
+  /** Removes the folders above a key, from the inmost on, while they are empty. */
+  async #removeEmpty(key: string): Promise<void> {
+    const parts = key.split("/").slice(0, -1);
+    try {
+      while (parts.length > 0) {
+        await this.#disk.remove(pathOf(this.#root, parts.join("/")));
+        parts.pop();
+      }
+    } catch {
+      // It has other blobs, or another one has removed it.
+    }
+    const folder = parts.length === 0
+      ? this.#root
+      : pathOf(this.#root, parts.join("/"));
+    if (await this.#disk.status(folder) !== null) {
+      await this.#disk.syncFolder(folder);
+    }
   }
 
   async #read(

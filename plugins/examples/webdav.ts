@@ -3,28 +3,29 @@
  *
  * `webdav://host:port/folder` is reached over HTTP, `webdavs://…` over HTTPS.
  * A blob is a file of the same name below that folder. Two more names there
- * are the store's own: `LOCK`, and `UPLOADS/`, whose files can be deleted when
- * no server runs.
+ * are the store's own, `CLAIMS/` and `UPLOADS/`; what is in them can be deleted
+ * when no server runs.
  *
  * - A blob appears by MOVE of a finished upload: whole or not at all.
- * - `ifAbsent` is decided under an exclusive LOCK. What looks simpler is less
- *   safe: of 60 contests of 16 creators, Apache 2.4.71 let several win in 11
- *   with `If-None-Match: *`, and in 11 with `Overwrite: F`. Without locks, a
- *   server has no `createExclusive`.
- * - Even so, Apache with several threads can grant one LOCK twice to clients
- *   that ask in the same milliseconds (seen once in some hundred contests, on a
- *   busy machine). Do not start two servers on one archive at one moment.
+ * - `ifAbsent` is decided by MKCOL: of many clients that make one folder, a
+ *   server's file system lets one succeed. Who has made `CLAIMS/KEY` alone may
+ *   MOVE to that key. What looks simpler is not safe: of 60 contests of 16
+ *   creators, Apache 2.4.71 let several win in 11 with `If-None-Match: *`, in 11
+ *   with `Overwrite: F`, and under load it grants one LOCK twice.
+ * - A client that dies with a claim leaves it behind. Whoever waits for the blob
+ *   for a minute takes over, by a folder in that folder. By then the first one's
+ *   MOVE cannot come any more: it sends none later than 20 s after its claim.
  * - WebDAV cannot say when a blob is durable, and Apache does not sync files:
  *   a power cut at the server can cost its last seconds.
  *
  * @module
  */
 
-/** How long a lock outlives its holder, is relied on, and is waited for. */
-const LOCK_TIMEOUT_S = 60;
-const LOCK_RELIED_MS = 20_000;
-const LOCK_WAIT_MS = 20_000;
-const LOCK_POLL_MS = 20;
+/** How long after a claim its owner publishes, and others wait for that. */
+const CLAIM_RELIED_MS = 20_000;
+const CLAIM_WAIT_MS = 60_000;
+const CLAIM_POLL_MS = 20;
+const CLAIM_POLL_MAX_MS = 500;
 const TIDY_TIMEOUT_MS = 10_000;
 const GET_TRIES_MAX = 20;
 
@@ -34,8 +35,6 @@ const FOLDER_STATUSES = [301, 302, 307, 308, 400, 403, 405];
 const XML = `<?xml version="1.0" encoding="utf-8"?>`;
 const PROPERTIES = `${XML}<propfind xmlns="DAV:"><prop><resourcetype/>
 <getcontentlength/><getetag/></prop></propfind>`;
-const EXCLUSIVE = `${XML}<lockinfo xmlns="DAV:"><lockscope><exclusive/>
-</lockscope><locktype><write/></locktype></lockinfo>`;
 
 interface Options {
   readonly signal?: AbortSignal | undefined;
@@ -160,8 +159,6 @@ class WebDavStore {
   readonly #root: string;
   readonly #authorization: Record<string, string>;
   readonly #knownFolders = new Set<string>();
-  /** The end of the queue for the lock. */
-  #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(root: string, display: string, authorization?: string) {
@@ -181,7 +178,7 @@ class WebDavStore {
           `new one with --create`,
       );
     }
-    const createExclusive = await this.#probeLocks({ signal });
+    const createExclusive = await this.#probeClaims({ signal });
     this.capabilities = { ...this.capabilities, createExclusive };
   }
 
@@ -191,7 +188,7 @@ class WebDavStore {
     if (ifAbsent && !this.capabilities.createExclusive) {
       throw failure(
         "Unsupported",
-        `Cannot create "${key}" in ${this.display}: its server has no locks`,
+        `Cannot create "${key}" in ${this.display}: its server makes one folder twice`,
       );
     }
     // Sending may go on after an abort, when the caller's bytes are his again.
@@ -202,14 +199,8 @@ class WebDavStore {
     try {
       await this.#upload(upload, bytes, { signal });
       if (ifAbsent) {
-        await this.#locked({ signal }, async (signal) => {
-          await this.#refuseFolder(key, { signal });
-          if (await this.#publish(upload, key, { signal })) return;
-          throw failure(
-            "AlreadyExists",
-            `Cannot create "${key}" in ${this.display}: it exists`,
-          );
-        });
+        await this.#refuseFolder(key, { signal });
+        await this.#create(upload, key, { signal });
       } else if (!await this.#publish(upload, key, { signal })) {
         await this.#refuseFolder(key, { signal });
         // MOVE over a blob deletes it first on some servers; PUT does not.
@@ -252,6 +243,14 @@ class WebDavStore {
     const found = await this.#describe(key, given);
     if (found === null || found.isFolder) return null;
     return { key, size: found.size };
+  }
+
+  async delete(key: string, given?: Options): Promise<void> {
+    checkKey(key);
+    const { signal } = given ?? {};
+    // DELETE of a folder would take all that is in it.
+    if (await this.head(key, { signal }) === null) return;
+    await this.#call("DELETE", key, { accept: [200, 204, 404], signal });
   }
 
   async *list(
@@ -409,82 +408,78 @@ class WebDavStore {
       .catch(() => undefined);
   }
 
-  /** True if the server lets one client at a time lock a file. */
-  async #probeLocks({ signal }: Options): Promise<boolean> {
-    if (await this.#describe("LOCK", { signal }) === null) {
-      const accept = [200, 201, 204, 401, 403, 405];
-      await this.#call("PUT", "LOCK", { accept, body: "", signal });
-    }
-    const first = await this.#lock({ signal });
-    // Another server that has the lock proves as much.
-    if (typeof first !== "string") return first === 423;
-    try {
-      return await this.#lock({ signal }) === 423;
-    } finally {
-      await this.#unlock(first);
-    }
+  /** True if the server makes a folder once. */
+  async #probeClaims({ signal }: Options): Promise<boolean> {
+    await this.#makeFolder("CLAIMS", { signal });
+    if (await this.#makeFolder("CLAIMS", { signal })) return false;
+    return (await this.#describe("CLAIMS", { signal }))?.isFolder === true;
   }
 
-  /** Runs `action` while no other client runs one; its signal is the lock's end. */
-  async #locked(
+  /** Gives an upload a key that nothing has; rejects with `AlreadyExists`. */
+  async #create(
+    upload: string,
+    key: string,
     { signal }: Options,
-    action: (signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
-    const before = this.#queue;
-    const { promise, resolve: leave } = Promise.withResolvers<void>();
-    this.#queue = promise;
-    try {
-      await before;
-      const { token, ends } = await this.#waitForLock({ signal });
-      try {
-        const both = AbortSignal.any([ends, ...signal ? [signal] : []]);
-        await action(both);
-      } catch (cause) {
-        if (!ends.aborted || signal?.aborted) throw cause;
-        throw this.#busy("its server answers too slowly", cause);
-      } finally {
-        await this.#unlock(token);
+    const claim = `CLAIMS/${key.replaceAll("/", "~")}`;
+    let path = claim;
+    for (;;) {
+      // The claim lives from before it was asked for, whatever the answer takes.
+      const ends = AbortSignal.timeout(CLAIM_RELIED_MS);
+      if (await this.#makeFolder(path, { signal })) {
+        await this.#publishClaimed({ upload, key, claim }, { signal, ends });
+        return;
       }
-    } finally {
-      leave();
+      const outcome = await this.#awaitOwner(path, key, { signal });
+      path = outcome === "dead" ? `${path}/next` : claim;
     }
   }
 
-  async #waitForLock(
+  async #publishClaimed(
+    { upload, key, claim }: Record<"upload" | "key" | "claim", string>,
+    { signal, ends }: Options & { readonly ends: AbortSignal },
+  ): Promise<void> {
+    const both = AbortSignal.any([ends, ...signal ? [signal] : []]);
+    let isNew: boolean;
+    try {
+      isNew = await this.#publish(upload, key, { signal: both });
+    } catch (cause) {
+      // The MOVE may still happen: the claim stays until nobody waits for it.
+      if (!ends.aborted || signal?.aborted) throw cause;
+      throw failure(
+        "Unavailable",
+        `Cannot create "${key}" in ${this.display}: its server answers too slowly`,
+        { retryable: true, cause },
+      );
+    }
+    await this.#remove(`${claim}/`);
+    if (!isNew) throw this.#exists(key);
+  }
+
+  /** Waits for the owner of a claim to publish; "gone" if it has let go, "dead" after a minute. */
+  async #awaitOwner(
+    path: string,
+    key: string,
     { signal }: Options,
-  ): Promise<{ readonly token: string; readonly ends: AbortSignal }> {
-    for (let waitedMs = 0; waitedMs < LOCK_WAIT_MS; waitedMs += LOCK_POLL_MS) {
-      // It lives from before it was asked for, whatever the answer takes.
-      const ends = AbortSignal.timeout(LOCK_RELIED_MS);
-      const token = await this.#lock({ signal });
-      if (typeof token === "string") return { token, ends };
-      if (token !== 423) break;
-      await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+  ): Promise<"gone" | "dead"> {
+    let pauseMs = CLAIM_POLL_MS;
+    for (let waitedMs = 0; waitedMs < CLAIM_WAIT_MS; waitedMs += pauseMs) {
+      if (await this.#describe(key, { signal }) !== null) {
+        throw this.#exists(key);
+      }
+      if (await this.#describe(path, { signal }) === null) return "gone";
+      pauseMs = Math.min(CLAIM_POLL_MAX_MS, pauseMs * 1.5);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
-    throw this.#busy("its lock is not to be had");
+    return "dead";
   }
 
-  /** The lock's token, or the status of the refusal. */
-  async #lock({ signal }: Options): Promise<string | number> {
-    const response = await this.#call("LOCK", "LOCK", {
-      headers: {
-        depth: "0",
-        timeout: `Second-${LOCK_TIMEOUT_S}`,
-        "content-type": "application/xml",
-      },
-      body: EXCLUSIVE,
-      accept: [200, 201, 400, 401, 403, 404, 405, 412, 423, 501],
-      signal,
-    });
-    return response.headers.get("lock-token") ?? response.status;
-  }
-
-  async #unlock(token: string): Promise<void> {
-    const signal = AbortSignal.timeout(TIDY_TIMEOUT_MS);
-    const headers = { "lock-token": token };
-    // What is not unlocked ends by itself.
-    await this.#call("UNLOCK", "LOCK", { headers, accept: [200, 204], signal })
-      .catch(() => undefined);
+  /** True if this very request has made the folder. */
+  async #makeFolder(path: string, { signal }: Options): Promise<boolean> {
+    const accept = [201, 301, 400, 401, 403, 405, 409, 423, 501];
+    const call = { accept, signal };
+    const { status } = await this.#call("MKCOL", `${path}/`, call);
+    return status === 201;
   }
 
   /** Sends a request. Answers whose body matters have it unread. */
@@ -547,11 +542,10 @@ class WebDavStore {
     return failure("NotFound", `Cannot get "${key}" in ${this.display}`);
   }
 
-  #busy(found: string, cause?: unknown): Error {
+  #exists(key: string): Error {
     return failure(
-      "Unavailable",
-      `Cannot create a blob in ${this.display}: ${found}`,
-      { retryable: true, cause },
+      "AlreadyExists",
+      `Cannot create "${key}" in ${this.display}: it exists`,
     );
   }
 }

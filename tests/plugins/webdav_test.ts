@@ -71,39 +71,38 @@ apacheTest(
 );
 
 apacheTest(
-  "webdav: a server without locks creates nothing exclusively",
+  "webdav: no locks are needed",
   async () => {
     await using apache = await Apache.start({ locks: false });
     const url = `webdav://${apache.host}/`;
     const store = await plugin.open(url, { create: false }, {});
-    assert.equal(store.capabilities.createExclusive, false);
+    assert.equal(store.capabilities.createExclusive, true);
     const body = new Uint8Array(3);
-    assert.equal(
-      await codeOf(store.put("a", body, { ifAbsent: true })),
-      "Unsupported",
-    );
-    assert.equal(await store.head("a"), null);
-    await store.put("a", body);
-    assert.equal((await store.head("a"))?.size, 3);
+    await store.put("a", body, { ifAbsent: true });
+    const again = store.put("a", body, { ifAbsent: true });
+    assert.equal(await codeOf(again), "AlreadyExists");
+    // Nothing of the contest is left.
+    assert.deepEqual([...Deno.readDirSync(`${apache.folder}/CLAIMS`)], []);
   },
 );
 
-// Of one store. Between stores the server's lock decides, and Apache can grant
-// one twice: what plugins/examples/webdav.ts says of it.
 apacheTest(
-  "webdav: each of many contests within a store has one winner",
+  "webdav: each of many contests between servers has one winner",
   async () => {
     await using apache = await Apache.start();
     const url = `webdav://${apache.host}/`;
-    const store = await plugin.open(url, { create: false }, {});
-    for (let round = 0; round < 20; round++) {
+    const stores = await Promise.all(
+      Array.from({ length: 4 }, () => plugin.open(url, { create: false }, {})),
+    );
+    for (let round = 0; round < 40; round++) {
+      const key = `epochs/${round}`;
       const create = async (index: number): Promise<string> => {
         const body = new Uint8Array(1000 + index);
-        const put = store.put(`${round}`, body, { ifAbsent: true });
-        return await codeOf(put);
+        const store = stores[index % stores.length]!;
+        return await codeOf(store.put(key, body, { ifAbsent: true }));
       };
       const outcomes = await Promise.all(
-        Array.from({ length: 8 }, (_, index) => create(index)),
+        Array.from({ length: 16 }, (_, index) => create(index)),
       );
       const winner = outcomes.indexOf("resolved");
       assert.deepEqual(
@@ -111,8 +110,51 @@ apacheTest(
         outcomes.map((_, index) =>
           index === winner ? "resolved" : "AlreadyExists"
         ),
+        `round ${round}`,
       );
-      assert.equal((await store.head(`${round}`))?.size, 1000 + winner);
+      assert.equal((await stores[0]!.head(key))?.size, 1000 + winner);
     }
+    assert.deepEqual([...Deno.readDirSync(`${apache.folder}/CLAIMS`)], []);
   },
 );
+
+apacheTest(
+  "webdav: the claim of a client that died is taken over after a minute",
+  async () => {
+    await using apache = await Apache.start();
+    const url = `webdav://${apache.host}/`;
+    const store = await plugin.open(url, { create: false }, {});
+    await (await fetch(`http://${apache.host}/CLAIMS/a~b/`, {
+      method: "MKCOL",
+    })).body?.cancel();
+    using time = new FakeTimeouts();
+    const body = new Uint8Array(7);
+    await store.put("a/b", body, { ifAbsent: true });
+    assert.equal((await store.head("a/b"))?.size, 7);
+    assert.ok(time.waitedMs >= 60_000, `${time.waitedMs} ms`);
+    assert.deepEqual([...Deno.readDirSync(`${apache.folder}/CLAIMS`)], []);
+  },
+);
+
+/** Pauses of less than a second are over at once, and added up. */
+class FakeTimeouts implements Disposable {
+  waitedMs = 0;
+  readonly #real = globalThis.setTimeout;
+
+  constructor() {
+    const real = this.#real;
+    const fake = (
+      callback: () => void,
+      delayMs: number = 0,
+    ): unknown => {
+      if (delayMs >= 1000) return real(callback, delayMs);
+      this.waitedMs += delayMs;
+      return real(callback, 0);
+    };
+    globalThis.setTimeout = fake as unknown as typeof setTimeout;
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.setTimeout = this.#real;
+  }
+}

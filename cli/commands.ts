@@ -38,6 +38,7 @@ import { volumeListCommand } from "./commands/volume_list.ts";
 import { volumeRenameCommand } from "./commands/volume_rename.ts";
 import { volumeRetireCommand } from "./commands/volume_retire.ts";
 import { volumeUnretireCommand } from "./commands/volume_unretire.ts";
+import { rebuildCommand } from "./commands/rebuild.ts";
 import { repairCommand } from "./commands/repair.ts";
 import { scrubCommand } from "./commands/scrub.ts";
 import { statsCommand } from "./commands/stats.ts";
@@ -79,6 +80,7 @@ export const COMMANDS: readonly Command[] = [
   checkCommand,
   scrubCommand,
   repairCommand,
+  rebuildCommand,
   inspectCommand,
   storeStatsCommand,
   storeValidateCommand,

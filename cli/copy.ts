@@ -90,7 +90,8 @@ function describe(result: CopyResult, to: string): string {
   }) copied, ${result.packsPresent} were there`;
 }
 
-function engineContext(
+/** The surroundings of an engine that works on a store of its own, until the signal aborts. */
+export function engineContext(
   { signal, ...rest }: Pick<EngineContext, "store" | "hasher"> & {
     readonly onEvent: EventSink;
     readonly signal: AbortSignal;

@@ -7,6 +7,7 @@
 
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { ArchiveError } from "../errors.ts";
+import type { Hasher } from "../score.ts";
 import { createBlob, readBlob } from "./blobs.ts";
 import { toHex } from "./bytes.ts";
 import type { EngineContext } from "./context.ts";
@@ -48,16 +49,28 @@ export async function createFormat(context: EngineContext): Promise<string> {
     );
   }
   const archiveId = toHex(context.random(ID_LENGTH));
-  const body = encodeSealedText({
+  const timeMs = context.clock.nowMs();
+  const body = encodeFormat({ archiveId, timeMs }, context.hasher);
+  const existing = await createBlob(context, FORMAT_KEY, body);
+  return existing === undefined ? archiveId : decodeFormat(existing, context);
+}
+
+/** The blob of the archive with this id, made at this time. */
+export function encodeFormat(
+  { archiveId, timeMs }: {
+    readonly archiveId: string;
+    readonly timeMs: number;
+  },
+  hasher: Hasher,
+): Uint8Array<ArrayBuffer> {
+  return encodeSealedText({
     type: FORMAT_TYPE,
     version: FORMAT_VERSION,
     archiveId,
     blockSize: BLOCK_SIZE,
     hash: "blake3",
-    timeMs: context.clock.nowMs(),
-  }, context.hasher);
-  const existing = await createBlob(context, FORMAT_KEY, body);
-  return existing === undefined ? archiveId : decodeFormat(existing, context);
+    timeMs,
+  }, hasher);
 }
 
 /** The error for a store without an archive; it names the fix. */

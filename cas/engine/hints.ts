@@ -1,6 +1,7 @@
 /**
  * What local state remembers so that opening an archive does not grow with its
- * history. All of it is checked against the store; a wrong hint costs time.
+ * history. All of it is checked against the store. A wrong hint costs
+ * time, but for one: a head that was seen and is gone is a loss, and refused.
  *
  * @module
  */

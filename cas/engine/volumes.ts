@@ -7,6 +7,7 @@
 import { BLOCK_SIZE, SECTORS_PER_BLOCK } from "../block_pool.ts";
 import { ArchiveError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
+import { rootKey } from "./names.ts";
 import type { PublishedRoot } from "./root_blob.ts";
 import { listVolumeIds, newestSequence, readRoot } from "./root_store.ts";
 
@@ -44,6 +45,8 @@ export class Volumes {
   readonly #display: string;
   readonly #byId = new Map<string, Volume>();
   readonly #damaged = new Map<string, ArchiveError>();
+  /** Newest sequences that were seen of the damaged ones. */
+  readonly #seen = new Map<string, number>();
 
   private constructor(display: string) {
     this.#display = display;
@@ -55,7 +58,9 @@ export class Volumes {
     hints: HeadHints,
   ): Promise<Volumes> {
     const volumes = new Volumes(context.store.display);
-    for (const id of await listVolumeIds(context)) {
+    const ids = new Set(await listVolumeIds(context));
+    for (const id of Object.keys(hints)) ids.add(id);
+    for (const id of ids) {
       await volumes.#find(context, id, hints[id]);
     }
     return volumes;
@@ -85,6 +90,9 @@ export class Volumes {
     try {
       const sequence = await newestSequence(context, id, hint);
       const known = this.#byId.get(id);
+      if (hint !== undefined && (sequence ?? -1) < hint) {
+        throw lostRoot(context, id, hint);
+      }
       if (sequence === undefined) return;
       if (sequence === known?.head.record.sequence) return;
       const head = await readRoot(context, id, sequence);
@@ -97,6 +105,7 @@ export class Volumes {
       }
       const before = this.#damaged.get(id);
       this.#damaged.set(id, error);
+      if (hint !== undefined) this.#seen.set(id, hint);
       if (before?.message === error.message) return;
       context.onEvent({
         event: "root-damaged",
@@ -185,10 +194,25 @@ export class Volumes {
 
   /** Newest sequences, to be remembered. */
   hints(): HeadHints {
-    return Object.fromEntries(
-      this.all().map(({ id, head }) => [id, head.record.sequence]),
-    );
+    return Object.fromEntries([
+      ...this.#seen,
+      ...this.all().map(({ id, head }) => [id, head.record.sequence] as const),
+    ]);
   }
+}
+
+/** A root that was there is gone: the one before must not pass for the present state. */
+function lostRoot(
+  { store }: EngineContext,
+  id: string,
+  sequence: number,
+): ArchiveError {
+  return new ArchiveError(
+    "Damaged",
+    `The root "${
+      rootKey(id, sequence)
+    }" in ${store.display} is missing, though this server has seen it: give it back from a copy with "repair --from URL"; to go on from the state before instead, and give up what was written since, delete heads.json in the state folder`,
+  );
 }
 
 /** Throws `SizeMismatch` unless the volume has this many blocks. */

@@ -102,7 +102,7 @@ Deno.test("a wrong hint about epoch or heads does no harm", async () => {
     undefined,
     "nonsense",
     { ...good, archiveId: "0".repeat(32) },
-    { ...good, epoch: 77, heads: { [id]: 99 } },
+    { ...good, epoch: 77, heads: { [id]: 0 } },
     { ...good, epoch: -1, heads: { [id]: "4" } },
     { ...good, epoch: 1, heads: { [id]: 2 } },
     { ...good, heads: null },

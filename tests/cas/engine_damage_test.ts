@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import type { ArchivePort } from "../../cas/archive_port.ts";
 import { toHex } from "../../cas/engine/bytes.ts";
+import type { ArchiveHints } from "../../cas/engine/hints.ts";
 import { archiveErrorCode } from "../../cas/errors.ts";
 import { apply, Bench, hasher, whole } from "./engine_bench.ts";
 import { MapBlocks } from "./engine_map_blocks.ts";
@@ -270,4 +271,42 @@ Deno.test("a block in a pack that no root names is found all the same", async ()
   assert.equal((await again.read(other, opened.view, [7]))[0]![0], 42);
   assert.equal(again.eventsOf("pack-search-done")[0]!.packCount, 1);
   await other.close();
+});
+
+Deno.test("a newest root that vanished is refused by a server that has seen it, again and again", async () => {
+  let bench = new Bench();
+  const hints = {
+    saved: undefined as ArchiveHints | undefined,
+    load(): Promise<unknown> {
+      return Promise.resolve(this.saved);
+    },
+    save(saved: ArchiveHints): Promise<void> {
+      this.saved = saved;
+      return Promise.resolve();
+    },
+  };
+  let archive = await bench.open({ hints });
+  const request = { volume: "disk", createBlockCount: 1000 };
+  const { view } = await archive.openView(request);
+  await bench.write(archive, view, [whole(1, 1)]);
+  await archive.close();
+  const newest = [...bench.space.blobs.keys()].find((key) =>
+    /^roots.*1$/.test(key)
+  )!;
+  const root = bench.space.blobs.get(newest)!;
+  bench.space.blobs.delete(newest);
+  for (let start = 0; start < 2; start++) {
+    bench = new Bench(bench.space);
+    archive = await bench.open({ hints });
+    await assert.rejects(archive.openView({ volume: "disk" }), {
+      code: "Damaged",
+      message: /is missing, though this server has seen it: .*repair --from/,
+    });
+    await archive.close();
+  }
+  bench.space.blobs.set(newest, root);
+  bench = new Bench(bench.space);
+  archive = await bench.open({ hints });
+  assert.equal((await archive.openView({ volume: "disk" })).sequence, 1);
+  await archive.close();
 });

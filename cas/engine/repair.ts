@@ -1,0 +1,341 @@
+/**
+ * Mends an archive from copies of it: what is damaged or missing is fetched from
+ * a copy, verified, and put back under its own key, with the very bytes that it
+ * had. So nothing that refers to it changes, a repair that was interrupted is
+ * simply begun again, and one of a sound archive writes nothing.
+ *
+ * Packs, roots and names are mended. Claims and calls are of no use to anybody
+ * but the servers that put them; `format` is made again from a claim.
+ *
+ * A sound blob is never replaced. A root that is missing is taken only where it
+ * fits between those that are there: a copy that another server has written to
+ * since holds another history.
+ *
+ * @module
+ */
+
+import { blobErrorCode } from "../../blobstores/blob_store.ts";
+import { ArchiveError } from "../errors.ts";
+import type { Lz4 } from "../codec/lz4.ts";
+import { BlockVerifier } from "../packs/block_verifier.ts";
+import { packKey, packNameOf } from "../packs/pack_files.ts";
+import { splicePack } from "../packs/pack_splice.ts";
+import { verifyPackFile } from "../packs/pack_verifier.ts";
+import { faultOfBlob, rootOfBlob } from "./blob_verdict.ts";
+import { readBlob } from "./blobs.ts";
+import type { EngineContext } from "./context.ts";
+import { readFormat } from "./format.ts";
+import { mendFormat } from "./mend_format.ts";
+import {
+  NAMES_PREFIX,
+  RETIRED_PREFIX,
+  rootKey,
+  ROOTS_PREFIX,
+} from "./names.ts";
+import { RootChain } from "./root_chain.ts";
+
+/** What is mended, in this order: packs are there before a root names them. */
+const PREFIXES: readonly string[] = [
+  "packs/",
+  ROOTS_PREFIX,
+  NAMES_PREFIX,
+  RETIRED_PREFIX,
+];
+
+const MISSING = "it is missing, here and in every copy";
+
+/** How to repair. */
+export interface RepairOptions {
+  /** The archive to be mended. */
+  readonly here: EngineContext;
+  /** Copies of it, the best first. */
+  readonly copies: readonly EngineContext[];
+  /** Decompresses blocks. */
+  readonly lz4: Lz4;
+  /**
+   * Read and verify only what has another length in a copy, and these keys;
+   * everything when absent.
+   */
+  readonly suspects?: ReadonlySet<string>;
+  /**
+   * Whether roots that are newer than all that are there may be taken: that
+   * needs the archive's claim. Asked once, with the archive's id.
+   */
+  readonly mayAdopt: (archiveId: string) => Promise<boolean>;
+  /** Told how many bytes of how many were read here. */
+  readonly progress: (bytesDone: number, bytesTotal: number) => void;
+}
+
+/** A blob that was mended. */
+export interface MendedBlob {
+  /** Its key. */
+  readonly key: string;
+  /** What was wrong with it, as half a sentence. */
+  readonly reason: string;
+  /** Its bytes. */
+  readonly byteCount: number;
+}
+
+/** A blob that could not be mended. */
+export interface UnmendedBlob {
+  /** Its key. */
+  readonly key: string;
+  /** What is wrong with it here and in the copies, as half a sentence. */
+  readonly reason: string;
+}
+
+/** What a repair did. */
+export interface RepairResult {
+  /** Blobs read and verified here. */
+  readonly verifiedCount: number;
+  /** Mended, in the order of their keys. */
+  readonly mended: readonly MendedBlob[];
+  /** Not mended. */
+  readonly unmended: readonly UnmendedBlob[];
+}
+
+/** Repairs. Rejects with `NoArchive` when a copy is none. */
+export async function repairArchive(
+  options: RepairOptions,
+): Promise<RepairResult> {
+  return await new Repair(options).run();
+}
+
+/** Bytes of a blob, or what is wrong with them. */
+type Found = Uint8Array | {
+  readonly fault: string;
+  readonly bytes?: Uint8Array;
+};
+
+class Repair {
+  readonly #options: RepairOptions;
+  readonly #verifier: BlockVerifier;
+  readonly #mended: MendedBlob[] = [];
+  readonly #unmended: UnmendedBlob[] = [];
+  readonly #chain = new RootChain();
+  /** Packs that roots name. */
+  readonly #named = new Set<string>();
+  readonly #packs = new Set<string>();
+  /** What is wrong with packs that are only in copies. */
+  readonly #absent = new Map<string, string>();
+  #mayAdopt = false;
+  #verifiedCount = 0;
+  #bytesDone = 0;
+  #bytesTotal = 0;
+
+  constructor(options: RepairOptions) {
+    this.#options = options;
+    this.#verifier = new BlockVerifier(options.here.hasher, options.lz4);
+  }
+
+  async run(): Promise<RepairResult> {
+    const { here, copies } = this.#options;
+    const format = await mendFormat(here, copies);
+    if (format !== undefined) this.#mended.push(format);
+    const archiveId = await readFormat(here);
+    this.#mayAdopt = await this.#options.mayAdopt(archiveId!);
+    const listings = new Map<string, Listing>();
+    for (const prefix of PREFIXES) {
+      const listing = await listBoth(prefix, here, copies);
+      listings.set(prefix, listing);
+      this.#bytesTotal += sum(listing.here.values());
+    }
+    for (const listing of listings.values()) await this.#mendAll(listing);
+    for (const name of this.#named) {
+      if (this.#packs.has(name)) continue;
+      const key = packKey(name);
+      const reason = this.#absent.get(key) ?? MISSING;
+      this.#unmended.push({ key, reason });
+    }
+    return {
+      verifiedCount: this.#verifiedCount,
+      mended: this.#mended,
+      unmended: this.#unmended,
+    };
+  }
+
+  async #mendAll({ here, there }: Listing): Promise<void> {
+    const { suspects } = this.#options;
+    await this.#addRoots(here.keys());
+    const keys = new Set([...here.keys(), ...there.keys()]);
+    for (const key of [...keys].sort()) {
+      const size = here.get(key);
+      this.#bytesDone += size ?? 0;
+      this.#options.progress(this.#bytesDone, this.#bytesTotal);
+      const sizes = there.get(key);
+      const isPack = packNameOf(key) !== undefined;
+      const sure = suspects !== undefined && !suspects.has(key) && isPack &&
+        size !== undefined && (sizes?.every((it) => it === size) ?? true);
+      if (sure) this.#packs.add(packNameOf(key)!);
+      else await this.#mend(key, size !== undefined);
+    }
+    this.#findGaps();
+  }
+
+  /** All sound roots first: one that is put back must fit between its neighbours. */
+  async #addRoots(keys: Iterable<string>): Promise<void> {
+    for (const key of keys) {
+      if (!key.startsWith(ROOTS_PREFIX)) return;
+      this.#chain.see([key]);
+      const found = await this.#read(this.#options.here, key);
+      if (found instanceof Uint8Array) this.#accept(key, found);
+    }
+  }
+
+  async #mend(key: string, isHere: boolean): Promise<void> {
+    const { here, copies } = this.#options;
+    const own: Found = isHere
+      ? await this.#read(here, key)
+      : { fault: "it is missing" };
+    if (isHere) this.#verifiedCount++;
+    if (own instanceof Uint8Array) return this.#accept(key, own);
+    const faults = [own.fault];
+    for (const copy of copies) {
+      const found = await this.#read(copy, key);
+      const bytes = found instanceof Uint8Array
+        ? found
+        : await this.#splice(key, own.bytes, found.bytes);
+      const fault = bytes === undefined
+        ? (found as { fault: string }).fault
+        : this.#objection(key, bytes, isHere);
+      if (bytes === undefined || fault !== undefined) {
+        faults.push(`in ${copy.store.display}: ${fault}`);
+        continue;
+      }
+      await here.retry.run(
+        `put "${key}" into ${here.store.display}`,
+        () => here.store.put(key, bytes, isHere ? {} : { ifAbsent: true }),
+      );
+      const { length: byteCount } = bytes;
+      this.#mended.push({ key, reason: own.fault, byteCount });
+      return this.#accept(key, bytes);
+    }
+    const reason = faults.join("; ");
+    // A damaged pack of a copy concerns nobody unless a root here needs it.
+    const isPack = packNameOf(key) !== undefined;
+    if (!isHere && isPack) this.#absent.set(key, reason);
+    else this.#unmended.push({ key, reason });
+  }
+
+  async #read(context: EngineContext, key: string): Promise<Found> {
+    const { hasher, clock } = context;
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = await readBlob(context, key);
+    } catch (error) {
+      if (blobErrorCode(error) !== "Corrupt") throw error;
+      return { fault: (error as Error).message };
+    }
+    if (bytes === undefined) return { fault: "it is missing" };
+    const pack = packNameOf(key);
+    if (pack === undefined) {
+      const fault = faultOfBlob(key, bytes, hasher);
+      return fault === undefined ? bytes : { fault, bytes };
+    }
+    const { fault } = await verifyPackFile(pack, bytes, {
+      hasher,
+      verifier: this.#verifier,
+      yieldNow: () => clock.yieldNow(),
+    });
+    return fault === undefined ? bytes : { fault, bytes };
+  }
+
+  /** One whole pack of two damaged ones, where they are damaged in different blocks. */
+  async #splice(
+    key: string,
+    own: Uint8Array | undefined,
+    other: Uint8Array | undefined,
+  ): Promise<Uint8Array | undefined> {
+    const name = packNameOf(key);
+    if (name === undefined || own === undefined || other === undefined) {
+      return undefined;
+    }
+    const { hasher } = this.#options.here;
+    await this.#options.here.clock.yieldNow();
+    return splicePack(name, [own, other], { hasher, verifier: this.#verifier });
+  }
+
+  /** Why a sound blob of a copy is not taken. */
+  #objection(
+    key: string,
+    bytes: Uint8Array,
+    isHere: boolean,
+  ): string | undefined {
+    const { here } = this.#options;
+    if (!key.startsWith(ROOTS_PREFIX)) return undefined;
+    const root = rootOfBlob(key, bytes, here.hasher);
+    if (typeof root === "string") return root;
+    if (!this.#chain.fits(root)) return "it belongs to another history";
+    if (!isHere && this.#chain.isNewest(root) && !this.#mayAdopt) {
+      return "a server holds this archive, and would not notice a newer root: stop it, and repair again";
+    }
+    return undefined;
+  }
+
+  #accept(key: string, bytes: Uint8Array): void {
+    const pack = packNameOf(key);
+    if (pack !== undefined) this.#packs.add(pack);
+    if (!key.startsWith(ROOTS_PREFIX)) return;
+    const root = rootOfBlob(key, bytes, this.#options.here.hasher);
+    if (typeof root === "string") return;
+    this.#chain.add(root);
+    for (const name of root.packs) this.#named.add(name);
+  }
+
+  #findGaps(): void {
+    const known = new Set(this.#unmended.map(({ key }) => key));
+    for (const { volumeId, sequence } of this.#chain.takeGaps()) {
+      const key = rootKey(volumeId, sequence);
+      if (known.has(key)) continue;
+      this.#unmended.push({ key, reason: MISSING });
+    }
+  }
+}
+
+/** Sizes by key: here, and in each copy that has it. */
+interface Listing {
+  readonly here: ReadonlyMap<string, number>;
+  readonly there: ReadonlyMap<string, readonly number[]>;
+}
+
+async function listBoth(
+  prefix: string,
+  here: EngineContext,
+  copies: readonly EngineContext[],
+): Promise<Listing> {
+  const there = new Map<string, number[]>();
+  for (const copy of copies) {
+    for (const [key, size] of await list(copy, prefix)) {
+      const sizes = there.get(key) ?? [];
+      sizes.push(size);
+      there.set(key, sizes);
+    }
+  }
+  return { here: await list(here, prefix), there };
+}
+
+function list(
+  { store, retry }: EngineContext,
+  prefix: string,
+): Promise<Map<string, number>> {
+  return retry.run(`list "${prefix}" in ${store.display}`, async () => {
+    const sizes = new Map<string, number>();
+    for await (const { key, size } of store.list(prefix)) sizes.set(key, size);
+    return sizes;
+  });
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+/** Throws `NoArchive` unless there is one with volumes, so that a wrong URL is not taken for a copy. */
+export async function requireCopy({ store }: EngineContext): Promise<void> {
+  for await (const _root of store.list(ROOTS_PREFIX)) return;
+  throw new ArchiveError(
+    "NoArchive",
+    `There is no copy of an archive in ${store.display}: check the URL behind --from`,
+  );
+}

@@ -21,6 +21,7 @@ import {
 import { BlockVerifier } from "./block_verifier.ts";
 import { DirectoryLoader } from "./directory_loader.ts";
 import { mapInOrder } from "./map_in_order.ts";
+import { Neighbours } from "./neighbours.ts";
 import type { PackOptions } from "./open_packs.ts";
 import { PackFault, PackFiles } from "./pack_files.ts";
 import {
@@ -45,6 +46,7 @@ export class PackStore implements BlockStore {
   readonly #options: PackOptions;
   readonly #files: PackFiles;
   readonly #reader: PackReader;
+  readonly #neighbours: Neighbours;
   readonly #loader: DirectoryLoader;
   readonly #verifier: BlockVerifier;
   #rebuilding: Promise<void> | undefined;
@@ -61,7 +63,19 @@ export class PackStore implements BlockStore {
     this.#verifier = verifier;
     this.#files = new PackFiles(options);
     const files = this.#files;
-    this.#reader = new PackReader({ files, index, verifier });
+    const load = new DirectoryLoader({
+      files,
+      hasher,
+      verifier,
+      // Whoever reads the pack's blocks tells what is wrong with it.
+      onEvent: () => {},
+    });
+    this.#neighbours = new Neighbours({
+      index,
+      load: (name) => load.loadByName(name),
+    });
+    const neighbours = this.#neighbours;
+    this.#reader = new PackReader({ files, index, neighbours, verifier });
     this.#loader = new DirectoryLoader({ files, hasher, verifier, onEvent });
   }
 
@@ -122,6 +136,7 @@ export class PackStore implements BlockStore {
     return new PackWriter({
       files: this.#files,
       index,
+      neighbours: this.#neighbours,
       hasher,
       lz4,
       packBytesMax: this.#options.packBytesMax ?? PACK_BYTES_MAX,
@@ -193,6 +208,7 @@ export class PackStore implements BlockStore {
   }
 
   async #rebuild(progress?: (packsDone: number) => void): Promise<void> {
+    this.#neighbours.clear();
     await this.#options.index.beginRebuild();
     const loaded = mapInOrder(
       this.#files.list(),

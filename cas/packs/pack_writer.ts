@@ -15,6 +15,7 @@ import { ENTRY_WORDS, EXTENT_WORD, setKey } from "../index/entry.ts";
 import { EntryTable } from "../index/entry_table.ts";
 import { emptyLocation, type ScoreIndex } from "../index/score_index.ts";
 import type { Hasher } from "../score.ts";
+import type { Neighbours } from "./neighbours.ts";
 import { PackBuilder, type SealedPack } from "./pack_builder.ts";
 import { PackFault, type PackFiles } from "./pack_files.ts";
 
@@ -22,8 +23,10 @@ import { PackFault, type PackFiles } from "./pack_files.ts";
 export interface PackWriterOptions {
   /** The pack files. */
   readonly files: PackFiles;
-  /** Where blocks are. */
+  /** Takes what was stored. */
   readonly index: ScoreIndex;
+  /** Where blocks are. */
+  readonly neighbours: Neighbours;
   /** Names packs. */
   readonly hasher: Hasher;
   /** Compresses. */
@@ -88,7 +91,7 @@ export class PackWriter implements BlockWriter {
 
   #isStored(score: Uint8Array): boolean {
     try {
-      return this.#options.index.getCheaply(score, 0, this.#location) &&
+      return this.#options.neighbours.getCheaply(score, 0, this.#location) &&
         !this.#location.suspect;
     } catch (error) {
       this.#options.onIndexDamage(error);

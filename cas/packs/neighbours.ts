@@ -1,0 +1,139 @@
+/**
+ * Looks scores up, and remembers the packs in which several were found one
+ * after the other: what was written together is asked for together, so the next
+ * ones are found without the index's files.
+ *
+ * A pack in which a block was ever suspected is never remembered: only the
+ * index knows which of its blocks may be relied on.
+ *
+ * @module
+ */
+
+import { ENTRY_WORDS, readLocation, setEntry, setKey } from "../index/entry.ts";
+import { EntryTable } from "../index/entry_table.ts";
+import type { BlockLocation, ScoreIndex } from "../index/score_index.ts";
+import type { PackDirectory } from "./pack_format.ts";
+
+/** Packs remembered; all of them are asked for each score. */
+const PACKS_MAX = 8;
+/** Packs followed for whether they are worth it. */
+const FOLLOWED_MAX = 4;
+/** Scores found in a followed pack that make it worth reading its directory. */
+const FINDS_MIN = 8;
+
+/** What looking up works with. */
+export interface NeighboursOptions {
+  /** Where blocks are. */
+  readonly index: ScoreIndex;
+  /** Reads the directory of a pack; undefined where it cannot be had. */
+  readonly load: (name: string) => Promise<PackDirectory | undefined>;
+}
+
+/** Finds blocks by score. */
+export class Neighbours {
+  readonly #options: NeighboursOptions;
+  readonly #entry = new Uint32Array(ENTRY_WORDS);
+  /** Tables of the packs remembered, the one used last at the end. */
+  #tables: { readonly pack: number; readonly table: EntryTable }[] = [];
+  /** Packs that scores were found in last, and how many. */
+  #followed: { readonly pack: number; finds: number }[] = [];
+  #loading = false;
+  /** Packs have other numbers after a rebuild. */
+  #generation = 0;
+
+  /** Remembers nothing yet. */
+  constructor(options: NeighboursOptions) {
+    this.#options = options;
+  }
+
+  /** As `ScoreIndex.get`. */
+  get(scores: Uint8Array, offset: number, location: BlockLocation): boolean {
+    if (this.#recall(scores, offset, location)) return true;
+    const found = this.#options.index.get(scores, offset, location);
+    if (found && location.paged) this.#follow(location.pack);
+    return found;
+  }
+
+  /** As `ScoreIndex.getCheaply`. */
+  getCheaply(
+    scores: Uint8Array,
+    offset: number,
+    location: BlockLocation,
+  ): boolean {
+    if (this.#recall(scores, offset, location)) return true;
+    const found = this.#options.index.getCheaply(scores, offset, location);
+    if (found && location.paged) this.#follow(location.pack);
+    return found;
+  }
+
+  /** Relies on nothing remembered of a pack. */
+  forget(pack: number): void {
+    this.#tables = this.#tables.filter((it) => it.pack !== pack);
+  }
+
+  /** Forgets everything: the index is made anew. */
+  clear(): void {
+    this.#tables = [];
+    this.#followed = [];
+    this.#generation++;
+  }
+
+  #recall(
+    scores: Uint8Array,
+    offset: number,
+    location: BlockLocation,
+  ): boolean {
+    if (this.#tables.length === 0) return false;
+    setKey(this.#entry, scores, offset);
+    for (let i = this.#tables.length - 1; i >= 0; i--) {
+      const known = this.#tables[i]!;
+      const at = known.table.find(this.#entry);
+      if (at < 0) continue;
+      if (this.#options.index.isSuspectPack(known.pack)) {
+        this.forget(known.pack);
+        return false;
+      }
+      readLocation(known.table.words, at, location);
+      if (i < this.#tables.length - 1) {
+        this.#tables.splice(i, 1);
+        this.#tables.push(known);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  #follow(pack: number): void {
+    const followed = this.#followed;
+    const place = followed.findIndex((it) => it.pack === pack);
+    const one = place < 0 ? { pack, finds: 0 } : followed.splice(place, 1)[0]!;
+    followed.push(one);
+    if (followed.length > FOLLOWED_MAX) followed.shift();
+    if (++one.finds < FINDS_MIN || this.#loading) return;
+    one.finds = 0;
+    if (this.#options.index.isSuspectPack(pack)) return;
+    this.#loading = true;
+    // Beside everything else: without it each find reads a page, and no more.
+    this.#remember(pack).catch(() => undefined).finally(() => {
+      this.#loading = false;
+    });
+  }
+
+  async #remember(pack: number): Promise<void> {
+    const { index, load } = this.#options;
+    const generation = this.#generation;
+    const directory = await load(index.packName(pack));
+    if (
+      directory === undefined || generation !== this.#generation ||
+      index.isSuspectPack(pack)
+    ) return;
+    const table = new EntryTable();
+    for (let position = 0; position < directory.count; position++) {
+      setEntry(this.#entry, directory, { pack, position });
+      table.set(this.#entry);
+    }
+    this.forget(pack);
+    this.#tables.push({ pack, table });
+    if (this.#tables.length > PACKS_MAX) this.#tables.shift();
+  }
+}

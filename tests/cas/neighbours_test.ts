@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
+import { DiskIndex } from "../../cas/index/disk_index.ts";
+import { seededRandom } from "./index_rig.ts";
+import {
+  assertReads,
+  hasher,
+  noise,
+  openRig,
+  PliableStore,
+  type TestBlock,
+  writeBlocks,
+} from "./packs_rig.ts";
+
+function sampleBlocks(count: number): TestBlock[] {
+  return Array.from(
+    { length: count },
+    (_, i) => ({ kind: 0, bytes: noise(i) }),
+  );
+}
+
+/** Packs of about 25 blocks over an index in files. */
+function openDiskRig(store: PliableStore, disk: SimulatedDisk) {
+  const index = DiskIndex.open({
+    disk,
+    identity: "archive 1",
+    hash: hasher.hash,
+    onEvent: () => {},
+    tableEntriesMax: 30,
+  });
+  return { ...openRig({ store, index, packBytesMax: 110_000 }), index };
+}
+
+async function pause(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+Deno.test("blocks that lie together are found with a few page reads, in reads and in writes", async () => {
+  const store = new PliableStore();
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const blocks = sampleBlocks(250);
+  const first = openDiskRig(store, disk);
+  await writeBlocks(first.packs, blocks);
+  await first.packs.close();
+
+  const { packs, index } = openDiskRig(store, disk);
+  for (const block of blocks) {
+    await assertReads(packs, [block]);
+    await pause();
+  }
+  const forReads = index.statistics.pageReads;
+  assert.ok(forReads > 0 && forReads < 130, `${forReads} pages`);
+  const writer = packs.write();
+  for (const { kind, bytes } of blocks) {
+    assert.equal(await writer.add(kind, hasher.hash(bytes), bytes), false);
+    await pause();
+  }
+  await writer.finish();
+  const forWrites = index.statistics.pageReads - forReads;
+  assert.ok(forWrites < 130, `${forWrites} pages`);
+  await packs.close();
+});
+
+Deno.test("a damaged block is healed though its pack was remembered", async () => {
+  const store = new PliableStore();
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const blocks = sampleBlocks(100);
+  const first = openDiskRig(store, disk);
+  const { names } = await writeBlocks(first.packs, blocks);
+  await first.packs.close();
+
+  const { packs } = openDiskRig(store, disk);
+  for (const block of blocks.slice(0, 15)) {
+    await assertReads(packs, [block]);
+    await pause();
+  }
+  const name = names[0] as string;
+  const key = `packs/${name.slice(0, 2)}/${name}`;
+  const sound = store.space.blobs.get(key) as Uint8Array<ArrayBuffer>;
+  const bad = sound.slice();
+  bad.fill(0, 16, 16 + 4096);
+  store.space.blobs.set(key, bad);
+  await assert.rejects(assertReads(packs, blocks.slice(0, 1)));
+  const healed = await writeBlocks(packs, blocks.slice(0, 15));
+  assert.equal(healed.newCount, 1);
+  await assertReads(packs, blocks);
+  await packs.close();
+});

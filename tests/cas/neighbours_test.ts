@@ -20,7 +20,10 @@ function sampleBlocks(count: number): TestBlock[] {
 }
 
 /** Packs of about 25 blocks over an index in files. */
-function openDiskRig(store: PliableStore, disk: SimulatedDisk) {
+function openDiskRig(
+  store: PliableStore,
+  disk: SimulatedDisk,
+): ReturnType<typeof openRig> {
   const index = DiskIndex.open({
     disk,
     identity: "archive 1",
@@ -28,7 +31,7 @@ function openDiskRig(store: PliableStore, disk: SimulatedDisk) {
     onEvent: () => {},
     tableEntriesMax: 30,
   });
-  return { ...openRig({ store, index, packBytesMax: 110_000 }), index };
+  return openRig({ store, index, packBytesMax: 110_000 });
 }
 
 async function pause(): Promise<void> {

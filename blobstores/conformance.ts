@@ -39,6 +39,12 @@ export type {
   ThroughputReport,
 } from "./conformance/throughput.ts";
 
+export {
+  type FailingPlace,
+  testBlobStoreFaults,
+  type TestFaultsOptions,
+} from "./conformance/failing.ts";
+
 /** All checks. */
 export const blobStoreChecks: readonly BlobStoreCheck[] = [
   ...readingChecks,

@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import plugin from "../../blobstores/azure_plugin.ts";
-import { testBlobStore } from "../../blobstores/conformance.ts";
+import {
+  testBlobStore,
+  testBlobStoreFaults,
+} from "../../blobstores/conformance.ts";
 import { testArchiveIn } from "../services/archive_tests.ts";
 import { type Azurite, startAzurite } from "../services/azurite.ts";
 
@@ -32,6 +35,18 @@ testBlobStore("azure on Azurite", () => {
     open: () => plugin.open(url, { create: true }, {}),
   });
 });
+
+testBlobStoreFaults("azure on Azurite", () => ({
+  upstream: new URL(azurite!.endpoint).host,
+  open: (host) => {
+    const endpoint = `http://${host}/${azurite!.account}`;
+    return plugin.open(
+      `azure://${azurite!.account}/shelf/faults?endpoint=${endpoint}`,
+      { create: true },
+      {},
+    );
+  },
+}));
 
 testArchiveIn("azure on Azurite", {
   register: Deno.test,

@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import type { BlobStore } from "../../blobstores/blob_store.ts";
-import { testBlobStore } from "../../blobstores/conformance.ts";
+import {
+  testBlobStore,
+  testBlobStoreFaults,
+} from "../../blobstores/conformance.ts";
 import plugin from "../../blobstores/s3_plugin.ts";
 import { CEPH_REQUIREMENTS } from "../../setup/requirements.ts";
 import { type CephGateway, startCeph } from "../services/ceph.ts";
@@ -42,6 +45,19 @@ testBlobStore("s3 on Ceph", () => {
   return Promise.resolve({
     open: () => plugin.open(url, { create: true }, {}),
   });
+}, { register: test });
+
+testBlobStoreFaults("s3 on Ceph", () => {
+  const bucket = "shelf/faults";
+  return {
+    upstream: new URL(ceph!.endpoint).host,
+    open: (host) =>
+      plugin.open(
+        `s3://${bucket}?endpoint=http://${host}`,
+        { create: true },
+        {},
+      ),
+  };
 }, { register: test });
 
 testArchiveIn("s3 on Ceph", {

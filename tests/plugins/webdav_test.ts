@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { blobErrorCode, type BlobStore } from "../../blobstores/blob_store.ts";
+import {
+  faultChecks,
+  runFaultCheck,
+} from "../../blobstores/conformance/failing.ts";
 import { testBlobStore } from "../../blobstores/conformance.ts";
 import type { BlobStorePlugin } from "../../blobstores/plugin.ts";
 import webdav from "../../plugins/examples/webdav.ts";
@@ -21,6 +25,17 @@ testBlobStore("webdav", async () => {
     remove: () => apache[Symbol.asyncDispose](),
   };
 }, { register: apacheTest });
+
+for (const check of faultChecks) {
+  apacheTest(`webdav: ${check.name}`, async () => {
+    await using apache = await Apache.start();
+    await runFaultCheck(check, {
+      upstream: apache.host,
+      open: (host) =>
+        plugin.open(`webdav://${host}/shelf`, { create: true }, {}),
+    }, "faults/");
+  });
+}
 
 apacheTest(
   "webdav: a missing folder is made when asked for, alone",

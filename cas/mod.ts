@@ -30,6 +30,7 @@ export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./front/archive_front.ts";
 export type { Clock } from "./front/clock.ts";
+export type { FollowedDisk, OpenDiskOptions } from "./front/disks.ts";
 export * from "./front/front_options.ts";
 export type {
   DeviceIdentity,

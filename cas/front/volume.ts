@@ -89,10 +89,12 @@ export class Volume {
     if (options.flush !== undefined) this.flush = options.flush;
   }
 
-  /** From now on shows another state; for a disk that is only read. */
-  show(
-    state: { readonly view: BlockView; readonly fetcher: Fetcher },
-  ): void {
+  /**
+   * From now on shows another state; for a disk that is only read.
+   *
+   * @internal
+   */
+  show(state: Pick<VolumeOptions, "view" | "fetcher">): void {
     this.#view = state.view;
     this.#fetcher = state.fetcher;
   }

@@ -26,6 +26,10 @@ export interface Load {
   readonly durationMs: number;
   /** or after so many requests, if that is said. */
   readonly requestsMax?: number;
+  /** What is written: a pattern, which compresses well, random bytes, or half of each block random. */
+  readonly content?: "pattern" | "random" | "half";
+  /** Writes begin to repeat after so many; never when absent. */
+  readonly distinctRequests?: number;
 }
 
 /** What came of a load. */
@@ -38,6 +42,10 @@ export interface LoadOutcome {
   readonly medianUs: number;
   /** One of a hundred took longer. */
   readonly p99Us: number;
+  /** One of a thousand took longer. */
+  readonly p999Us: number;
+  /** The slowest of the newest million. */
+  readonly slowestUs: number;
   /** Requests sent again because no reply came within `RESEND_MS`. */
   readonly resent: number;
 }
@@ -110,12 +118,15 @@ export async function runLoad(
   window.close();
   const elapsedMs = performance.now() - start;
   if (window.failure !== undefined) throw new Error(window.failure);
-  const [medianMs = 0, p99Ms = 0] = window.latencies.percentilesMs([0.5, 0.99]);
+  const [medianMs = 0, p99Ms = 0, p999Ms = 0, slowestMs = 0] = window.latencies
+    .percentilesMs([0.5, 0.99, 0.999, 1]);
   return {
     requests: window.latencies.count,
     elapsedMs,
     medianUs: medianMs * 1000,
     p99Us: p99Ms * 1000,
+    p999Us: p999Ms * 1000,
+    slowestUs: slowestMs * 1000,
     resent: window.resent,
   };
 }
@@ -186,7 +197,11 @@ class Window {
     // and below 2^31, which Linux leaves to programs like this one.
     const tag = (this.#sequence % 0x1000000 + 1) * outstanding + slot;
     this.#tags[slot] = tag;
-    frames.stamp(request, tag, place * sectorsPerRequest);
+    const { distinctRequests } = this.#load;
+    const content = distinctRequests === undefined
+      ? tag
+      : this.#sequence % distinctRequests;
+    frames.stamp(request, tag, place * sectorsPerRequest, content);
     this.outstanding++;
     this.#sentAtMs[slot] = performance.now();
     this.#link.send(request, request.length);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { randomWords } from "./random_words.ts";
 import type { Load, TargetAddress } from "./load.ts";
 
 /** Where the sender's address stands in a frame. */
@@ -85,24 +86,37 @@ export function encodeRequest(options: {
   for (let at = 0; at < payload.length; at++) {
     payload[at] = (at * 31 + (at >> 8) * 17 + slot) & 0xff;
   }
-  for (let at = TAG_LENGTH; at < payload.length; at += BLOCK_SIZE) {
-    crypto.getRandomValues(payload.subarray(at, at + SALT_LENGTH));
+  const isRepeated = load.distinctRequests !== undefined;
+  // What repeats is the same in every slot, and in every run.
+  const fill = isRepeated
+    ? randomWords(1)
+    : (bytes: Uint8Array<ArrayBuffer>) => crypto.getRandomValues(bytes);
+  if (load.content === "random") fill(payload);
+  for (let at = 0; at < payload.length; at += BLOCK_SIZE) {
+    const block = payload.subarray(at, at + BLOCK_SIZE);
+    if (load.content === "half") fill(block.subarray(0, block.length / 2));
+    if (!isRepeated) fill(block.subarray(TAG_LENGTH, TAG_LENGTH + SALT_LENGTH));
   }
   return frame;
 }
 
 /**
- * Gives a request its tag and place. The tag goes into each block of a write
- * too, so that no two writes have the same content.
+ * Gives a request its tag and place. `content` goes into each block of a write:
+ * writes with different numbers have different contents.
  */
-export function stamp(frame: Uint8Array, tag: number, lba: number): void {
+export function stamp(
+  frame: Uint8Array,
+  tag: number,
+  lba: number,
+  content: number,
+): void {
   const view = viewOf(frame);
   view.setUint32(TAG_OFFSET, tag);
   for (let i = 0; i < 6; i++) {
     frame[ATA_LBA_OFFSET + i] = Math.floor(lba / 2 ** (8 * i)) & 0xff;
   }
   for (let at = ATA_HEADER_LENGTH; at < frame.length; at += BLOCK_SIZE) {
-    view.setUint32(at, tag);
+    view.setUint32(at, content);
   }
 }
 

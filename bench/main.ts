@@ -8,6 +8,8 @@
 
 import { parseArgs } from "node:util";
 import { findProgram } from "../setup/requirements.ts";
+import { measureArchive } from "./archive_rows.ts";
+import { type ColdResult, measureCold } from "./cold.ts";
 import {
   type Contender,
   deepshelf,
@@ -25,6 +27,8 @@ import { formatTable, type RowResult } from "./table.ts";
 
 /** Load before the measurement, so that servers are warm: ours is compiled while it runs. */
 const WARM_UP_MS = 2000;
+/** What `--only` calls the reads of what is far away. */
+const COLD_NAME = "cold read through a store with 20 ms and 100 MB/s";
 /** What `--only` calls the starts. */
 const STARTS_NAME = "start after kill -9, start as the archive grows";
 
@@ -35,6 +39,7 @@ const HELP = `deno task bench [options]
   --entries N    how many entries the index grows to, in millions (${
   INDEX_ENTRIES / 1e6 | 0
 })
+  --size N       MiB that the loads of the archive write (1024)
   --dir PATH     where the disks lie (a folder of its own below .cache)`;
 
 interface Options {
@@ -42,6 +47,7 @@ interface Options {
   readonly durationMs: number;
   readonly only: string;
   readonly indexEntries: number;
+  readonly archiveBytes: number;
   readonly folder: string;
 }
 
@@ -54,6 +60,7 @@ async function main(args: string[]): Promise<number> {
       seconds: { type: "string", default: "2" },
       only: { type: "string", default: "" },
       entries: { type: "string" },
+      size: { type: "string", default: "1024" },
       dir: { type: "string" },
       help: { type: "boolean", default: false },
     },
@@ -82,6 +89,7 @@ async function main(args: string[]): Promise<number> {
       indexEntries: values.entries === undefined
         ? INDEX_ENTRIES
         : Number(values.entries) * 1e6,
+      archiveBytes: Number(values.size) * 2 ** 20,
       folder,
     });
   } finally {
@@ -111,9 +119,15 @@ async function measureAll(options: Options): Promise<void> {
     results.push(...await measureGroup({ ...group, rows }, options));
   }
   if (results.length > 0) console.log(`\n${formatTable(results)}`);
+  await measureArchive({
+    folder: options.folder,
+    byteCount: options.archiveBytes,
+    only: options.only,
+  });
   if (INDEX_NAME.includes(options.only)) {
     await measureIndex(options.folder, options.indexEntries);
   }
+  if (COLD_NAME.includes(options.only)) await showCold(options);
   if (!STARTS_NAME.includes(options.only)) return;
   const folder = `${options.folder}/starts`;
   await Deno.mkdir(folder);
@@ -121,6 +135,24 @@ async function measureAll(options: Options): Promise<void> {
   for (const { name, startMs } of await measureStarts(folder)) {
     console.log(`  ${name}: ${(startMs / 1000).toFixed(2)} s`);
   }
+}
+
+async function showCold(options: Options): Promise<void> {
+  const folder = `${options.folder}/cold`;
+  await Deno.mkdir(folder);
+  console.log(`\n${COLD_NAME}:`);
+  for (const result of await measureCold(folder)) {
+    console.log(`  ${formatCold(result)}`);
+  }
+  await Deno.remove(folder, { recursive: true });
+}
+
+function formatCold(result: ColdResult): string {
+  const { name, reached, possible, unit, aim } = result;
+  const ratio = reached / possible;
+  return `${name}: ${Math.round(reached)} of ${possible} ${unit}, ratio ${
+    ratio.toFixed(2)
+  }, aim >= ${aim}, ${ratio >= aim ? "met" : "MISSED"}`;
 }
 
 /** Every server has its turn in every round. */

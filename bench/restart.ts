@@ -8,7 +8,8 @@
 import { DISK_SECTORS, TARGET } from "./contenders.ts";
 import type { Load } from "./load.ts";
 import { LoadClient } from "./load_client.ts";
-import { Network, SERVER_END } from "./network.ts";
+import { Network } from "./network.ts";
+import { ServerProcess } from "./server_process.ts";
 
 const MEBIBYTE: number = 1024 * 1024;
 
@@ -46,19 +47,19 @@ export async function measureStarts(folder: string): Promise<Start[]> {
     });
   let stored = 0;
   for (const size of ARCHIVE_STEPS) {
-    const server = await Server.start(network, folder);
+    const server = await start(network, folder);
     await write((size - stored) * MEBIBYTE);
     stored = size;
     await server.end("SIGTERM");
-    const again = await Server.start(network, folder);
+    const again = await start(network, folder);
     starts.push({ name: `archive of ${size} MiB`, startMs: again.startMs });
     await again.end("SIGTERM");
   }
-  const server = await Server.start(network, folder);
+  const server = await start(network, folder);
   await write(64 * 1024 * MEBIBYTE, JOURNAL_LOAD_MS);
   await server.end("SIGKILL");
   const journal = usedMebibytes(`${folder}/archive/local/journal`);
-  const again = await Server.start(network, folder);
+  const again = await start(network, folder);
   starts.push({
     name: `kill -9 with ${journal} MiB of journal files`,
     startMs: again.startMs,
@@ -67,50 +68,12 @@ export async function measureStarts(folder: string): Promise<Start[]> {
   return starts;
 }
 
-class Server {
-  readonly startMs: number;
-  readonly #process: Deno.ChildProcess;
-  readonly #drained: Promise<void>;
-
-  private constructor(
-    process: Deno.ChildProcess,
-    startMs: number,
-    drained: Promise<void>,
-  ) {
-    this.#process = process;
-    this.startMs = startMs;
-    this.#drained = drained;
-  }
-
-  /** Starts a server; resolves when its target answers. */
-  static async start(network: Network, folder: string): Promise<Server> {
-    const main = new URL("../main.ts", import.meta.url).pathname;
-    const { shelf, slot } = TARGET;
-    const begin = performance.now();
-    const process = network.command([
-      ...[Deno.execPath(), "run", "-A", main, "serve", "--json", "--create"],
-      ...["--interface", SERVER_END, "--store", `file:${folder}/archive`],
-      ...["--target", `${shelf}.${slot}=disk:${DISK_SECTORS * 512}`],
-    ], { stdin: "null", stdout: "piped", stderr: "inherit" }).spawn();
-    const ready = Promise.withResolvers<number>();
-    const drained = (async (): Promise<void> => {
-      const text = process.stdout.pipeThrough(new TextDecoderStream());
-      for await (const piece of text) {
-        if (piece.includes('"event":"ready"')) {
-          ready.resolve(performance.now() - begin);
-        }
-      }
-      ready.reject(new Error("The server ended before it was ready"));
-    })();
-    ready.promise.catch(() => {});
-    return new Server(process, await ready.promise, drained);
-  }
-
-  async end(signal: Deno.Signal): Promise<void> {
-    this.#process.kill(signal);
-    await this.#process.status;
-    await this.#drained;
-  }
+function start(network: Network, folder: string): Promise<ServerProcess> {
+  const { shelf, slot } = TARGET;
+  return ServerProcess.start(network, [
+    ...["--create", "--store", `file:${folder}/archive`],
+    ...["--target", `${shelf}.${slot}=disk:${DISK_SECTORS * 512}`],
+  ]);
 }
 
 function usedMebibytes(folder: string): number {

@@ -30,6 +30,9 @@ export function fromHex(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** Bytes looked at one by one: data mostly shows itself there. */
+const ZERO_LOOK_LENGTH = 16;
+
 /** True when `length` bytes from `offset` are zero. */
 export function isZero(
   bytes: Uint8Array,
@@ -37,7 +40,19 @@ export function isZero(
   length: number = bytes.length - offset,
 ): boolean {
   const end = offset + length;
-  for (let index = offset; index < end; index++) {
+  let index = offset;
+  for (const look = Math.min(end, offset + ZERO_LOOK_LENGTH); index < look;) {
+    if (bytes[index++] !== 0) return false;
+  }
+  const start = bytes.byteOffset + index;
+  if (start % 4 === 0 && end > index) {
+    const words = new Uint32Array(bytes.buffer, start, (end - index) >>> 2);
+    for (let word = 0; word < words.length; word++) {
+      if (words[word] !== 0) return false;
+    }
+    index += words.length * 4;
+  }
+  for (; index < end; index++) {
     if (bytes[index] !== 0) return false;
   }
   return true;

@@ -103,6 +103,7 @@ export class ArchiveFront {
     this.#checkpointer = this.#makeCheckpointer(clock);
     this.#standstill = new Standstill({
       clock,
+      report: options.report,
       confirm: () => options.port.confirm(),
     });
   }

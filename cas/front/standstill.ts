@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { EventSink } from "../events.ts";
 import type { Clock } from "./clock.ts";
 
 /**
@@ -19,6 +20,8 @@ const TICK_MS = 1000;
 export interface StandstillOptions {
   /** Time. */
   readonly clock: Clock;
+  /** Takes events. */
+  readonly report: EventSink;
   /** Resolves when all is as before; on rejection nothing is done any more. */
   readonly confirm: () => Promise<void>;
 }
@@ -70,12 +73,20 @@ export class Standstill {
     this.#tickMs = clock.nowMs();
     this.#wallMs = clock.wallMs();
     if (elapsedMs > STANDSTILL_MS && !this.#stop.signal.aborted) {
-      this.#confirm();
+      this.#confirm(elapsedMs);
     }
   }
 
-  async #confirm(): Promise<void> {
+  async #confirm(elapsedMs: number): Promise<void> {
     if (this.#waiting !== undefined) return;
+    const seconds = Math.round(elapsedMs / 1000);
+    this.#options.report({
+      event: "standstill",
+      severity: "strange",
+      message:
+        `This process stood still for ${seconds} s: no write is acknowledged before the store has said whether the archive is still this server's`,
+      elapsedMs,
+    });
     const waiting: (() => void)[] = [];
     this.#waiting = waiting;
     try {

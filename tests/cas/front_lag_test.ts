@@ -162,6 +162,7 @@ Deno.test("after a standstill nothing is acknowledged before the claim is confir
   history.write(8, 1);
   await quiet();
   assert.equal(rig.port.confirmCount, 1);
+  assert.equal(events(rig, "standstill"), 1);
   assert.ok(history.unsettledCount > 0);
   confirm.resolve();
   await quiet();

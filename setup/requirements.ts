@@ -68,6 +68,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: "tcpdump", anyOf: ["tcpdump"] },
   // The server alone, without a service that would start by itself.
   { debianPackage: "apache2-bin", anyOf: ["apache2", "httpd"] },
+  { debianPackage: "b3sum", anyOf: ["b3sum"] },
 ];
 
 /** What the tests of `s3:` stores need: Ceph with its S3 gateway. */

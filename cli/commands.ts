@@ -39,6 +39,7 @@ import { volumeRenameCommand } from "./commands/volume_rename.ts";
 import { volumeRetireCommand } from "./commands/volume_retire.ts";
 import { volumeUnretireCommand } from "./commands/volume_unretire.ts";
 import { rebuildCommand } from "./commands/rebuild.ts";
+import { salvageCommand } from "./commands/salvage.ts";
 import { repairCommand } from "./commands/repair.ts";
 import { scrubCommand } from "./commands/scrub.ts";
 import { statsCommand } from "./commands/stats.ts";
@@ -81,6 +82,7 @@ export const COMMANDS: readonly Command[] = [
   scrubCommand,
   repairCommand,
   rebuildCommand,
+  salvageCommand,
   inspectCommand,
   storeStatsCommand,
   storeValidateCommand,

@@ -5,6 +5,7 @@
  * state.json     whose folder this is: state id, archive id
  * lock           held while a server uses the folder
  * journal/       acknowledged writes not yet in the archive: NOT a cache
+ * journal.*      a journal that was salvaged, and the damaged one: salvage_folder.ts
  * index/         where each score is stored: a cache
  * cache/         packs of a remote store: a cache
  * heads.json     newest roots seen: a cache
@@ -22,6 +23,7 @@ import {
   parseSegmentName,
   stateIdOfSegment,
 } from "../cas/front/journal_format.ts";
+import { finishSalvage } from "./salvage_folder.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** An open state folder, held by this process alone. */
@@ -96,6 +98,7 @@ export function openStateFolder(
     );
   }
   try {
+    finishSalvage(path);
     const journalPath = `${path}/journal`;
     const indexPath = `${path}/index`;
     const scratchPath = `${path}/scratch`;

@@ -28,6 +28,6 @@ export class JournalError extends Error {
 
 /** What to type to go on without the journal, and what that costs. */
 export function withoutJournalAdvice(location: string): string {
-  return `To serve the archived state instead, without the acknowledged writes that are only in the journal, ` +
+  return `"salvage" shows what can be kept of it, and keeps it. To serve the archived state instead, without the acknowledged writes that are only in the journal, ` +
     `stop the server, move the journal away and keep it: mv ${location} ${location}.damaged`;
 }

@@ -143,6 +143,16 @@ export function decodeSegmentHeader(
   if (!equalAt(bytes, Segment.checksum, expected)) {
     return "its header does not match its checksum";
   }
+  return headerFields(bytes);
+}
+
+/** What a segment says of itself, unverified; undefined where its header is cut off. */
+export function segmentIdentity(bytes: Uint8Array): SegmentHeader | undefined {
+  return bytes.length < BATCH_ALIGNMENT ? undefined : headerFields(bytes);
+}
+
+function headerFields(bytes: Uint8Array): SegmentHeader {
+  const view = viewOf(bytes);
   function field(start: number, length: number): Uint8Array {
     return bytes.slice(start, start + length);
   }

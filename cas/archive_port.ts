@@ -182,7 +182,10 @@ export interface ArchivePort {
    */
   newerView(view: number): Promise<ViewDescription | undefined>;
 
-  /** Forgets a read-only view, of which nothing will be fetched any more. */
+  /**
+   * Forgets a view, of which nothing will be fetched or written any more. A
+   * volume whose head it was may then be renamed, restored or retired.
+   */
   closeView(view: number): Promise<void>;
 
   /**

@@ -108,7 +108,10 @@ async function run(running: Running): Promise<void> {
     targets = new ServedTargets({
       server,
       sources: {
-        openVolume: (request, how) => front.openVolume(request, how),
+        openVolume: async (request, how) => {
+          const device = await front.openVolume(request, how);
+          return { device, release: () => front.closeVolume(device) };
+        },
         followVolume: (volume) => front.followVolume(volume),
         growVolume: async (volume, blockCount) => {
           const request = { volume, blockCount };

@@ -116,15 +116,22 @@ export class ServedTargets {
     });
   }
 
-  /** Stops serving a target and lets go of its disk. What initiators left behind is kept. */
-  remove(address: string): Promise<TargetDescription> {
-    return this.#inTurn(async () => {
+  /**
+   * Stops serving a target and lets go of its disk. What initiators left behind
+   * is kept. Resolves when the archive has the last writes of its volume, which
+   * others may change from then on; meanwhile other targets may come and go.
+   */
+  async remove(address: string): Promise<TargetDescription> {
+    const { served, description } = await this.#inTurn(async () => {
       const served = this.#find(address);
       this.#served.delete(address);
       await this.#options.server.removeTarget(served.target);
+      const description = describe(served);
       await served.disk.close();
-      return describe(served);
+      return { served, description };
     });
+    await served.disk.release?.();
+    return description;
   }
 
   /** Makes a target's disk larger and tells its initiators. */

@@ -29,6 +29,19 @@ export interface TargetDisk {
   grow(sizeBytes: number | undefined): Promise<void> | void;
   /** Lets go of it; its target must have stopped. */
   close(): Promise<void>;
+  /**
+   * Closes the volume behind it, for a server that goes on without it; after
+   * `close`. Waits until the archive has its writes. Absent where there is none.
+   */
+  release?(): Promise<void>;
+}
+
+/** An open state of a volume. */
+export interface OpenVolume {
+  /** Shows it. */
+  readonly device: BlockDevice;
+  /** Lets go of it, for others to change the volume. */
+  release(): Promise<void>;
 }
 
 /** Where disks come from. */
@@ -37,7 +50,7 @@ export interface DiskSources {
   readonly openVolume: (
     request: ViewRequest,
     how?: { readonly flushRemote: boolean },
-  ) => Promise<BlockDevice>;
+  ) => Promise<OpenVolume>;
   /** Opens a volume that another server writes, and moves on with it. */
   readonly followVolume: (
     volume: string,
@@ -63,10 +76,10 @@ export async function openTargetDisk(
   if (path !== undefined) return openPath(option, path, sources);
   if (memory && sizeBytes !== undefined) return openMemory(option, sizeBytes);
   if (!isPastState(option)) return await openHead(option, sources);
-  const device = await sources.openVolume(viewRequest(option, sources));
-  if (option.clone) return openClone(option, device, sources);
+  const opened = await sources.openVolume(viewRequest(option, sources));
+  if (option.clone) return openClone(option, opened, sources);
   return {
-    device,
+    ...opened,
     grow: () => {
       throw cannotGrow(option, "the past does not change");
     },
@@ -93,7 +106,7 @@ async function openHead(
   const request = viewRequest(option, sources);
   const flushRemote = flush === "remote";
   return {
-    device: await sources.openVolume(request, { flushRemote }),
+    ...await sources.openVolume(request, { flushRemote }),
     async grow(sizeBytes): Promise<void> {
       if (sizeBytes === undefined || option.volume === undefined) {
         throw cannotGrow(option, "say how large it is to be");
@@ -111,7 +124,7 @@ async function openPresent(
   { openVolume, followVolume }: DiskSources,
 ): Promise<TargetDisk> {
   const opened = option.follow ? await followVolume(volume) : {
-    disk: await openVolume({ volume }),
+    disk: (await openVolume({ volume })).device,
     stop: (): void => {},
   };
   return {
@@ -205,7 +218,7 @@ function openMemory(option: TargetOption, sizeBytes: number): TargetDisk {
 /** A writable layer over a state that does not change, dropped at exit. */
 function openClone(
   option: TargetOption,
-  base: BlockDevice,
+  { device: base, release }: OpenVolume,
   { scratchPath, onEvent }: DiskSources,
 ): TargetDisk {
   const { sectorCount } = base;
@@ -225,6 +238,7 @@ function openClone(
       throw cannotGrow(option, "it has the size of its snapshot");
     },
     close: async () => await file?.close(),
+    release,
   };
 }
 

@@ -155,7 +155,7 @@ export class Archive implements OpenedArchive {
   }
 
   closeView(view: number): Promise<void> {
-    return this.#run(async () => await this.#views.closeRoot(view));
+    return this.#run(async () => await this.#views.close(view));
   }
 
   confirm(): Promise<void> {

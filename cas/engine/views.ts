@@ -48,9 +48,9 @@ export class Views {
     return this.#add({ id: this.#nextId++, root, ...named });
   }
 
-  /** Forgets a root that stays. */
-  closeRoot(id: number): void {
-    if (this.get(id).root !== undefined) this.#views.delete(id);
+  /** Forgets a view. A volume is closed with its head. */
+  close(id: number): void {
+    this.#views.delete(id);
   }
 
   /** The view of a handle; a wrong handle is a mistake of the caller. */

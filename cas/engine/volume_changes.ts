@@ -274,7 +274,7 @@ export class VolumeChanges {
     if (!this.#options.views.isOpen(volume)) return;
     throw new ArchiveError(
       "InUse",
-      `Cannot ${what} volume "${volume.name}" while it is in use: stop the server, or start it without this volume, and try again`,
+      `Cannot ${what} volume "${volume.name}" while it is in use: stop the server, or remove the targets that serve it, and try again`,
     );
   }
 }

@@ -93,6 +93,7 @@ export class ArchiveFront {
       write: (...write) => this.#write(...write),
       writable: () => new Promise((resolve) => this.#roomWaiters.push(resolve)),
       flushRemote: () => this.checkpoint(),
+      empty: (head) => this.#checkpointer.empty(head),
     });
     this.#lag = new ArchiveLag({
       clock,
@@ -146,6 +147,11 @@ export class ArchiveFront {
     return this.#disks.open(request, options);
   }
 
+  /** Lets go of a disk, and of a volume with its last one; see `Disks.close`. */
+  closeVolume(disk: Volume): Promise<void> {
+    return this.#disks.close(disk);
+  }
+
   /**
    * Opens a volume of an archive that is only read, as a disk that moves on to
    * each newer state until `stop`.
@@ -161,8 +167,9 @@ export class ArchiveFront {
   async snapshot(volume: string, name: string): Promise<SnapshotDescription> {
     // Not a turn may pass before the freeze if the volume is open.
     const head = this.#disks.headNamed(volume) ??
-      this.#disks.headOf(await this.#options.port.openView({ volume }));
-    return await this.#checkpointer.snapshot(head, name);
+      await this.#disks.openHead(volume);
+    const make = () => this.#checkpointer.snapshot(head, name);
+    return await this.#disks.using(head, make);
   }
 
   /**
@@ -336,6 +343,7 @@ export class ArchiveFront {
         appendedBytes: () => this.#journal?.appendedBytes ?? 0,
         // While it is replayed all of the journal stays.
         rotate: () => this.#journal?.rotate() ?? 0,
+        turnOver: async () => await this.#journal?.turnOver() ?? 0,
         retireBelow: async (number) => {
           await this.#journal?.retireBelow(number);
         },

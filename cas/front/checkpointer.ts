@@ -42,6 +42,8 @@ export interface CheckpointJournal {
   appendedBytes(): number;
   /** Starts a new segment if it can; nothing newer lies below the number. */
   rotate(): number;
+  /** The same, and certainly a new segment; nothing settled before lies above. */
+  turnOver(): Promise<number>;
   /** Lets go of the segments below a number. */
   retireBelow(number: number): Promise<void>;
   /** Resolves when all that was appended is settled. */
@@ -139,6 +141,25 @@ export class Checkpointer {
       const kept = early ? await this.#foldFrozen() : await this.#foldAll();
       if (kept.has(head)) throw incompleteError(head.name, name);
       return await this.#options.port.createSnapshot(head.view.view, name);
+    });
+  }
+
+  /**
+   * Takes every write of a volume into the archive and out of the journal, so
+   * that nothing of this server stands on the volume any more. Its writes must
+   * be settled, and no new ones come. False when some writes have to stay.
+   */
+  empty(head: Head): Promise<boolean> {
+    return this.#enqueue(async () => {
+      const { journal } = this.#options;
+      await this.#foldFrozen();
+      const below = await journal.turnOver();
+      this.#freeze();
+      const kept = await this.#foldFrozen();
+      const { overlay } = head.view;
+      if (kept.size > 0 || (overlay?.activeCount ?? 0) > 0) return false;
+      await journal.retireBelow(below);
+      return true;
     });
   }
 

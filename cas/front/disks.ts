@@ -20,6 +20,9 @@ import { Head } from "./head.ts";
 import { Overlay, type OverlayBudget } from "./overlay.ts";
 import { type SectorRange, Volume } from "./volume.ts";
 
+/** How often what is still being read is looked at before it is closed. */
+const IDLE_LOOK_MS = 20;
+
 /** How often newer states of a followed volume are looked for. */
 const FOLLOW_INTERVAL_MS = 5000;
 
@@ -46,6 +49,11 @@ export interface DisksOptions {
   readonly writable: () => Promise<void>;
   /** Resolves when all writes of before are in the store. */
   readonly flushRemote: () => Promise<void>;
+  /**
+   * Takes all writes of a head into the archive and out of the journal; false
+   * when some have to stay.
+   */
+  readonly empty: (head: Head) => Promise<boolean>;
 }
 
 /** How to open a disk. */
@@ -67,6 +75,11 @@ export class Disks {
   readonly #options: DisksOptions;
   readonly #heads: Map<number, Head> = new Map();
   readonly #followers: Set<Follower> = new Set();
+  /** States that stay, by the disk that shows them. */
+  readonly #past: Map<Volume, DiskState> = new Map();
+  #headCount = 0;
+  /** Openings under way: the engine may be giving out a view that is closed here. */
+  #openingCount = 0;
 
   /** No disks yet. */
   constructor(options: DisksOptions) {
@@ -93,7 +106,7 @@ export class Disks {
     const { budget } = this.#options;
     const view = new BlockView(opened, budget.cache, new Overlay(budget));
     const fetcher = this.#fetcherOf(view, opened.volume);
-    const head = new Head(this.#heads.size, opened, view, fetcher);
+    const head = new Head(this.#headCount++, opened, view, fetcher);
     this.#heads.set(opened.view, head);
     return head;
   }
@@ -103,12 +116,15 @@ export class Disks {
     request: ViewRequest,
     { flushRemote = false }: OpenDiskOptions = {},
   ): Promise<Volume> {
-    const { port, write, writable, flushRemote: flush } = this.#options;
-    const opened = await port.openView(request);
+    const { write, writable, flushRemote: flush } = this.#options;
+    const opened = await this.#openView(request);
     const { readOnly, volume: name } = opened;
     const identity = diskIdentity(opened, false);
     if (readOnly) {
-      return new Volume({ name, identity, ...this.#stateOf(opened) });
+      const state = this.#stateOf(opened);
+      const disk = new Volume({ name, identity, ...state });
+      this.#past.set(disk, state);
+      return disk;
     }
     const head = this.headOf(opened);
     const disk = new Volume({
@@ -124,6 +140,72 @@ export class Disks {
     });
     head.disks.push(disk);
     return disk;
+  }
+
+  /**
+   * Lets go of a disk, all of whose requests have been answered. A volume of
+   * which it was the last disk is closed, if the archive can take its writes:
+   * it may then be renamed, restored or retired.
+   */
+  async close(disk: Volume): Promise<void> {
+    for (const head of this.#heads.values()) {
+      const at = head.disks.indexOf(disk);
+      if (at < 0) continue;
+      head.disks.splice(at, 1);
+      return await this.#closeUnused(head);
+    }
+    const state = this.#past.get(disk);
+    if (state === undefined) return;
+    this.#past.delete(disk);
+    await this.#closeState(state);
+  }
+
+  /** The head of a volume, opened if it is not. */
+  async openHead(volume: string): Promise<Head> {
+    return this.headOf(await this.#openView({ volume }));
+  }
+
+  /** Keeps a head open during `work`, which begins at once. */
+  async using<Result>(
+    head: Head,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    head.useCount++;
+    try {
+      return await work();
+    } finally {
+      head.useCount--;
+      await this.#closeUnused(head);
+    }
+  }
+
+  async #closeUnused(head: Head): Promise<void> {
+    if (isUsed(head) || !await this.#options.empty(head)) return;
+    await this.#idle(head);
+    // Who came meanwhile uses it further.
+    if (isUsed(head) || this.#openingCount > 0) return;
+    if (!this.#heads.delete(head.view.view)) return;
+    await this.#closeState(head);
+  }
+
+  async #closeState(state: DiskState): Promise<void> {
+    await this.#idle(state);
+    state.view.cached.clear();
+    await this.#options.port.closeView(state.view.view);
+  }
+
+  /** Resolves when nothing is being fetched. */
+  async #idle({ fetcher }: DiskState): Promise<void> {
+    while (!fetcher.idle) await this.#options.clock.sleep(IDLE_LOOK_MS);
+  }
+
+  async #openView(request: ViewRequest): Promise<ViewDescription> {
+    this.#openingCount++;
+    try {
+      return await this.#options.port.openView(request);
+    } finally {
+      this.#openingCount--;
+    }
   }
 
   /** Opens a volume of an archive that is only read, and follows it. */
@@ -161,4 +243,8 @@ export class Disks {
     const { port, fetchBudget } = this.#options;
     return new Fetcher(port, view, fetchBudget, volume);
   }
+}
+
+function isUsed(head: Head): boolean {
+  return head.disks.length > 0 || head.useCount > 0;
 }

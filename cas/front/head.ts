@@ -24,6 +24,8 @@ export class Head {
   readonly fetcher: Fetcher;
   /** The disks that show it. */
   readonly disks: Volume[] = [];
+  /** Others that need it for a while. */
+  useCount = 0;
   /** Sequence of the root on which new writes stand. */
   baseSequence: number;
   /** Who wrote that root. */

@@ -129,6 +129,15 @@ export class Journal {
     return segments.newestTaken;
   }
 
+  /**
+   * The same, but waits until a new segment is ready: it is above every segment
+   * with a write that was settled before this call.
+   */
+  async turnOver(): Promise<number> {
+    await this.#options.segments.prepare();
+    return this.rotate();
+  }
+
   /** Lets go of segments whose writes the archive has. */
   async retireBelow(number: number): Promise<void> {
     await this.#options.segments.retireBelow(number);

@@ -132,13 +132,17 @@ export class SegmentStore {
     });
   }
 
-  /** The same, with time to fill its file. */
-  prepareAhead(): Promise<void> {
-    return this.#inTurn(async () => {
-      if (this.#next !== undefined) return;
-      await this.#fillSpare();
-      this.#next = await this.#make();
-    });
+  /**
+   * The same, with time to fill its file. Who wants a segment at once, or lets
+   * go of one, has a turn between two steps and does not wait for all of it.
+   */
+  async prepareAhead(): Promise<void> {
+    const { clock } = this.#options;
+    while (await this.#inTurn(() => this.#fillSpare())) {
+      // Batches are synced on the same disk: they go first.
+      await clock.sleep(FILL_PAUSE_MS, this.#closing.signal);
+    }
+    if (!this.#closing.signal.aborted) await this.prepare();
   }
 
   /** Hands out the next segment if it is ready. */
@@ -193,23 +197,22 @@ export class SegmentStore {
   }
 
   /**
-   * Fills the spare file, or a new one, with zeros as far as it lacks bytes. A
-   * disk that has no room for that has room for a file that grows.
+   * Adds zeros to the spare file, or to a new one; false when it lacks none, or
+   * is not needed. A disk without room for that has room for a file that grows.
    */
-  async #fillSpare(): Promise<void> {
-    const { disk, clock, fillBytes } = this.#options;
+  async #fillSpare(): Promise<boolean> {
+    if (this.#next !== undefined || this.#closing.signal.aborted) return false;
+    const { disk, fillBytes } = this.#options;
     const exists = disk.list().includes(SPARE_NAME);
     const file = exists ? disk.open(SPARE_NAME) : disk.create(SPARE_NAME);
     try {
-      const zeros = new Uint8Array(FILL_STEP_BYTES);
-      while (file.size < fillBytes && !this.#closing.signal.aborted) {
-        file.write(zeros, file.size);
-        await file.sync();
-        // Batches are synced on the same disk: they go first.
-        await clock.sleep(FILL_PAUSE_MS, this.#closing.signal);
-      }
+      if (file.size >= fillBytes) return false;
+      file.write(new Uint8Array(FILL_STEP_BYTES), file.size);
+      await file.sync();
+      return true;
     } catch {
       this.#discardSpare();
+      return false;
     } finally {
       file.close();
     }
@@ -267,9 +270,9 @@ export class SegmentStore {
     await disk.syncDirectory();
   }
 
-  #inTurn(run: () => Promise<void>): Promise<void> {
+  #inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
     const result = this.#turn.then(run);
-    this.#turn = result.catch(() => {});
+    this.#turn = result.then(() => {}, () => {});
     return result;
   }
 }

@@ -21,7 +21,10 @@ export const targetRemoveCommand: Command = defineCommand({
   summary: "Stop serving a target on a running server.",
   details:
     `Unmount the disk on its clients first: they are not told, and wait for it to
-return. What is on the disk stays, except in memory and in a clone, which go.`,
+return. What is on the disk stays, except in memory and in a clone, which go.
+
+Waits until the archive has the last writes of a volume; then it may be renamed,
+restored or retired, although the server runs.`,
   options: ARCHIVE_OPTIONS,
   positionalCountMax: 1,
   async run({ values, positionals, output }): Promise<number> {

@@ -146,6 +146,48 @@ systemTest(
 );
 
 systemTest(
+  "a volume whose target was removed is free for others, and the server goes on",
+  async () => {
+    await using rig = await SystemRig.create(9000);
+    const store = `file:${rig.folder}/archive`;
+    const command = (...args: string[]): Promise<unknown[]> =>
+      resultsWithin(rig.namespace, ...args, "--store", store);
+    const bytes = noise(DISK_BYTES);
+    const kept = noise(MEBIBYTE);
+    {
+      await using server = await rig.serve(store, [
+        `1.0=disk:${DISK_BYTES}`,
+        "1.1=other:1MiB",
+      ]);
+      {
+        using client = await rig.attach("1.0");
+        await writeAll(client.target, 0, bytes);
+      }
+      const rename = ["volume", "rename", "disk", "tape"];
+      const refused = await refusalWithin(
+        rig.namespace,
+        ...[...rename, "--store", store],
+      );
+      assert.match(refused.message, /remove the targets that serve it/);
+      await command("target", "remove", "1.0");
+      await command(...rename);
+      await command("target", "add", "1.2=tape");
+      using client = await rig.attach("1.2");
+      assert.deepEqual(await readAll(client.target, 0, DISK_BYTES), bytes);
+      using other = await rig.attach("1.1");
+      await writeAll(other.target, 0, kept);
+      await command("target", "remove", "1.2");
+      await command("volume", "retire", "tape");
+      // What the journal has of it must not be missed at the next start.
+      await server.end("SIGKILL");
+    }
+    await using _server = await rig.serve(store, ["1.1=other"]);
+    using other = await rig.attach("1.1");
+    assert.deepEqual(await readAll(other.target, 0, MEBIBYTE), kept);
+  },
+);
+
+systemTest(
   "config string, mask and reservation outlive the server",
   async () => {
     await using rig = await SystemRig.create(9000);

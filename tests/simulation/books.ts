@@ -5,6 +5,7 @@ import { messageOf, type Run } from "./run.ts";
 import { Violation } from "./world.ts";
 
 const PAGE_COUNT = 20;
+const SCRUB_STEP_BYTES = 4096;
 
 /** Compares the names of volumes and snapshots with those that should be. */
 export async function checkNames(run: Run): Promise<void> {
@@ -98,6 +99,33 @@ export async function checkHistoryOf(
       volume.states.set(sequence, told);
     }
   } while (fromSequence !== undefined);
+}
+
+/** Reads everything in the store: all damage is found, and nothing else. */
+export async function scrub(run: Run): Promise<void> {
+  const { world, damage, server } = run;
+  run.calm();
+  const damaged = damage.keys.filter((key) => key.startsWith("packs/"));
+  const isSound = !run.troubled;
+  let report;
+  do {
+    report = await run.settle(
+      server.port.operate("scrub", { byteCountMax: SCRUB_STEP_BYTES }),
+      "a scrub",
+    );
+  } while (report.endedMs === undefined);
+  world.note(`scrub: ${report.faultCount} faults`);
+  if (isSound && !run.troubled && report.faultCount > 0) {
+    throw new Violation(
+      `There is no damage, but a scrub found ${report.faults[0]?.key} ${
+        report.faults[0]?.reason
+      }`,
+    );
+  }
+  const found = new Set(report.faults.map(({ key }) => key));
+  for (const key of damaged) {
+    if (!found.has(key)) throw new Violation(`A scrub has not found ${key}`);
+  }
 }
 
 function same(

@@ -15,7 +15,7 @@ import {
   write,
 } from "./client_actions.ts";
 import { audit } from "./audit.ts";
-import { checkHistory, checkNames } from "./books.ts";
+import { checkHistory, checkNames, scrub } from "./books.ts";
 import { changeClosed, crash, damage, restart, weather } from "./hazards.ts";
 import type { Plant } from "./plant.ts";
 import { messageOf, Run } from "./run.ts";
@@ -64,6 +64,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   grow: { weight: 1.5, run: (run) => onOpen(run, grow) },
   names: { weight: 2, run: checkNames },
   history: { weight: 2, run: checkHistory },
+  scrub: { weight: 1, run: scrub },
   weather: { weight: 5, run: weather },
   damage: { weight: 1.5, run: damage },
   crash: { weight: 3, run: crash },

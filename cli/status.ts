@@ -75,6 +75,11 @@ export async function showStatus(
   const status = await askRunningServer(server, {
     verb: "status",
   }) as ServerStatus;
+  writeStatus(status, output);
+}
+
+/** Writes a status for people and programs. */
+export function writeStatus(status: ServerStatus, output: Output): void {
   for (const line of linesOf(status)) output.line(line);
   output.result(status);
 }

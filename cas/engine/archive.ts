@@ -222,7 +222,8 @@ export class Archive implements OpenedArchive {
     request: OperationRequest<Name>,
   ): Promise<OperationResult<Name>> {
     return this.#run(async () => {
-      await this.#refresh?.run();
+      // How the index is doing must be told while the store is away, too.
+      if (name !== "index status") await this.#refresh?.run();
       return await this.#operations.operate(name, request);
     });
   }

@@ -27,6 +27,8 @@ export interface GatewayProxyOptions {
 export class GatewayProxy implements AsyncDisposable {
   /** The address inside the namespace. */
   readonly endpoint: string;
+  /** Every request is held up by so many milliseconds. */
+  delayMs = 0;
   readonly #target: string;
   readonly #server: ScriptedServer;
   readonly #faults: WireFaults;
@@ -66,6 +68,7 @@ export class GatewayProxy implements AsyncDisposable {
 
   async #pass(request: ScriptedRequest): Promise<ScriptedReply> {
     const { method, target, headers, body } = request;
+    await new Promise((resolve) => setTimeout(resolve, this.delayMs));
     try {
       const response = await fetch(this.#target + target, {
         method,

@@ -124,7 +124,9 @@ async function sleepThroughTakeover(
   bytes.set(sector, 8 * SECTOR_SIZE);
   await uploaded(second.state);
 
-  // The write of before, repeated since, meets a server that has slept.
+  // The write of before, repeated since, meets a server that has slept, and
+  // that learns only later what has become of its archive.
+  proxy.delayMs = 3000;
   Deno.kill(first.pid, "SIGCONT");
   assert.equal((await first.ended()).code, HELD, first.log());
   assert.equal(acknowledged, false);

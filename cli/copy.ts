@@ -36,12 +36,14 @@ export async function copyToStore(
   { to, volume, create }: CopyChoice,
   output: Output,
 ): Promise<void> {
-  const progress = standardProgress(`Copying to ${to}`, output);
+  // The URL of the destination may have secrets: its store shows itself without.
+  const label = `Copying ${volume ?? "all volumes"}`;
+  const progress = standardProgress(label, output);
   const { event } = progress.output;
   const closing = new AbortController();
   const surroundings = (store: BlobStore, hasher: Hasher): EngineContext =>
     engineContext({ store, hasher, onEvent: event, signal: closing.signal });
-  const result = await readArchive(
+  const { result, display } = await readArchive(
     archive,
     progress.output,
     (operator) =>
@@ -58,7 +60,7 @@ export async function copyToStore(
           onEvent: event,
         });
         try {
-          return await copyArchive({
+          const result = await copyArchive({
             from: {
               ...context,
               engine: surroundings(context.store, context.hasher),
@@ -71,6 +73,7 @@ export async function copyToStore(
             holder: thisHolder(undefined),
             progress: (it) => progress.update(it),
           });
+          return { result, display: store.display };
         } finally {
           await store.close();
         }
@@ -79,13 +82,13 @@ export async function copyToStore(
     closing.abort();
     progress.clear();
   });
-  output.line(describe(result, to));
+  output.line(describe(result, display));
   output.result(result);
 }
 
-function describe(result: CopyResult, to: string): string {
+function describe(result: CopyResult, display: string): string {
   const { volumeCount, rootCount, nameCount, packCount, packBytes } = result;
-  return `${to}: ${volumeCount} volumes with ${rootCount} new states and ${nameCount} new names, ${packCount} packs (${
+  return `${display}: ${volumeCount} volumes with ${rootCount} new states and ${nameCount} new names, ${packCount} packs (${
     formatSize(packBytes)
   }) copied, ${result.packsPresent} were there`;
 }

@@ -6,6 +6,7 @@
  */
 
 import { BlobError } from "./blob_store.ts";
+import { shownUrl } from "./shown_url.ts";
 
 /** Characters that a path in a URL cannot have as they are. */
 const UNSAFE = /[%?#\s\p{Cc}]/gu;
@@ -23,8 +24,10 @@ export function parseFileUrl(url: string, cwd: () => string): string {
   if (host !== "" && host.toLowerCase() !== "localhost") {
     throw invalid(
       url,
-      `"${host}" would be another computer. For an absolute path write three ` +
-        `slashes, for a relative one none: file:${host}${written}`,
+      `"${shownUrl(host)}" would be another computer. For an absolute path ` +
+        `write three slashes, for a relative one none: file:${
+          shownUrl(host + written)
+        }`,
     );
   }
   if (written === "") throw invalid(url, "it has no path. Try file:./archive");
@@ -75,7 +78,10 @@ function hexadecimal(character: string): string {
 }
 
 function invalid(url: string, reason: string): BlobError {
-  return new BlobError(`Cannot use ${JSON.stringify(url)}: ${reason}`, {
-    code: "InvalidConfig",
-  });
+  return new BlobError(
+    `Cannot use ${JSON.stringify(shownUrl(url))}: ${reason}`,
+    {
+      code: "InvalidConfig",
+    },
+  );
 }

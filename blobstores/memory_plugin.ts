@@ -9,6 +9,7 @@ import { BlobError } from "./blob_store.ts";
 import { MemorySpace, MemoryStore } from "./memory_store.ts";
 import { throwIfCancelled } from "./operation.ts";
 import type { BlobStorePlugin } from "./plugin.ts";
+import { shownUrl } from "./shown_url.ts";
 
 const NAME = /^[A-Za-z0-9._-]*$/;
 
@@ -21,11 +22,13 @@ export function memoryPlugin(
     schemes: ["memory"],
     // deno-lint-ignore require-await -- rejects instead of throwing
     async open(url, { create }, { signal }): Promise<MemoryStore> {
-      throwIfCancelled(signal, `open ${url}`);
+      throwIfCancelled(signal, `open ${shownUrl(url)}`);
       const name = url.slice(url.indexOf(":") + 1);
       if (!NAME.test(name)) {
         throw new BlobError(
-          `Cannot open ${JSON.stringify(url)}: the name of a space in memory ` +
+          `Cannot open ${
+            JSON.stringify(shownUrl(url))
+          }: the name of a space in memory ` +
             `is made of letters, digits, ".", "_" and "-", as in memory:test`,
           { code: "InvalidConfig" },
         );

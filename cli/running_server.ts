@@ -4,6 +4,7 @@
  * @module
  */
 
+import { shownUrl } from "../blobstores/shown_url.ts";
 import type { ArchiveChoice } from "./command.ts";
 import {
   callControl,
@@ -30,7 +31,7 @@ export async function askRunningServer(
   if (answer !== undefined) return answer.result;
   throw new UsageError(
     `No server answers for ${
-      choice.state ?? choice.store
+      choice.state ?? shownUrl(choice.store ?? "")
     }: start one with serve, or name its state folder with --state DIR`,
   );
 }

@@ -8,6 +8,7 @@
 import { InterfaceWatch, PcapLink } from "../aoe/link/pcap.ts";
 import { AoeServer } from "../aoe/server.ts";
 import { systemClock } from "../cas/engine/clock.ts";
+import { shownUrl } from "../blobstores/shown_url.ts";
 import type { EventSink } from "../cas/events.ts";
 import { openArchiveOnThread } from "./archive_worker.ts";
 import { type ControlServer, serveControl } from "./control.ts";
@@ -143,7 +144,7 @@ async function run(running: Running): Promise<void> {
       onEvent,
     }, stopping.signal);
     if (controlPath !== undefined) {
-      const { store } = options;
+      const store = shownUrl(options.store);
       const things = { store, archive, targets, interfaces, scheduler };
       control = serveControl(controlPath, controlHandler(things));
     }

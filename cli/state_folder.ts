@@ -18,6 +18,7 @@
  * @module
  */
 
+import { shownUrl } from "../blobstores/shown_url.ts";
 import {
   BATCH_ALIGNMENT,
   parseSegmentName,
@@ -76,7 +77,9 @@ export function stateFolderPath(
   if (storePath !== undefined) return `${storePath}/local`;
   if (storeUrl.startsWith("memory:")) return undefined;
   throw new UsageError(
-    `The store ${storeUrl} is not a folder, so the journal needs a place of its own: add --state DIR`,
+    `The store ${
+      shownUrl(storeUrl)
+    } is not a folder, so the journal needs a place of its own: add --state DIR`,
   );
 }
 

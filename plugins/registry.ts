@@ -7,6 +7,7 @@
 
 import { BlobError, type BlobStore } from "../blobstores/blob_store.ts";
 import type { PluginSettings } from "../blobstores/plugin.ts";
+import { shownUrl } from "../blobstores/shown_url.ts";
 import { checkPlugin, checkStore } from "./contract.ts";
 import { nearestWord } from "./nearest.ts";
 import { openGuarded } from "./open_guarded.ts";
@@ -179,9 +180,14 @@ function schemeOf(url: string): string {
   const match = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(url);
   const scheme = match?.[1];
   if (scheme !== undefined && scheme.length > 1) return scheme.toLowerCase();
+  const shown = shownUrl(url);
   throw invalid(
-    `Cannot open the store ${JSON.stringify(url)}: it does not begin with a ` +
-      `URL scheme. For a folder, type file:${url === "" ? "./archive" : url}`,
+    `Cannot open the store ${
+      JSON.stringify(shown)
+    }: it does not begin with a ` +
+      `URL scheme. For a folder, type file:${
+        shown === "" ? "./archive" : shown
+      }`,
   );
 }
 

@@ -6,6 +6,8 @@
 
 import type { ImageSource } from "../cas/transfer/image_source.ts";
 import { openFileHoles } from "./file_holes.ts";
+import { refuseUsedBlockDevice } from "../devices/block_device_use.ts";
+import { DeviceError } from "../devices/device_error.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** An image that is open to be read. */
@@ -36,6 +38,22 @@ export function openImageFile(path: string): ImageFile {
       for (const file of all) file.close();
     },
   };
+}
+
+/** Why a block device may change while it is read, as a sentence; undefined where nothing speaks for it. */
+export function useOfImage(path: string): string | undefined {
+  const { isBlockDevice, rdev } = Deno.statSync(path);
+  if (!isBlockDevice) return undefined;
+  try {
+    refuseUsedBlockDevice(path, rdev ?? 0, {
+      action: "rely on",
+      otherwise: "or make sure that nobody writes it meanwhile",
+    });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    return error.message;
+  }
 }
 
 function openOne(path: string): Deno.FsFile {

@@ -21,7 +21,7 @@ import {
   writeArchive,
 } from "./archive_access.ts";
 import type { ArchiveChoice } from "./command.ts";
-import { openImageFile } from "./image_file.ts";
+import { openImageFile, useOfImage } from "./image_file.ts";
 import { openImageOutput, pipeOutput } from "./image_output.ts";
 import { chooseCodec } from "./native_codec.ts";
 import type { Output } from "./output.ts";
@@ -38,6 +38,10 @@ export async function importFile(
 ): Promise<void> {
   refuseMemory(archive);
   using image = openImageFile(path);
+  const use = useOfImage(path);
+  if (use !== undefined) {
+    output.event({ event: "image-in-use", severity: "strange", message: use });
+  }
   const progress = standardProgress(`Importing ${path}`, output);
   const result = await writeArchive(
     archive,

@@ -51,6 +51,7 @@ systemTest(
     const again = await run(store, "import", image, "tape");
     assert.equal(again.exitStatus, 11);
     assert.match(again.result.message, /while it is in use/);
+    await importOverRemovedTarget(rig, store);
     // Acknowledged, and in no pack yet.
     const latest = noise(64 * 1024);
     await writeAll(tape.target, 1024, latest);
@@ -62,7 +63,7 @@ systemTest(
     bytes.set(latest, 2048 * 512);
     const to = `file:${rig.folder}/copy`;
     const { result: copied } = await run(store, "copy", "--to", to, "--create");
-    assert.equal(copied.volumeCount, 2);
+    assert.equal(copied.volumeCount, 3);
     await run(to, "export", "tape", `${rig.folder}/copied.img`);
     assertSame(await Deno.readFile(`${rig.folder}/copied.img`), bytes);
     assertSame(await readAll(tape.target, 0, DISK_BYTES), bytes);
@@ -78,6 +79,35 @@ systemTest(
     assert.deepEqual(checked.faults, []);
   },
 );
+
+/** A volume whose target was removed takes an image, and is served with it again. */
+async function importOverRemovedTarget(
+  rig: SystemRig,
+  store: string,
+): Promise<void> {
+  const old = noise(DISK_BYTES);
+  const next = noise(DISK_BYTES / 2);
+  await Deno.writeFile(`${rig.folder}/old.img`, old);
+  await Deno.writeFile(`${rig.folder}/next.img`, next);
+  await run(store, "import", `${rig.folder}/old.img`, "swap");
+  await run(store, "target", "add", "1.2=swap");
+  {
+    using swap = await rig.attach("1.2");
+    await assertContent(swap.target, 0, old);
+    await writeAll(swap.target, 0, old.subarray(4096, 8192));
+  }
+  await run(store, "target", "remove", "1.2");
+  const imported = await run(store, "import", `${rig.folder}/next.img`, "swap");
+  assert.equal(imported.exitStatus, undefined, imported.result.message);
+  await run(store, "target", "add", "1.2=swap");
+  {
+    using swap = await rig.attach("1.2");
+    await assertContent(swap.target, 0, next);
+    const behind = new Uint8Array(DISK_BYTES - next.length);
+    await assertContent(swap.target, next.length / 512, behind);
+  }
+  await run(store, "target", "remove", "1.2");
+}
 
 systemTest(
   "an import brings the journal of a killed server into the archive first",

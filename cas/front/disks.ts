@@ -66,7 +66,7 @@ export interface OpenDiskOptions {
 export interface FollowedDisk {
   /** The disk. */
   readonly disk: Volume;
-  /** It stays where it is from now on. */
+  /** Lets go of it, all of whose requests have been answered. */
   stop(): void;
 }
 
@@ -211,7 +211,7 @@ export class Disks {
   /** Opens a volume of an archive that is only read, and follows it. */
   async follow(volume: string): Promise<FollowedDisk> {
     const { port, clock, report } = this.#options;
-    const opened = await port.openView({ volume });
+    const opened = await this.#openView({ volume });
     const state = this.#stateOf(opened);
     const identity = diskIdentity(opened, true);
     const disk = new Volume({ name: volume, identity, ...state });
@@ -223,6 +223,7 @@ export class Disks {
       disk,
       state,
       stateOf: (newer) => this.#stateOf(newer),
+      closeState: (left) => this.#closeState(left),
     });
     this.#followers.add(follower);
     follower.run().finally(() => this.#followers.delete(follower));

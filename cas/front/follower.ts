@@ -26,7 +26,7 @@ export interface DiskState {
 /** Options of `Follower`. */
 export interface FollowerOptions {
   /** The engine. */
-  readonly port: Pick<ArchivePort, "newerView" | "closeView">;
+  readonly port: Pick<ArchivePort, "newerView">;
   /** Time. */
   readonly clock: Clock;
   /** Takes events. */
@@ -39,6 +39,8 @@ export interface FollowerOptions {
   readonly state: DiskState;
   /** Makes the state of a view. */
   readonly stateOf: (opened: ViewDescription) => DiskState;
+  /** Closes a state when nothing is read from it any more. */
+  readonly closeState: (state: DiskState) => Promise<void>;
 }
 
 /** Looks for newer states until it is stopped. */
@@ -46,8 +48,6 @@ export class Follower {
   readonly #options: FollowerOptions;
   readonly #stop: AbortController = new AbortController();
   #state: DiskState;
-  /** States of before, of which something may still be read. */
-  #left: DiskState[] = [];
   #failing = false;
 
   /** Nothing runs before `run`. */
@@ -62,7 +62,7 @@ export class Follower {
     const { signal } = this.#stop;
     for (;;) {
       await clock.sleep(intervalMs, signal);
-      if (signal.aborted) return;
+      if (signal.aborted) return this.#close(this.#state);
       try {
         await this.#look();
         this.#failing = false;
@@ -72,19 +72,19 @@ export class Follower {
     }
   }
 
-  /** The disk stays where it is. */
+  /** The disk moves no more, and is not read any more. */
   stop(): void {
     this.#stop.abort();
   }
 
   async #look(): Promise<void> {
     const { port, disk, stateOf, report } = this.#options;
-    await this.#letGo();
     const opened = await port.newerView(this.#state.view.view);
-    if (opened === undefined || this.#stop.signal.aborted) return;
-    this.#left.push(this.#state);
+    if (opened === undefined) return;
+    const before = this.#state;
     this.#state = stateOf(opened);
     disk.show(this.#state);
+    this.#close(before);
     const { volume, sequence, rootHash, blockCount } = opened;
     report({
       event: "volume-moved",
@@ -98,14 +98,10 @@ export class Follower {
     });
   }
 
-  /** Closes the states of before that nobody reads any more. */
-  async #letGo(): Promise<void> {
-    const idle = this.#left.filter(({ fetcher }) => fetcher.idle);
-    this.#left = this.#left.filter((state) => !idle.includes(state));
-    for (const { view } of idle) {
-      view.cached.clear();
-      await this.#options.port.closeView(view.view);
-    }
+  /** Behind everything else: reads of it may be under way. */
+  #close(state: DiskState): void {
+    // An archive that was closed meanwhile has closed it, too.
+    this.#options.closeState(state).catch(() => {});
   }
 
   #tellFailure(error: unknown): void {

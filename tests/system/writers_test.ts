@@ -129,6 +129,7 @@ async function sleepThroughTakeover(
   proxy.delayMs = 3000;
   Deno.kill(first.pid, "SIGCONT");
   assert.equal((await first.ended()).code, HELD, first.log());
+  proxy.delayMs = 0;
   assert.equal(acknowledged, false);
   await assertContent(reader.target, 0, bytes);
   await taker.end("SIGTERM");

@@ -15,7 +15,8 @@ import {
 import type { ServingArchive } from "./serving_archive.ts";
 import { isHead } from "./state_reference.ts";
 
-type Archive = Pick<ServingArchive, "front" | "port">;
+/** What operations need of an archive. */
+export type ArchiveUse = Pick<ServingArchive, "front" | "port">;
 
 /** True for the name of an operation. */
 export function isOperation(name: string): name is OperationName {
@@ -24,7 +25,7 @@ export function isOperation(name: string): name is OperationName {
 
 /** Carries out an operation. Rejects with an `ArchiveError`. */
 export async function performOperation<Name extends OperationName>(
-  { front, port }: Archive,
+  { front, port }: ArchiveUse,
   name: Name,
   request: OperationRequest<Name>,
 ): Promise<OperationResult<Name>> {

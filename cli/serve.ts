@@ -14,6 +14,7 @@ import { openArchiveOnThread } from "./archive_worker.ts";
 import { type ControlServer, serveControl } from "./control.ts";
 import { ExitStatus } from "./exit_status.ts";
 import { Interfaces } from "./interfaces.ts";
+import { ensureKeptClone } from "./kept_clone.ts";
 import { performOperation } from "./operation.ts";
 import type { Output } from "./output.ts";
 import { controlHandler } from "./serve_control.ts";
@@ -114,6 +115,7 @@ async function run(running: Running): Promise<void> {
           return { device, release: () => front.closeVolume(device) };
         },
         followVolume: (volume) => front.followVolume(volume),
+        ensureClone: (clone) => ensureKeptClone(archive, clone),
         growVolume: async (volume, blockCount) => {
           const request = { volume, blockCount };
           await performOperation(archive, "volume grow", request);

@@ -14,6 +14,7 @@ import { ScratchDevice } from "../devices/scratch_device.ts";
 import { openScratchFile } from "../devices/scratch_file.ts";
 import { SparseMemoryDevice } from "../devices/sparse_memory_device.ts";
 import { hostName } from "./holder.ts";
+import type { KeptClone } from "./kept_clone.ts";
 import { formatSize } from "./size.ts";
 import { isPastState, type TargetOption } from "./target_option.ts";
 import { UsageError } from "./usage_error.ts";
@@ -55,6 +56,8 @@ export interface DiskSources {
   readonly followVolume: (
     volume: string,
   ) => Promise<{ readonly disk: BlockDevice; stop(): void }>;
+  /** Makes the volume of a clone that is kept, unless there is one. */
+  readonly ensureClone: (clone: KeptClone) => Promise<void>;
   /** Makes a volume larger, also for those who have it open. */
   readonly growVolume: (volume: string, blockCount: number) => Promise<void>;
   /** The archive is only read: another server may write it. */
@@ -76,6 +79,9 @@ export async function openTargetDisk(
   if (path !== undefined) return openPath(option, path, sources);
   if (memory && sizeBytes !== undefined) return openMemory(option, sizeBytes);
   if (!isPastState(option)) return await openHead(option, sources);
+  if (typeof option.clone === "string") {
+    return await openKeptClone(option, option.clone, sources);
+  }
   const opened = await sources.openVolume(viewRequest(option, sources));
   if (option.clone) return openClone(option, opened, sources);
   return {
@@ -117,6 +123,34 @@ async function openHead(
   };
 }
 
+/** A volume of its own that began as a past state. */
+async function openKeptClone(
+  option: TargetOption,
+  volume: string,
+  sources: DiskSources,
+): Promise<TargetDisk> {
+  const { snapshot, atMs, root, ...tuning } = option;
+  if (sources.readOnly) {
+    throw new UsageError(
+      `Target ${
+        addressOf(option)
+      }: with --read-only no clone can be kept; leave out the name behind "clone"`,
+    );
+  }
+  await sources.ensureClone({
+    source: {
+      ...(option.volume === undefined ? {} : { volume: option.volume }),
+      ...(snapshot === undefined ? {} : { snapshot }),
+      ...(atMs === undefined ? {} : { atMs }),
+      ...(root === undefined ? {} : { root }),
+    },
+    sourceName: describeSource(option),
+    volume,
+    create: sources.create,
+  });
+  return await openHead({ ...tuning, volume }, sources);
+}
+
 /** What another server has published: the newest state, or always the newest. */
 async function openPresent(
   option: TargetOption,
@@ -143,13 +177,19 @@ async function openPresent(
 
 /** The disk as the operator named it, for messages: "disk@monday". */
 export function describeDisk(option: TargetOption): string {
+  const { clone } = option;
+  const source = describeSource(option);
+  if (typeof clone === "string") return `${clone}, a clone of ${source}`;
+  return clone ? `a clone of ${source}` : source;
+}
+
+function describeSource(option: TargetOption): string {
   const { volume, snapshot, atMs, root, path, sizeBytes = 0 } = option;
-  const clone = option.clone ? "a clone of " : "";
-  if (root !== undefined) return `${clone}root:${root}`;
+  if (root !== undefined) return `root:${root}`;
   if (path !== undefined) return `path:${path}`;
   if (volume === undefined) return `memory:${formatSize(sizeBytes)}`;
   const past = atMs === undefined ? snapshot : new Date(atMs).toISOString();
-  return past === undefined ? volume : `${clone}${volume}@${past}`;
+  return past === undefined ? volume : `${volume}@${past}`;
 }
 
 /** A target's address as people write it: "1.0". */

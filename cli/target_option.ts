@@ -95,7 +95,8 @@ export function checkedTarget(target: TargetOption): TargetOption {
       `Target ${name}: only a volume moves on and can be followed; leave out "follow"`,
     );
   }
-  if (target.flush === "remote" && !isHead) {
+  const isVolume = isHead || typeof target.clone === "string";
+  if (target.flush === "remote" && !isVolume) {
     throw new UsageError(
       `Target ${name}: only writes to a volume go to the store; leave out "flush"`,
     );

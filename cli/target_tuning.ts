@@ -16,8 +16,11 @@ import { UsageError } from "./usage_error.ts";
 export interface TargetTuning {
   /** Refuse writes. */
   readonly readOnly?: boolean;
-  /** Serve a snapshot or root as a writable clone that is dropped at exit. */
-  readonly clone?: boolean;
+  /**
+   * Serve a past state as a writable clone: one that is dropped at exit, or the
+   * name of the volume in which it is kept.
+   */
+  readonly clone?: boolean | string;
   /** Size of a disk that is to be made. */
   readonly sizeBytes?: number;
   /** Serve the newest state that another server publishes, again and again. */
@@ -41,7 +44,7 @@ type Reader = (value: unknown, where: string) => TargetTuning;
 
 const READERS: Readonly<Record<string, Reader>> = {
   ro: (value, where) => ({ readOnly: asFlag(value, where) }),
-  clone: (value, where) => ({ clone: asFlag(value, where) }),
+  clone: (value, where) => ({ clone: asClone(value, where) }),
   follow: (value, where) => ({ follow: asFlag(value, where) }),
   flush: (value, where) => ({ flush: asFlushWait(value, where) }),
   size: (value, where) => ({
@@ -131,6 +134,17 @@ export function asFlushWait(
   if (value === "journal" || value === "remote") return value;
   throw new UsageError(
     `${where} is "journal" (FLUSH is answered when writes are on this machine's disk) or "remote" (when they are in the store)`,
+  );
+}
+
+/** A flag, or the name of a volume. */
+function asClone(value: unknown, where: string): boolean | string {
+  if (typeof value !== "string" || /^(true|false)$/.test(value)) {
+    return asFlag(value, where);
+  }
+  if (/^[^:@,]+$/.test(value)) return value;
+  throw new UsageError(
+    `${where} is the name of a volume to keep the clone in, not "${value}"`,
   );
 }
 

@@ -62,6 +62,8 @@ OPTIONs follow DISK with commas between; in a file they are keys of [[target]]
   ro                refuse writes
   follow            as --follow, for this volume
   flush=WHERE       as --flush, for this volume
+  clone=VOLUME      a past state as a writable disk of its own, kept as VOLUME;
+                    made of it if missing and --create is given
   clone             a snapshot or root as a writable disk of its own, whose
                     changes are dropped when the server stops
   size=SIZE         the size of a volume or file to be made

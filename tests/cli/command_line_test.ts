@@ -75,6 +75,8 @@ Deno.test("parseTargetOption() refuses broken targets and reserved addresses", (
       "1.0=memory:",
       "1.0=disk@monday,size=1GiB",
       "1.0=disk,clone",
+      "1.0=disk,clone=mine",
+      "1.0=disk@monday,clone=a@b",
       "1.0=disk@monday,clone,ro",
     ]
   ) assert.throws(() => parseTargetOption(text), UsageError, text);
@@ -111,6 +113,8 @@ Deno.test("parseTargetOption() reads disks that are no volumes, and options", ()
     },
   );
   assert.equal(parseTargetOption("1.0=disk@monday,clone").clone, true);
+  assert.equal(parseTargetOption("1.0=disk@monday,clone=mine").clone, "mine");
+  assert.equal(parseTargetOption("1.0=disk@monday,clone=false").clone, false);
   assert.equal(parseTargetOption("1.0=disk,ro=false").readOnly, false);
 });
 

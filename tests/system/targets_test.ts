@@ -99,6 +99,60 @@ systemTest(
 );
 
 systemTest(
+  "a clone that is kept is a volume, made once and served again",
+  async () => {
+    await using rig = await SystemRig.create(9000);
+    const store = `file:${rig.folder}/archive`;
+    const content = noise(MEBIBYTE);
+    const changed = noise(MEBIBYTE / 2);
+    const expected = content.slice();
+    expected.set(changed);
+    await using server = await rig.serve(store, ["1.0=disk:1MiB"]);
+    const add = (target: string, ...more: string[]): string[] => [
+      ...["target", "add", target, "--store", store],
+      ...more,
+    ];
+    {
+      using client = await rig.attach("1.0");
+      await writeAll(client.target, 0, content);
+    }
+    const volumes = (...words: string[]): Promise<unknown[]> =>
+      resultsWithin(rig.namespace, ...words, "--store", store);
+    await volumes("snapshot", "create", "disk", "noon");
+    const missing = await refusalWithin(
+      rig.namespace,
+      ...add("1.1=disk@noon,clone=mine"),
+    );
+    assert.match(missing.message, /add --create/);
+    await resultsWithin(
+      rig.namespace,
+      ...add("1.1=disk@noon,clone=mine", "--create"),
+    );
+    {
+      using client = await rig.attach("1.1");
+      assert.deepEqual(await readAll(client.target, 0, MEBIBYTE), content);
+      await writeAll(client.target, 0, changed);
+    }
+    const other = await refusalWithin(
+      rig.namespace,
+      ...add("1.2=disk@noon,clone=disk"),
+    );
+    assert.match(other.message, /"disk" is no clone of disk@noon/);
+    await server.end("SIGTERM");
+
+    await using _again = await rig.serve(
+      store,
+      ["1.0=disk", "1.1=disk@noon,clone=mine"],
+      [],
+    );
+    using source = await rig.attach("1.0");
+    using kept = await rig.attach("1.1");
+    assert.deepEqual(await readAll(kept.target, 0, MEBIBYTE), expected);
+    assert.deepEqual(await readAll(source.target, 0, MEBIBYTE), content);
+  },
+);
+
+systemTest(
   "targets are added and removed while others are served",
   async () => {
     await using rig = await SystemRig.create(9000);

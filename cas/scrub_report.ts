@@ -26,7 +26,7 @@ export interface ScrubFault {
   readonly key: string;
   /** What is wrong, as half a sentence. */
   readonly reason: string;
-  /** Of a pack, the blocks that do not verify: the first hundred. */
+  /** Of a pack, the blocks that do not verify: the first sixteen. */
   readonly blocks: readonly DamagedBlock[];
   /** How many do not verify. */
   readonly blockCount: number;
@@ -70,7 +70,7 @@ export interface ScrubReport {
   readonly blockCount: number;
   /** Bytes of all these blobs. */
   readonly byteCount: number;
-  /** Damaged and missing blobs: the first thousand. */
+  /** Damaged and missing blobs: the first five hundred. */
   readonly faults: readonly ScrubFault[];
   /** How many there are. */
   readonly faultCount: number;

@@ -42,9 +42,9 @@ import {
 import { Turns } from "./turns.ts";
 
 /** Faults that are told; the others are counted. */
-const FAULTS_MAX = 1000;
+const FAULTS_MAX = 500;
 /** Damaged blocks that are told of one pack. */
-const BLOCKS_MAX = 100;
+const BLOCKS_MAX = 16;
 /** How often the place is saved. */
 const SAVE_INTERVAL_MS = 10_000;
 const PERCENT = 100;
@@ -332,7 +332,7 @@ class ScrubReader {
     this.#fault({
       key: packKey(name),
       reason: fault,
-      blocks: await this.#damagedBlocks(bad.slice(0, BLOCKS_MAX)),
+      blocks: (await this.#damagedBlocks(bad)).slice(0, BLOCKS_MAX),
       blockCount: bad.length,
     });
     return byteCount;

@@ -66,7 +66,7 @@ export interface FoundBatch {
 
 /** A place where batches are lost. */
 export interface LostBatches {
-  /** Sequence of the first that is lost. */
+  /** Sequence of the first that is lost; at the begin of a journal, as far as known. */
   readonly first: number;
   /** How many. */
   readonly count: number;
@@ -134,12 +134,15 @@ export function surveyJournal(disk: Disk, checksum: Checksum): SalvageReport {
   for (const { sequence, fault } of suspects) {
     if (sequence <= last) faults.push(fault);
   }
-  const broken = batches.findIndex(({ follows }) => !follows);
+  const [first] = batches;
+  const beginLost = first !== undefined && (first.position > BATCH_ALIGNMENT ||
+    suspects.some(({ sequence }) => sequence < first.sequence));
+  const broken = beginLost ? 0 : batches.findIndex(({ follows }) => !follows);
   return {
     ...(identity === undefined ? {} : { identity }),
     batches,
     keptBefore: broken < 0 ? batches.length : broken,
-    lost: lostBetween(batches, suspects),
+    lost: lostBetween(batches, suspects, beginLost),
     faults,
   };
 }
@@ -294,6 +297,7 @@ function writesOf(batch: Uint8Array): SalvagedWrite[] | string {
 function lostBetween(
   batches: readonly FoundBatch[],
   suspects: readonly Suspect[],
+  beginLost: boolean,
 ): LostBatches[] {
   const lost: LostBatches[] = [];
   const add = (first: number, count: number): void => {
@@ -307,11 +311,11 @@ function lostBetween(
     if (before === undefined || sequence === before.sequence + 1) continue;
     add(before.sequence + 1, sequence - before.sequence - 1);
   }
-  const first = batches[0]?.sequence ?? Infinity;
-  const early = suspects.filter(({ sequence }) => sequence < first);
-  const [oldest] = early.map(({ sequence }) => sequence).sort((a, b) => a - b);
-  if (oldest !== undefined) {
-    add(oldest, Number.isFinite(first) ? first - oldest : early.length);
+  const begin = batches[0]?.sequence;
+  if (begin !== undefined && beginLost) {
+    // Of a batch whose header is damaged not even the sequence is known.
+    const oldest = Math.min(...suspects.map((it) => it.sequence), begin - 1);
+    add(oldest, begin - oldest);
   }
   return lost.sort((a, b) => a.first - b.first);
 }

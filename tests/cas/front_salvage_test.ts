@@ -122,6 +122,20 @@ for (const [what, at] of [["payload", 900], ["header", 20], ["magic", 0]]) {
   });
 }
 
+for (const at of [0, 20, 900]) {
+  Deno.test(`where the first batch is damaged at byte ${at}, nothing stands before the damage`, async () => {
+    const rig = await journalOf(STAMPS);
+    const [first] = segmentNames(rig) as [string];
+    flip(rig, first, BATCH_LENGTH + at);
+    const report = surveyJournal(rig.disk, checksum);
+    assert.equal(report.keptBefore, 0);
+    assert.deepEqual(report.lost.map(({ count }) => count), [1]);
+    assert.deepEqual(await goOn(rig, report, report.batches), [
+      ...[0, 22, 33, 44, 55],
+    ]);
+  });
+}
+
 Deno.test("behind a damaged segment header the batches still prove themselves", async () => {
   const rig = await journalOf(STAMPS);
   const [first] = segmentNames(rig) as [string];

@@ -27,8 +27,13 @@ export interface DiskFile {
    */
   sync(): Promise<void>;
 
-  /** The same, blocking the thread. */
-  syncNow(): void;
+  /**
+   * Writes all of `bytes` at `position` and makes them durable, blocking the
+   * thread. Nothing is said of what was written before. Fastest where `bytes`
+   * is `alignedBytes` and position and length are multiples of 4096. After it
+   * threw, the state of the bytes is unknown.
+   */
+  writeDurably(bytes: Uint8Array, position: number): void;
 
   /** Lets go of the file. No sync may be under way. */
   close(): void;

@@ -23,7 +23,9 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { type Disk, DiskError, type DiskFile } from "./disk.ts";
+import { DirectWriter } from "./direct_writer.ts";
+import type { Disk, DiskFile } from "./disk.ts";
+import { attempt, toDiskError } from "./system_error.ts";
 
 /** Opens a directory, making it if need be. */
 export function openRealDisk(path: string): Disk {
@@ -129,10 +131,12 @@ class RealDisk implements Disk {
 class RealFile implements DiskFile {
   readonly #path: string;
   readonly #descriptor: number;
+  readonly #direct: DirectWriter;
 
   constructor(path: string, descriptor: number) {
     this.#path = path;
     this.#descriptor = descriptor;
+    this.#direct = new DirectWriter(path);
   }
 
   get size(): number {
@@ -189,7 +193,9 @@ class RealFile implements DiskFile {
     });
   }
 
-  syncNow(): void {
+  writeDurably(bytes: Uint8Array, position: number): void {
+    if (this.#direct.write(bytes, position)) return;
+    this.write(bytes, position);
     try {
       fdatasyncSync(this.#descriptor);
     } catch (error) {
@@ -198,23 +204,7 @@ class RealFile implements DiskFile {
   }
 
   close(): void {
+    this.#direct.close();
     attempt(`Cannot close ${this.#path}`, () => closeSync(this.#descriptor));
   }
-}
-
-function attempt<T>(tried: string, run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    throw toDiskError(error, tried);
-  }
-}
-
-function toDiskError(error: unknown, tried: string): DiskError {
-  const code = (error as { code?: unknown } | null)?.code;
-  return new DiskError(
-    typeof code === "string" ? code : String(error),
-    tried,
-    error,
-  );
 }

@@ -172,8 +172,16 @@ export class SimulatedDisk implements Disk {
         await syncDelay?.();
         operate("sync", nameNow(), finish, lose);
       },
-      syncNow(): void {
-        operate("sync", nameNow(), file.beginSync(), lose);
+      writeDurably(bytes: Uint8Array, position: number): void {
+        let finish = (): void => {};
+        const some = Math.floor(random() * bytes.length);
+        operate(
+          "write",
+          nameNow(),
+          () => finish = file.beginDurableWrite(bytes, position),
+          () => file.write(bytes.subarray(0, some), position),
+        );
+        operate("sync", nameNow(), finish, lose);
       },
       close(): void {},
     };

@@ -46,6 +46,16 @@ export class SimulatedFile {
     return found.length;
   }
 
+  /** Writes; the returned function makes these bytes durable, and no others. */
+  beginDurableWrite(bytes: Uint8Array, position: number): () => void {
+    this.write(bytes, position);
+    const written = this.#pending.at(-1);
+    return () => {
+      this.#durable = placed(this.#durable, bytes, position);
+      this.#pending = this.#pending.filter((write) => write !== written);
+    };
+  }
+
   /** Begins a sync; the returned function makes what was written so far durable. */
   beginSync(): () => void {
     const covered = this.#pending.slice();

@@ -21,6 +21,7 @@ import {
   JournalBatch,
   type JournalVolume,
   type JournalWrite,
+  type SealedBatch,
 } from "./journal_batch.ts";
 import { type Checksum, CHECKSUM_LENGTH } from "./journal_format.ts";
 import type { Segment, SegmentStore } from "./journal_segments.ts";
@@ -202,15 +203,16 @@ export class Journal {
       return;
     }
     try {
-      const sealed = this.#write(batch, segment);
       if (this.#policy.shouldBlock(batch.byteCount)) {
         this.#useTurn();
+        const { bytes, checksum } = this.#seal(batch, segment);
         const startMs = this.#options.clock.nowMs();
-        segment.file.syncNow();
+        segment.file.writeDurably(bytes, segment.tail);
         this.#policy.took(this.#options.clock.nowMs() - startMs, true);
-        this.#succeed(batch, sealed);
+        segment.tail += bytes.length;
+        this.#succeed(batch, checksum);
       } else {
-        this.#syncInBackground(batch, segment, sealed);
+        this.#syncInBackground(batch, segment, this.#write(batch, segment));
       }
     } catch (error) {
       this.#fail(segment, error);
@@ -219,13 +221,17 @@ export class Journal {
     this.#options.roomMade();
   }
 
-  /** Writes a batch at the tail of a segment; returns its checksum. */
-  #write(batch: JournalBatch, segment: Segment): Uint8Array {
-    const { bytes, checksum } = batch.seal({
+  #seal(batch: JournalBatch, segment: Segment): SealedBatch {
+    return batch.seal({
       segment,
       sequence: this.#sequence + 1,
       previousChecksum: this.#lastChecksum,
     }, this.#options.checksum);
+  }
+
+  /** Writes a batch at the tail of a segment; returns its checksum. */
+  #write(batch: JournalBatch, segment: Segment): Uint8Array {
+    const { bytes, checksum } = this.#seal(batch, segment);
     segment.file.write(bytes, segment.tail);
     segment.tail += bytes.length;
     return checksum;

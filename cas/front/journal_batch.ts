@@ -8,6 +8,7 @@
  * @module
  */
 
+import { alignedBytes } from "../disk/direct_writer.ts";
 import {
   BATCH_ALIGNMENT,
   BATCH_HEADER_LENGTH,
@@ -45,6 +46,14 @@ export interface JournalWrite {
   readonly sectorCount: number;
 }
 
+/** A batch, ready to be written. */
+export interface SealedBatch {
+  /** All of it: whole multiples of 4096 bytes. */
+  readonly bytes: Uint8Array;
+  /** Its checksum, which the next one repeats. */
+  readonly checksum: Uint8Array;
+}
+
 /** A reusable buffer for one batch. */
 export class JournalBatch {
   /** The newest ticket in it. */
@@ -57,7 +66,7 @@ export class JournalBatch {
 
   /** Allocates the buffer: `byteCountMax` is a multiple of 4096. */
   constructor(byteCountMax: number) {
-    this.#bytes = new Uint8Array(byteCountMax);
+    this.#bytes = alignedBytes(byteCountMax);
     this.#view = new DataView(this.#bytes.buffer);
   }
 
@@ -103,10 +112,7 @@ export class JournalBatch {
   }
 
   /** Finishes the bytes for a place in a segment; again for another place. */
-  seal(
-    seal: BatchSeal,
-    checksum: Checksum,
-  ): { readonly bytes: Uint8Array; readonly checksum: Uint8Array } {
+  seal(seal: BatchSeal, checksum: Checksum): SealedBatch {
     const bytes = this.#bytes.subarray(0, this.byteCount);
     bytes.fill(0, this.#used);
     return {

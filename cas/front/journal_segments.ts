@@ -223,18 +223,20 @@ export class SegmentStore {
     const nonce = fillRandom16(fillRandom);
     const number = ++this.#newestNumber;
     const recycled = disk.list().includes(SPARE_NAME);
-    const file = recycled ? disk.open(SPARE_NAME) : disk.create(SPARE_NAME);
+    const spare = recycled ? disk.open(SPARE_NAME) : disk.create(SPARE_NAME);
     try {
       const header = { ...identity, number, nonce };
-      file.write(encodeSegmentHeader(header, checksum), 0);
-      await file.sync();
+      spare.write(encodeSegmentHeader(header, checksum), 0);
+      await spare.sync();
       disk.rename(SPARE_NAME, segmentName(number));
       await disk.syncDirectory();
     } catch (error) {
-      file.close();
       this.#discardSpare();
       throw error;
+    } finally {
+      spare.close();
     }
+    const file = disk.open(segmentName(number));
     return {
       number,
       nonce,

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { alignedBytes } from "../../cas/disk/direct_writer.ts";
 import type { Disk } from "../../cas/disk/disk.ts";
 import { DiskError } from "../../cas/disk/disk.ts";
 import { openRealDisk } from "../../cas/disk/real_disk.ts";
@@ -117,6 +118,43 @@ Deno.test("a sync covers the writes before its call only", async () => {
   assert.deepEqual(contentOf(after, "a"), new Uint8Array(512).fill(1));
 });
 
+Deno.test("a durable write covers its own bytes and no others", async () => {
+  const disk = await syncedFile(1024);
+  const file = disk.open("a");
+  file.write(new Uint8Array(512).fill(7), 0);
+  file.writeDurably(new Uint8Array(512).fill(8), 512);
+  const after = contentOf(disk.afterPowerLoss(() => 0), "a");
+  assert.deepEqual(after.subarray(0, 512), new Uint8Array(512).fill(1));
+  assert.deepEqual(after.subarray(512), new Uint8Array(512).fill(8));
+});
+
+Deno.test("durable writes of the system's files are read back, wherever they lie and from any memory", () => {
+  const path = mkdtempSync(join(tmpdir(), "deepshelf-disk-"));
+  try {
+    const file = openRealDisk(path).create("a");
+    const expected = new Uint8Array(40_960);
+    file.write(expected.subarray(0, 36_864), 0);
+    const writes = [
+      { position: 4096, bytes: alignedBytes(8192).fill(2) },
+      { position: 4096, bytes: alignedBytes(8192).subarray(100, 4196).fill(3) },
+      { position: 8000, bytes: alignedBytes(500).fill(4) },
+      { position: 16_384, bytes: new Uint8Array(4096).fill(5) },
+      { position: 36_864, bytes: alignedBytes(4096).fill(6) },
+    ];
+    for (const { position, bytes } of writes) {
+      file.writeDurably(bytes, position);
+      expected.set(bytes, position);
+      const found = new Uint8Array(file.size);
+      file.read(found, 0);
+      assert.deepEqual(found, expected.subarray(0, file.size));
+    }
+    assert.equal(file.size, expected.length);
+    file.close();
+  } finally {
+    rmSync(path, { recursive: true });
+  }
+});
+
 Deno.test("a directory of the system writes and reads at positions, renames, removes and syncs", async () => {
   const path = mkdtempSync(join(tmpdir(), "deepshelf-disk-"));
   try {
@@ -125,7 +163,6 @@ Deno.test("a directory of the system writes and reads at positions, renames, rem
     file.write(new Uint8Array(100).fill(1), 50);
     file.write(new Uint8Array(10).fill(2), 60);
     await file.sync();
-    file.syncNow();
     assert.equal(file.size, 150);
     const into = new Uint8Array(200);
     assert.equal(file.read(into, 55), 95);

@@ -331,7 +331,7 @@ function countReads(disk: Disk, count: (byteCount: number) => void): Disk {
           return byteCount;
         },
         sync: () => file.sync(),
-        syncNow: () => file.syncNow(),
+        writeDurably: (bytes, position) => file.writeDurably(bytes, position),
         close: () => file.close(),
       };
     },

@@ -31,6 +31,8 @@ import { RunWriter } from "./run_writer.ts";
 
 /** Entries of a flushed run, to entries of a run of the base. */
 const BASE_RUN_FLUSHES = 64;
+/** The same, of a run of recent entries: tables may be twice as full while much is added. */
+const RECENT_RUN_FLUSHES = 160;
 /** Recent entries below which there is no base: so many flushed runs. */
 const BASE_FLUSHES_MIN = 16;
 /** Flushed runs up to which a run is asked often, for its size. */
@@ -162,7 +164,7 @@ export class Compaction {
 
   #beginLevel(level: number): void {
     const { runs, flushEntries } = this.#options;
-    const entriesMax = flushEntries * BASE_RUN_FLUSHES;
+    const entriesMax = flushEntries * RECENT_RUN_FLUSHES;
     const idle = this.#candidates();
     // Those that go into the base are the oldest of their level.
     const base = this.#base?.inputs.length ?? 0;
@@ -259,7 +261,8 @@ export class Compaction {
     const { files, hash } = this.#options;
     const { file, run } = files.createRun();
     const shape = { entriesMax, filter, pieces };
-    const writer = new RunWriter({ file, run, ...shape, hash });
+    const { pool } = files;
+    const writer = new RunWriter({ file, run, ...shape, hash, pool });
     return { run, file, writer };
   }
 
@@ -269,7 +272,8 @@ export class Compaction {
     return this.#options.files.openFinished(finished);
   }
 
-  #discard({ run, file }: Target): void {
+  #discard({ run, file, writer }: Target): void {
+    writer.discard();
     try {
       file.close();
       this.#options.files.removeRun(run);

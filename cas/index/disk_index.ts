@@ -76,6 +76,8 @@ export class DiskIndex implements ScoreIndex {
   #table = new EntryTable();
   /** Is being written to a run. */
   #frozen: EntryTable | undefined;
+  /** Takes what is added next: empty. */
+  #spare = new EntryTable();
   /** Packs that were there when it was frozen. */
   #frozenPackCount = 0;
   #packs = new PackTable();
@@ -124,12 +126,10 @@ export class DiskIndex implements ScoreIndex {
   }
 
   get statistics(): IndexStatistics {
-    const tables = [this.#table, this.#frozen];
-    const count = tables.reduce((sum, it) => sum + (it?.count ?? 0), 0);
-    const bytes = tables.reduce(
-      (sum, it) => sum + (it?.words.byteLength ?? 0),
-      0,
-    );
+    const tables = [this.#table, this.#spare];
+    if (this.#frozen !== undefined) tables.push(this.#frozen);
+    const bytes = tables.reduce((sum, it) => sum + it.words.byteLength, 0);
+    const count = tables.reduce((sum, it) => sum + it.count, 0);
     return {
       entryCount: count + this.#runs.entryCount,
       passedOverCount: this.#runs.unfilteredCount,
@@ -203,7 +203,11 @@ export class DiskIndex implements ScoreIndex {
     this.#unsavedPacks = 0;
     this.#packsInRuns = 0;
     this.#dirty = false;
-    this.#guard(() => this.#files.clear());
+    try {
+      this.#files.clear();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   async endRebuild(): Promise<void> {
@@ -326,7 +330,8 @@ export class DiskIndex implements ScoreIndex {
     if (this.#frozen === undefined) {
       this.#frozen = this.#table;
       this.#frozenPackCount = this.#packs.count;
-      this.#table = new EntryTable();
+      this.#table = this.#spare;
+      this.#spare = new EntryTable();
       this.#unsavedPacks = 0;
       this.#dirty = false;
     }
@@ -341,6 +346,9 @@ export class DiskIndex implements ScoreIndex {
       this.#runs.recent.push({ run, level: 0 });
     }
     this.#frozen = undefined;
+    // Its memory is used again: it is most of what an index drops.
+    table.clear();
+    this.#spare = table;
     this.#packsInRuns = this.#frozenPackCount;
     await this.#save();
   }
@@ -365,15 +373,6 @@ export class DiskIndex implements ScoreIndex {
     if (unfilteredCount === 0 || this.#toldMemoryFull) return;
     this.#toldMemoryFull = true;
     onEvent(indexMemoryFull(unfilteredCount, entryCount));
-  }
-
-  /** Runs what writes the index's files. */
-  #guard(write: () => void): void {
-    try {
-      write();
-    } catch (error) {
-      this.#fail(error);
-    }
   }
 
   /**

@@ -43,10 +43,9 @@ export class EntryTable {
     if (this.#count * 3 > this.#slots * 2) this.#grow();
   }
 
-  /** Forgets all entries and their memory. */
+  /** Forgets all entries; their memory is for the next ones. */
   clear(): void {
-    this.#slots = SLOTS_MIN;
-    this.#words = new Uint32Array(SLOTS_MIN * ENTRY_WORDS);
+    this.#words.fill(0);
     this.#count = 0;
   }
 

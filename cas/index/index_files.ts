@@ -13,6 +13,7 @@
 
 import { type Disk, DiskError, type DiskFile } from "../disk/disk.ts";
 import type { PlainHash } from "../score.ts";
+import { WordPool } from "./word_pool.ts";
 import { PackTable } from "./pack_table.ts";
 import { Run } from "./run.ts";
 import { RunList } from "./run_list.ts";
@@ -66,6 +67,8 @@ export interface IndexFilesOptions {
 
 /** Reads and writes the files of an index. */
 export class IndexFiles {
+  /** Lends memory to all that work with the runs. */
+  readonly pool: WordPool = new WordPool();
   readonly #options: IndexFilesOptions;
   #nextRun = 1;
   #packNames = new Uint8Array(0);
@@ -245,7 +248,10 @@ export class IndexFiles {
     return this.#packNames.subarray(0, this.#packCount * NAME_LENGTH);
   }
 
-  #openRun(description: RunDescription, summary?: Uint32Array): Run {
+  #openRun(
+    description: RunDescription,
+    summary?: Uint32Array<ArrayBuffer>,
+  ): Run {
     const { disk, hash } = this.#options;
     const name = runName(description.run);
     const display = `${disk.location}/${name}`;
@@ -259,6 +265,7 @@ export class IndexFiles {
         display,
         description,
         hash,
+        pool: this.pool,
         ...(summary === undefined ? {} : { summary }),
       });
     } catch (error) {

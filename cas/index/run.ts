@@ -23,6 +23,7 @@ import {
   PAGE_WORDS,
   type RunFooter,
 } from "./run_format.ts";
+import type { WordPool } from "./word_pool.ts";
 import { type RunDescription, runSize } from "./run_writer.ts";
 import { IndexDamagedError } from "./score_index.ts";
 
@@ -37,10 +38,14 @@ export interface RunOptions {
   /** Computes checksums. */
   readonly hash: PlainHash;
   /** Its filter and fences, where they are in memory already. */
-  readonly summary?: Uint32Array;
+  readonly summary?: Uint32Array<ArrayBuffer>;
+  /** Lends the memory. */
+  readonly pool: WordPool;
 }
 
 interface Summary {
+  /** Lent by the pool: filter and fences. */
+  readonly words: Uint32Array<ArrayBuffer>;
   readonly fences: Uint32Array;
   /** Absent where it may not be kept. */
   readonly filter?: KeyFilter;
@@ -80,6 +85,11 @@ export class Run {
     if (summary !== undefined) this.#summary = this.#split(summary);
   }
 
+  /** Lends the memory. */
+  get pool(): WordPool {
+    return this.#options.pool;
+  }
+
   /** Bytes of its filter. */
   get filterBytes(): number {
     return this.#footer.filterBlocks * FILTER_BLOCK_WORDS * 4;
@@ -91,7 +101,7 @@ export class Run {
   }
 
   set keepsFilter(keeps: boolean) {
-    if (keeps !== this.#keepsFilter) this.#summary = undefined;
+    if (keeps !== this.#keepsFilter) this.#releaseSummary();
     this.#keepsFilter = keeps;
   }
 
@@ -158,7 +168,15 @@ export class Run {
 
   /** Lets go of the file. */
   close(): void {
+    this.#releaseSummary();
     this.#options.file.close();
+  }
+
+  #releaseSummary(): void {
+    if (this.#summary !== undefined) {
+      this.#options.pool.release(this.#summary.words);
+    }
+    this.#summary = undefined;
   }
 
   get #fences(): Uint32Array {
@@ -167,26 +185,29 @@ export class Run {
 
   #loadSummary(): Summary {
     const { pageCount, filterBlocks, summary } = this.#footer;
-    const words = new Uint32Array(
-      filterBlocks * FILTER_BLOCK_WORDS + pageCount,
-    );
+    const { pool, hash } = this.#options;
+    const words = pool.take(filterBlocks * FILTER_BLOCK_WORDS + pageCount);
     this.#read(bytesOf(words), pageCount * PAGE_LENGTH);
-    if (!equals(checksumOf(bytesOf(words), this.#options.hash), summary)) {
+    if (!equals(checksumOf(bytesOf(words), hash), summary)) {
       throw this.#damaged("its filter does not match its checksum");
     }
     return this.#split(words);
   }
 
-  #split(words: Uint32Array): Summary {
+  #split(words: Uint32Array<ArrayBuffer>): Summary {
     const { filterBlocks, filterWords, pieces } = this.#footer;
     const start = filterBlocks * FILTER_BLOCK_WORDS;
-    // Copied where the filter goes: a view would hold on to the memory of both.
-    if (!this.#keepsFilter) return { fences: words.slice(start) };
+    if (!this.#keepsFilter) {
+      const fences = this.#options.pool.take(words.length - start);
+      fences.set(words.subarray(start));
+      this.#options.pool.release(words);
+      return { words: fences, fences };
+    }
     const filter = new KeyFilter(words.subarray(0, start), {
       wordCount: filterWords,
       pieces,
     });
-    return { fences: words.subarray(start), filter };
+    return { words, fences: words.subarray(start), filter };
   }
 
   #read(target: Uint8Array, position: number): void {

@@ -36,7 +36,7 @@ export interface RunPart {
 
 /** Walks through a part of a run. */
 export class RunCursor implements EntryCursor {
-  readonly words: Uint32Array;
+  words: Uint32Array<ArrayBuffer>;
   at = 0;
   readonly #part: RunPart;
   #nextPage: number;
@@ -49,7 +49,7 @@ export class RunCursor implements EntryCursor {
     this.#part = part;
     const { run, first } = part;
     const pages = Math.min(BUFFER_PAGES, run.pageCount);
-    this.words = new Uint32Array(pages * PAGE_WORDS);
+    this.words = run.pool.take(pages * PAGE_WORDS);
     this.#nextPage = first === 0 ? 0 : run.firstPage(first);
     this.#readPages();
     while (this.at >= 0 && (this.words[this.at] as number) < first) this.next();
@@ -74,8 +74,15 @@ export class RunCursor implements EntryCursor {
     if (this.at >= 0 && (this.words[this.at] as number) < this.#part.end) {
       return true;
     }
-    this.at = -1;
+    this.close();
     return false;
+  }
+
+  /** Ends the walk: gives the memory back. */
+  close(): void {
+    this.at = -1;
+    if (this.words.length > 0) this.#part.run.pool.release(this.words);
+    this.words = new Uint32Array(0);
   }
 
   #readPages(): void {

@@ -6,6 +6,7 @@
 
 import type { DiskFile } from "../disk/disk.ts";
 import type { PlainHash } from "../score.ts";
+import type { WordPool } from "./word_pool.ts";
 import { ENTRY_WORDS } from "./entry.ts";
 import {
   FILTER_BLOCK_WORDS,
@@ -43,6 +44,8 @@ export interface RunWriterOptions {
   readonly pieces?: number;
   /** Computes checksums. */
   readonly hash: PlainHash;
+  /** Lends the memory. */
+  readonly pool: WordPool;
 }
 
 /** A finished run, as the manifest names it. */
@@ -59,16 +62,16 @@ export interface RunDescription {
 export interface FinishedRun {
   /** As the manifest names it. */
   readonly description: RunDescription;
-  /** Filter and fences, as in the file. */
-  readonly summary: Uint32Array;
+  /** Filter and fences, as in the file; lent by the pool, now the owner's of the run. */
+  readonly summary: Uint32Array<ArrayBuffer>;
 }
 
 /** Writes one run. */
 export class RunWriter {
   readonly #options: RunWriterOptions;
-  readonly #buffer = new Uint32Array(BUFFER_PAGES * PAGE_WORDS);
+  readonly #buffer: Uint32Array<ArrayBuffer>;
   /** The filter, then the fences: one piece of memory, since it may be large. */
-  readonly #summary: Uint32Array;
+  readonly #summary: Uint32Array<ArrayBuffer>;
   readonly #filter: KeyFilter;
   #entryCount = 0;
   #pageCount = 0;
@@ -76,15 +79,18 @@ export class RunWriter {
   #pageEntries = 0;
   #writtenBytes = 0;
   #syncedBytes = 0;
+  #hasMemory = true;
 
   /** Begins a run. */
   constructor(options: RunWriterOptions) {
     this.#options = options;
-    const { entriesMax, filter } = options;
+    const { entriesMax, filter, pool } = options;
     const filterWords = filterBlockCount(entriesMax, filter) *
       FILTER_BLOCK_WORDS;
     const fences = Math.ceil(entriesMax / PAGE_ENTRIES);
-    this.#summary = new Uint32Array(filterWords + fences);
+    this.#buffer = pool.take(BUFFER_PAGES * PAGE_WORDS);
+    this.#summary = pool.take(filterWords + fences);
+    this.#summary.fill(0);
     const words = this.#summary.subarray(0, filterWords);
     this.#filter = new KeyFilter(words, {
       wordCount: filter.wordCount,
@@ -135,11 +141,26 @@ export class RunWriter {
       summary: checksumOf(bytesOf(summary), hash),
     }, hash));
     await file.sync();
+    this.#releaseBuffer();
     const size = this.#writtenBytes;
     return {
       description: { run, entryCount: this.#entryCount, size },
       summary,
     };
+  }
+
+  /** Gives the memory back: the run will not be finished. */
+  discard(): void {
+    // One that was finished has given away its summary.
+    if (!this.#hasMemory) return;
+    this.#releaseBuffer();
+    this.#options.pool.release(this.#summary);
+  }
+
+  /** Once: memory that is given back twice would be lent twice. */
+  #releaseBuffer(): void {
+    this.#hasMemory = false;
+    this.#options.pool.release(this.#buffer);
   }
 
   #endPage(): void {

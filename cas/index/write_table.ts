@@ -43,6 +43,7 @@ export async function writeTable(
       entriesMax: count,
       filter,
       hash,
+      pool: files.pool,
     });
     const sorted = sortedEntries(words, count);
     await pause();

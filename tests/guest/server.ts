@@ -106,12 +106,18 @@ export class RunningServer implements AsyncDisposable {
 
   /** Waits for the server to end by itself. */
   async ended(why: string = "by itself"): Promise<Deno.CommandStatus> {
-    const status = await within(this.#process.status, {
-      timeoutMs: LEAVE_TIMEOUT_MS,
-      what: `the server to leave ${why}:\n${this.log()}`,
-    });
-    await this.#log.ended;
-    return status;
+    try {
+      const status = await within(this.#process.status, {
+        timeoutMs: LEAVE_TIMEOUT_MS,
+        what: "its end",
+      });
+      await this.#log.ended;
+      return status;
+    } catch (cause) {
+      throw new Error(`The server did not leave ${why}:\n${this.log()}`, {
+        cause,
+      });
+    }
   }
 
   /** Kills the server if it still runs. */

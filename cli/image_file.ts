@@ -7,7 +7,7 @@
 import type { ImageSource } from "../cas/transfer/image_source.ts";
 import { openFileHoles } from "./file_holes.ts";
 import { refuseUsedBlockDevice } from "../devices/block_device_use.ts";
-import { DeviceError } from "../devices/device_error.ts";
+import { DeviceError, wordsOf } from "../devices/device_error.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** An image that is open to be read. */
@@ -29,6 +29,13 @@ export function openImageFile(path: string): ImageFile {
       all.add(file);
       try {
         await readFully(file, offset, into, path);
+      } catch (error) {
+        if (error instanceof UsageError) throw error;
+        throw new DeviceError(
+          "Failed",
+          `Cannot read ${path} from byte ${offset} on: ${wordsOf(error)}`,
+          { cause: error },
+        );
       } finally {
         idle.push(file);
       }

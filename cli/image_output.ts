@@ -7,6 +7,7 @@
 import type { ImageSink } from "../cas/transfer/state_export.ts";
 import { isZero } from "../cas/engine/bytes.ts";
 import { refuseUsedBlockDevice } from "../devices/block_device_use.ts";
+import { DeviceError, wordsOf } from "../devices/device_error.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Digits of the root hash in the name of a file that is not complete. */
@@ -56,7 +57,10 @@ export function pipeOutput(
   let position = 0;
   const writeAll = async (bytes: Uint8Array): Promise<void> => {
     let done = 0;
-    while (done < bytes.length) done += await out.write(bytes.subarray(done));
+    while (done < bytes.length) {
+      const part = bytes.subarray(done);
+      done += await told("stdout", position + done, () => out.write(part));
+    }
     position += bytes.length;
   };
   const fillTo = async (offset: number): Promise<void> => {
@@ -85,13 +89,15 @@ function openFile({ path, rootHash }: ImageOutputOptions): ImageOutput {
     ...(reader === undefined ? {} : {
       readBack: (offset, length) => reader.read(offset, length),
     }),
-    write: (offset, bytes) => writeAt(file, offset, bytes),
-    async finish(byteCount): Promise<void> {
-      await file.truncate(byteCount);
-      await file.sync();
-      await Deno.rename(partial, path);
-      syncFolderOf(path);
-    },
+    write: (offset, bytes) =>
+      told(partial, offset, () => writeAt(file, offset, bytes)),
+    finish: (byteCount) =>
+      told(partial, byteCount, async () => {
+        await file.truncate(byteCount);
+        await file.sync();
+        await Deno.rename(partial, path);
+        syncFolderOf(path);
+      }),
     [Symbol.dispose](): void {
       reader?.close();
       file.close();
@@ -132,19 +138,41 @@ function openDevice(
     resumed: true,
     readBack: (offset, length) => reader.read(offset, length),
     async write(offset, bytes): Promise<void> {
-      await zeroTo(offset);
-      await writeAt(file, offset, bytes);
+      await told(path, offset, async () => {
+        await zeroTo(offset);
+        await writeAt(file, offset, bytes);
+      });
       position = offset + bytes.length;
     },
-    async finish(end): Promise<void> {
-      await zeroTo(end);
-      await file.sync();
-    },
+    finish: (end) =>
+      told(path, end, async () => {
+        await zeroTo(end);
+        await file.sync();
+      }),
     [Symbol.dispose](): void {
       reader.close();
       file.close();
     },
   };
+}
+
+/** Says of a failure what was written where. */
+async function told<Result>(
+  path: string,
+  offset: number,
+  write: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await write();
+  } catch (error) {
+    throw new DeviceError(
+      "Failed",
+      `Cannot write ${path} at byte ${offset}: ${
+        wordsOf(error)
+      }; the image is not complete, run the command again to go on`,
+      { cause: error },
+    );
+  }
 }
 
 function openAlone(path: string, create: boolean): Deno.FsFile {

@@ -80,7 +80,21 @@ function startDeepshelf(options: StartOptions): Promise<Deno.ChildProcess> {
 
 /** Processor time of a process and all its threads so far, in microseconds. */
 export function processorTimeUs(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  return timeUsOf(`/proc/${pid}/stat`);
+}
+
+/** Processor time of the thread of a process that has taken most, in microseconds. */
+export function busiestThreadUs(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  return Math.max(
+    ...[...Deno.readDirSync(tasks)].map(({ name }) =>
+      timeUsOf(`${tasks}/${name}/stat`)
+    ),
+  );
+}
+
+function timeUsOf(path: string): number {
+  const stat = Deno.readTextFileSync(path);
   // The name before the fields may hold blanks and brackets of its own.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const ticks = Number(fields[USER_TIME]) + Number(fields[SYSTEM_TIME]);

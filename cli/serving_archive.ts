@@ -127,12 +127,16 @@ export async function openServingArchive(
       onEvent,
     );
     kept?.bind(port.archiveId);
+    const journaled = options.access === "read" ? undefined : kept;
     const front = await ArchiveFront.open({
       port,
       pool,
-      disk: journalDisk(options.access === "read" ? undefined : kept),
+      disk: journalDisk(journaled),
       stateId,
-      budget: budget.front,
+      // In memory there is nothing to be gained by files that are filled ahead.
+      budget: journaled === undefined
+        ? { ...budget.front, journalFillBytes: 0 }
+        : budget.front,
       report: onEvent,
     });
     const opened = port;

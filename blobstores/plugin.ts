@@ -67,6 +67,17 @@ export interface OpenOptions {
 export interface PluginContext {
   /** Gives up opening; reject with code `Cancelled`. */
   readonly signal?: AbortSignal;
+  /**
+   * Opens another store by its URL, with all plugins that the operator allows:
+   * for stores that are made of stores. Present for those that come with the
+   * server.
+   */
+  readonly openStore?: (
+    url: string,
+    options: Pick<OpenOptions, "create">,
+  ) => Promise<BlobStore>;
+  /** Takes what an operator should know and nothing fails for; present as above. */
+  readonly report?: (message: string) => void;
 }
 
 /** A module that opens blob stores. */

@@ -63,6 +63,8 @@ export async function openLayeredStore(
   const store = await openPatiently(url, {
     create,
     registry: pluginRegistry(plugins, opening.onEvent),
+    report: (message) =>
+      opening.onEvent?.({ event: "store-note", severity: "strange", message }),
   }, opening.onEvent);
   const { timeoutMs, cacheBytesMax: _size, cachePath: _path, ...limits } =
     settings;

@@ -56,6 +56,11 @@ export const BUILT_IN_PLUGINS: readonly PluginSource[] = [
     load: () => import("../blobstores/azure_plugin.ts"),
   },
   {
+    name: "the built-in mirror",
+    schemes: ["mirror"],
+    load: () => import("../blobstores/mirror_plugin.ts"),
+  },
+  {
     name: "the built-in web store",
     schemes: ["http", "https"],
     load: () => import("../blobstores/http_plugin.ts"),
@@ -135,6 +140,8 @@ export interface OpenStoreOptions {
   readonly signal?: AbortSignal;
   /** The plugins to choose from; the built-in ones when absent. */
   readonly registry?: PluginRegistry;
+  /** Takes what an operator should know and nothing fails for. */
+  readonly report?: (message: string) => void;
 }
 
 /**
@@ -161,7 +168,13 @@ export async function openStore(
       ...context,
     });
   }
-  const store: unknown = await plugin.open(url, { create, settings }, context);
+  const { report } = options;
+  const store: unknown = await plugin.open(url, { create, settings }, {
+    ...context,
+    ...(report === undefined ? {} : { report }),
+    // Opened again and again, long after this opening was given up or done.
+    openStore: (url, { create }) => openStore(url, { create, registry }),
+  });
   return checkStore(store, origin);
 }
 

@@ -1,0 +1,169 @@
+/**
+ * Makes the members of a mirror equal again.
+ *
+ * @module
+ */
+
+import { blobErrorCode } from "../blob_store.ts";
+import { listUnion, type MirrorEntry } from "./mirror_listing.ts";
+import { isQuorum, type MirrorMember } from "./mirror_member.ts";
+import { equalBytes } from "./mirror_put.ts";
+
+/**
+ * Prefixes in the order in which they are copied: packs first, so that a member
+ * never has a root whose packs it lacks.
+ */
+const ORDER: readonly string[] = ["packs/", ""];
+
+/** Options of a repair. */
+export interface MirrorRepairOptions {
+  /** Only these members are changed; all of them when absent. */
+  readonly members?: readonly MirrorMember[];
+  /**
+   * Whether bytes are those of the blob: a pack's hash, a root's checksum. With
+   * it every copy is read, and those that are wrong are replaced by a right one;
+   * without it nothing is read that no member lacks, and nothing is replaced.
+   */
+  readonly verify?: (key: string, bytes: Uint8Array) => boolean;
+  /** Told of every blob that was looked at. */
+  readonly progress?: (repair: MirrorRepair) => void;
+  /** Gives up. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a repair did. */
+export interface MirrorRepair {
+  /** Blobs looked at. */
+  blobCount: number;
+  /** Copies made where there was none. */
+  copiedCount: number;
+  /** Bytes of these. */
+  copiedBytes: number;
+  /** Wrong copies replaced by right ones. */
+  replacedCount: number;
+  /** Keys whose copies differ, and no rule says which is right. */
+  readonly conflicts: string[];
+  /** Keys of which no copy is right. */
+  readonly lost: string[];
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/**
+ * Repairs; rejects when a member that is to be changed cannot be, or when too few
+ * members can be listed. May run while the mirror is in use.
+ */
+export async function repairMirror(
+  members: readonly MirrorMember[],
+  options: MirrorRepairOptions,
+): Promise<MirrorRepair> {
+  const repair: MirrorRepair = {
+    blobCount: 0,
+    copiedCount: 0,
+    copiedBytes: 0,
+    replacedCount: 0,
+    conflicts: [],
+    lost: [],
+  };
+  const targets = options.members ?? members;
+  const { signal } = options;
+  function left(member: MirrorMember): void {
+    if (!targets.includes(member)) return;
+    throw new Error(`Cannot repair ${member.display}: ${member.fault}`);
+  }
+  const list = signal === undefined ? {} : { signal };
+  for (const prefix of ORDER) {
+    for await (const entry of listUnion(members, prefix, list, left)) {
+      if (entry instanceof Error) throw entry;
+      if (prefix === "" && entry.key.startsWith(ORDER[0]!)) continue;
+      signal?.throwIfAborted();
+      await repairOne(entry, { members, targets, options, repair });
+      repair.blobCount++;
+      options.progress?.(repair);
+    }
+  }
+  return repair;
+}
+
+interface Work {
+  readonly members: readonly MirrorMember[];
+  readonly targets: readonly MirrorMember[];
+  readonly options: MirrorRepairOptions;
+  readonly repair: MirrorRepair;
+}
+
+async function repairOne(entry: MirrorEntry, work: Work): Promise<void> {
+  const { members, targets, options, repair } = work;
+  const missing = targets.filter((member) => !entry.sizes.has(member));
+  const isUneven = new Set(entry.sizes.values()).size > 1;
+  const { verify } = options;
+  if (missing.length === 0 && verify === undefined) {
+    if (isUneven) repair.conflicts.push(entry.key);
+    return;
+  }
+  const copies = new Map<MirrorMember, Bytes>();
+  for (const member of entry.sizes.keys()) {
+    copies.set(member, await read(member, entry.key));
+    // Any copy will do as long as all look alike.
+    if (verify === undefined && !isUneven) break;
+  }
+  const right = chooseRight(entry.key, copies, members, verify);
+  if (right === undefined) {
+    const isLost = verify !== undefined &&
+      ![...copies.values()].some((bytes) => verify(entry.key, bytes));
+    (isLost ? repair.lost : repair.conflicts).push(entry.key);
+    return;
+  }
+  for (const member of missing) {
+    if (await copyTo(member, entry.key, right)) {
+      repair.copiedCount++;
+      repair.copiedBytes += right.length;
+    }
+  }
+  if (verify === undefined) return;
+  for (const [member, bytes] of copies) {
+    if (!targets.includes(member) || equalBytes(bytes, right)) continue;
+    await member.ask((store) => store.put(entry.key, right));
+    repair.replacedCount++;
+  }
+}
+
+/** The right copy: the only one there is among those that verify, or that of a quorum. */
+function chooseRight(
+  key: string,
+  copies: ReadonlyMap<MirrorMember, Bytes>,
+  members: readonly MirrorMember[],
+  verify: MirrorRepairOptions["verify"],
+): Bytes | undefined {
+  const groups: { readonly bytes: Bytes; readonly members: MirrorMember[] }[] =
+    [];
+  for (const [member, bytes] of copies) {
+    if (verify?.(key, bytes) === false) continue;
+    const group = groups.find((it) => equalBytes(it.bytes, bytes));
+    if (group === undefined) groups.push({ bytes, members: [member] });
+    else group.members.push(member);
+  }
+  const chosen = groups.length === 1
+    ? groups[0]
+    : groups.find((it) => isQuorum(it.members, members.length));
+  return chosen?.bytes;
+}
+
+function read(member: MirrorMember, key: string): Promise<Bytes> {
+  return member.ask((store) => store.get(key));
+}
+
+/** False when another put was quicker. */
+async function copyTo(
+  member: MirrorMember,
+  key: string,
+  bytes: Uint8Array,
+): Promise<boolean> {
+  try {
+    await member.ask((store) => store.put(key, bytes, { ifAbsent: true }));
+    return true;
+  } catch (error) {
+    if (blobErrorCode(error) === "AlreadyExists") return false;
+    throw error;
+  }
+}

@@ -11,7 +11,7 @@ import { bytesOf } from "./check.ts";
 const BLOB_BYTES = 16 * 2 ** 20;
 const BLOCK_BYTES = 4096;
 /** How long one figure is measured at most, beside what is under way. */
-const ROUND_MS = 1500;
+const ROUND_MS = 700;
 const LATENCY_SAMPLES = 20;
 /** More at once is of use only if it brings so much more. */
 const WORTHWHILE = 1.1;

@@ -6,6 +6,7 @@ import {
   memoryBudget,
   parseMemory,
 } from "../../cli/memory_budget.ts";
+import { describeIndex } from "../../cli/index_status.ts";
 import { serveOptions } from "../../cli/serve_options.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 
@@ -58,4 +59,16 @@ Deno.test("--memory is a size, from flag or file, and too little is refused", ()
 
 Deno.test("machineMemoryBytes() is what the machine has", () => {
   assert.equal(machineMemoryBytes(), Deno.systemMemoryInfo().total);
+});
+
+Deno.test("the index says in words when it has too little memory", () => {
+  const index = { entryCount: 2000, memoryBytes: 4096, pageReads: 0 };
+  assert.equal(
+    describeIndex({ ...index, passedOverCount: 0 }),
+    "Index of 2000 blocks, 4KiB in memory",
+  );
+  assert.match(
+    describeIndex({ ...index, passedOverCount: 500 }),
+    /no room for 25.0 % of them.*--memory/,
+  );
 });

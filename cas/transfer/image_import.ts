@@ -147,6 +147,8 @@ class Import {
   #pending: PendingPointer[] = [];
   readonly #packs: string[] = [];
   #step: { readonly packs: BlockStore; readonly writer: BlockWriter };
+  /** The step before: pieces may have been looked up before it ended. */
+  #stepBefore: BlockStore | undefined;
   #stepBlocks = 0;
   #packCount = 0;
   #packBytes = 0;
@@ -205,6 +207,7 @@ class Import {
   }
 
   async close(): Promise<void> {
+    await this.#stepBefore?.close();
     await this.#step.packs.close();
   }
 
@@ -218,7 +221,8 @@ class Import {
   async #endStep(): Promise<void> {
     await this.#storePointers();
     const { packs, byteCount } = await this.#step.writer.finish();
-    await this.#step.packs.close();
+    await this.#stepBefore?.close();
+    this.#stepBefore = this.#step.packs;
     if (packs.length > 0) {
       await this.#context.archive.operate("packs add", { packs });
     }
@@ -243,12 +247,13 @@ class Import {
     }
   }
 
-  /** Stores a block unless this step has it; true if it was new. */
+  /** Stores a block unless this step or the one before has it; true if it was new. */
   #store(
     kind: number,
     score: Uint8Array,
     block: Uint8Array,
   ): boolean | Promise<boolean> {
+    if (this.#stepBefore?.locate(score, 0) !== undefined) return false;
     this.#stepBlocks++;
     return this.#step.writer.add(kind, score, block);
   }

@@ -156,6 +156,34 @@ Deno.test("an import that ends in the middle changes no volume, and the next one
   assert.equal(sink.blocks.size, 9000);
 });
 
+Deno.test("what a long import stored in its first step counts in the next", async () => {
+  await using rig = await TransferRig.open();
+  const distinct = 66_000;
+  const blocks = new Map(
+    range(0, distinct + 2000).map((number) => {
+      const block = new Uint8Array(BLOCK_SIZE);
+      new DataView(block.buffer).setUint32(0, number % distinct + 1);
+      return [number, block];
+    }),
+  );
+  const image = new TestImage(blocks.size * BLOCK_SIZE, blocks, false);
+  const result = await importImage(image, "disk", rig.context, nothing);
+  assert.equal(result.blocksNew, distinct);
+  assert.equal(result.blocksDuplicate, 2000);
+  assert.equal(result.packCount, rig.packs.length - 1);
+  const { faults } = await rig.archive.operate("check", {});
+  assert.deepEqual(faults, []);
+  const kept = new TestSink(blocks);
+  const { rootHash } = result.state;
+  const { blocksKept } = await exportState(
+    rootHash,
+    kept,
+    rig.context,
+    nothing,
+  );
+  assert.equal(blocksKept, blocks.size);
+});
+
 Deno.test("a volume in use is refused before anything is read", async () => {
   await using rig = await TransferRig.open();
   await rig.archive.openView({ volume: "disk", createBlockCount: 100 });

@@ -34,6 +34,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   "status": async ({ store, archive, scheduler }) => ({
     ...await describeStatus(store, archive),
     schedules: scheduler.status(),
+    scrub: await archive.port.operate("scrub status", {}),
   }),
   "target list": ({ targets }) => targets.list(),
   "target add": async ({ targets, interfaces }, { target, create }) => {

@@ -5,12 +5,14 @@
  */
 
 import { BLOCK_SIZE } from "../cas/block_pool.ts";
+import type { ScrubStatus } from "../cas/scrub_report.ts";
 import type { IndexStatistics } from "../cas/index/score_index.ts";
 import { describeIndex } from "./index_status.ts";
 import { type Output } from "./output.ts";
 import { askRunningServer, type ServerChoice } from "./running_server.ts";
 import type { ServingArchive } from "./serving_archive.ts";
 import { formatSize } from "./size.ts";
+import { describeScrubs } from "./scrub.ts";
 import type { ScheduleStatus } from "./snapshot_scheduler.ts";
 
 /** A running server; can be written as JSON. */
@@ -41,13 +43,15 @@ export interface ServerStatus {
   readonly index: IndexStatistics;
   /** Snapshots by the clock. */
   readonly schedules: readonly ScheduleStatus[];
+  /** What scrubs have found. */
+  readonly scrub: ScrubStatus;
 }
 
 /** Describes the server with this archive. */
 export async function describeStatus(
   store: string,
   { port, front, budget }: Pick<ServingArchive, "port" | "front" | "budget">,
-): Promise<Omit<ServerStatus, "schedules">> {
+): Promise<Omit<ServerStatus, "schedules" | "scrub">> {
   const index = await port.operate("index status", {});
   const { usage } = front;
   const lagMsMax = budget.lagMsMax ?? 2 * budget.checkpointAgeMs;
@@ -105,6 +109,7 @@ function linesOf(status: ServerStatus): string[] {
     `Cache      ${formatSize(status.cachedBytes)} of blocks in memory`,
     describeIndex(status.index),
     ...status.schedules.map(describeSchedule),
+    ...describeScrubs(status.scrub).map((line) => `Scrubs     ${line}`),
   ];
 }
 

@@ -188,7 +188,7 @@ class Check {
       );
       if (found !== null) continue;
       this.#fault(
-        `Pack ${pack} is missing, and ${wantedBy} needs it: restore it from a copy of the store`,
+        `Pack ${pack} is missing, and ${wantedBy} needs it: give it back with "repair --from URL", URL being a copy of the store`,
       );
     }
   }

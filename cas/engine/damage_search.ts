@@ -115,7 +115,7 @@ class DamageSearch {
 
   /** Damaged blocks below the pointer block of this score. */
   async #below(level: number, score: Uint8Array): Promise<readonly Range[]> {
-    const key = String.fromCharCode(level, ...score);
+    const key = keyOf(level, score);
     if (this.#sound.has(key)) return NONE;
     const known = this.#damaged.get(key);
     if (known !== undefined) return known;
@@ -134,6 +134,7 @@ class DamageSearch {
   async #children(level: number, pointer: Uint8Array): Promise<Range[]> {
     const span = blocksBelow(level - 1);
     const ranges: Range[] = [];
+    await this.#fetch(level - 1, pointer);
     for (let entry = 0; entry < POINTERS_PER_BLOCK; entry++) {
       if (isNullAt(pointer, entry)) continue;
       const below = await this.#below(level - 1, scoreAt(pointer, entry));
@@ -142,6 +143,20 @@ class DamageSearch {
       }
     }
     return joined(ranges);
+  }
+
+  /** Brings all children that are not known yet into the cache of pointers at once. */
+  async #fetch(level: number, pointer: Uint8Array): Promise<void> {
+    const unknown: Uint8Array[] = [];
+    for (let entry = 0; entry < POINTERS_PER_BLOCK; entry++) {
+      if (isNullAt(pointer, entry)) continue;
+      const score = scoreAt(pointer, entry);
+      const key = keyOf(level, score);
+      if (!this.#sound.has(key) && !this.#damaged.has(key)) unknown.push(score);
+    }
+    const scores = new Uint8Array(unknown.length * SCORE_LENGTH);
+    unknown.forEach((score, at) => scores.set(score, at * SCORE_LENGTH));
+    await this.#ready.pointers.load(level, scores);
   }
 
   /** Damaged data blocks of a pointer block of level 1. */
@@ -164,6 +179,10 @@ class DamageSearch {
     });
     return joined(ranges);
   }
+}
+
+function keyOf(level: number, score: Uint8Array): string {
+  return String.fromCharCode(level, ...score);
 }
 
 /** Ascending, neighbours as one. */

@@ -45,7 +45,7 @@ export async function createFormat(context: EngineContext): Promise<string> {
   if ((await listVolumeIds(context)).length > 0) {
     throw new ArchiveError(
       "Damaged",
-      `Cannot make an archive in ${store.display}: it has volumes, but blob "${FORMAT_KEY}" is missing; restore it from a copy of the store`,
+      `Cannot make an archive in ${store.display}: it has volumes, but blob "${FORMAT_KEY}" is missing; make it again with "repair --from URL", URL being a copy of the store`,
     );
   }
   const archiveId = toHex(context.random(ID_LENGTH));
@@ -91,7 +91,7 @@ function decodeFormat(bytes: Uint8Array, context: EngineContext): string {
   ) {
     throw new ArchiveError(
       "Damaged",
-      `Cannot open the archive: ${where} is damaged; restore it from a copy of the store`,
+      `Cannot open the archive: ${where} is damaged; make it again with "repair --from URL", URL being a copy of the store`,
     );
   }
   const version = countField(fields, "version");

@@ -147,6 +147,6 @@ function damagedRoot(
 ): ArchiveError {
   return new ArchiveError(
     "Damaged",
-    `The root "${key}" in ${context.store.display} is damaged: ${reason}; restore this blob from a copy of the store, or serve an older state by its root hash or a snapshot`,
+    `The root "${key}" in ${context.store.display} is damaged: ${reason}; give it back with "repair --from URL", URL being a copy of the store, or serve an older state by its root hash or a snapshot`,
   );
 }

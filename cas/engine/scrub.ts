@@ -77,9 +77,9 @@ export class Scrubs {
     this.#options = options;
   }
 
-  /** What was found so far and last. */
+  /** What was found so far and last; it waits for no step. */
   async status(): Promise<ScrubStatus> {
-    return scrubStatus(await this.#turns.run(() => this.#load()));
+    return scrubStatus(await this.#load());
   }
 
   /** Makes a step. Steps that are asked for at once are made one by one. */
@@ -177,7 +177,8 @@ export class Scrubs {
         message: `Cannot load where the last scrub stood: ${String(error)}`,
       });
     }
-    this.#state = usableScrubState(loaded, archiveId);
+    // A step may have begun from it meanwhile.
+    this.#state ??= usableScrubState(loaded, archiveId);
     return this.#state;
   }
 

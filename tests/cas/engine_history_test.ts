@@ -185,7 +185,7 @@ Deno.test("a damaged root shows in the history, and no older state is taken for 
   const damaged = page.entries[4]!;
   assert.ok("damage" in damaged);
   assert.equal(damaged.sequence, 5);
-  assert.match(damaged.damage, /restore this blob/);
+  assert.match(damaged.damage, /repair --from URL/);
   for (let sequence = 1; sequence <= 9; sequence++) {
     const atMs = times.get(sequence)!;
     const opening = archive.openView({ volume: "disk", atMs });

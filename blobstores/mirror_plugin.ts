@@ -84,11 +84,9 @@ const plugin: BlobStorePlugin = {
     );
     try {
       await openMembers(members);
-      await Promise.all(
-        members.filter(({ store }) => store).map((it) =>
-          admit(it, members, create)
-        ),
-      );
+      for (const member of members) {
+        if (member.store !== undefined) await admit(member, members, create);
+      }
       return new MirrorStore({
         members,
         writeCountMin: write,
@@ -164,11 +162,11 @@ async function admit(
     if (own !== null && equalBytes(own, its)) continue;
     const error = invalid(
       own === null
-        ? `Cannot use ${member.store?.display} in a mirror: it is empty, and ` +
-          `${other.store.display} holds an archive. If it is the right place ` +
+        ? `Cannot use ${member.display} in a mirror: it is empty, and ` +
+          `${other.display} holds an archive. If it is the right place ` +
           `(is it mounted?), have it filled by starting once with --create`
-        : `Cannot use ${member.store?.display} in a mirror with ` +
-          `${other.store.display}: they hold different archives`,
+        : `Cannot use ${member.display} in a mirror with ` +
+          `${other.display}: they hold different archives`,
     );
     await member.refuse(error);
     throw error;

@@ -169,6 +169,21 @@ export class PackCache extends StoreLayer {
     }
   }
 
+  /** Forgets it first: it must not come back from the cache. */
+  protected override async remove(
+    key: string,
+    options?: OperationOptions,
+  ): Promise<void> {
+    const pack = packOf(key);
+    if (pack !== undefined) {
+      await Promise.all(this.#writes);
+      const size = this.#sizes.get(key) ?? (await super.head(key))?.size ?? 0;
+      this.#extents.drop(pack, 0, Math.ceil(size / EXTENT_BYTES));
+      this.#sizes.delete(key);
+    }
+    await super.remove(key, options);
+  }
+
   /** Also waits for what is being written to the disk. */
   override async close(): Promise<void> {
     await super.close();

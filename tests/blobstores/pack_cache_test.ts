@@ -443,6 +443,18 @@ Deno.test("a disk that cannot be read costs speed alone", () =>
     await cache.close();
   }));
 
+Deno.test("a pack that was deleted is gone from the cache too", () =>
+  withRig(async ({ open }) => {
+    const cache = await open();
+    await cache.put(KEY, bytesOf(3 * EXTENT));
+    await cache.delete!(KEY);
+    await assert.rejects(
+      read(cache, EXTENT, 10),
+      (error) => blobErrorCode(error) === "NotFound",
+    );
+    await cache.close();
+  }));
+
 Deno.test("two processes do not share one folder", () =>
   withRig(async ({ path, open }) => {
     const cache = await open();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { PluginContext } from "../../blobstores/plugin.ts";
 import { blobErrorCode } from "../../blobstores/blob_store.ts";
 import { MemoryStore } from "../../blobstores/memory_store.ts";
 import {
@@ -47,8 +48,13 @@ Deno.test("openStore() opens a folder and a space in memory", async () => {
 
 Deno.test("openStore() passes url, create and signal on to the plugin", async () => {
   const calls: unknown[] = [];
-  const open = (...call: unknown[]): Promise<unknown> => {
-    calls.push(call);
+  const open = (
+    url: unknown,
+    options: unknown,
+    { openStore, ...context }: PluginContext,
+  ): Promise<unknown> => {
+    assert.equal(typeof openStore, "function");
+    calls.push([url, options, context]);
     return Promise.resolve(new MemoryStore());
   };
   const registry = new PluginRegistry([source(plugin({ open }))]);

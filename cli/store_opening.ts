@@ -68,13 +68,16 @@ export async function openLayeredStore(
   }, opening.onEvent);
   const { timeoutMs, cacheBytesMax: _size, cachePath: _path, ...limits } =
     settings;
-  // A disk of this machine has its own end of patience, and copying what is
-  // put costs time.
+  // A disk of this machine has its own end of patience.
   const isLocal = /^(file|memory):/i.test(url) && timeoutMs === undefined;
+  const endsWhenAborted = /^(file|memory|s3|azure|https?):/i.test(url);
   return layered(store, {
-    ...(isLocal
-      ? {}
-      : { watchdog: timeoutMs === undefined ? {} : { timeoutMs } }),
+    ...(isLocal ? {} : {
+      watchdog: {
+        endsWhenAborted,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      },
+    }),
     limits,
     ...(forArchive ? {} : { retry: {} }),
     readOnly,

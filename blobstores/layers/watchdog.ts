@@ -34,6 +34,11 @@ const BLOB_BYTES = 32 * 2 ** 20;
 export interface WatchdogOptions {
   /** Time of an operation beside that for its bytes; 120 s when absent. */
   readonly timeoutMs?: number;
+  /**
+   * The store is sure to end what is given up, as those that come with the server
+   * are: bodies need no copy. False when absent.
+   */
+  readonly endsWhenAborted?: boolean;
   /** Waits. */
   readonly clock: LayerClock;
 }
@@ -42,12 +47,14 @@ export interface WatchdogOptions {
 export class WatchedStore extends StoreLayer {
   readonly #clock: LayerClock;
   readonly #timeoutMs: number;
+  readonly #endsWhenAborted: boolean;
 
   /** Takes over `store`. */
   constructor(store: BlobStore, options: WatchdogOptions) {
     super(store);
     this.#clock = options.clock;
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    this.#endsWhenAborted = options.endsWhenAborted ?? false;
   }
 
   override put(
@@ -57,7 +64,7 @@ export class WatchedStore extends StoreLayer {
   ): Promise<void> {
     // A store that does not listen to the abort would go on reading the body
     // when it is its owner's again.
-    const own = new Uint8Array(body);
+    const own = this.#endsWhenAborted ? body : new Uint8Array(body);
     return this.#watch(
       `put ${JSON.stringify(key)} in ${this.display}`,
       { signal: signalOf(options), byteCount: own.length },
@@ -157,14 +164,16 @@ export class WatchedStore extends StoreLayer {
     const waiting = AbortSignal.any([done.signal, signal]);
     const running = operation(AbortSignal.any([signal, late.signal]));
     const timer = this.#clock.sleep(limitMs, waiting).then(
-      async (): Promise<never> => {
+      async (): Promise<Result> => {
         if (done.signal.aborted) return await new Promise(() => {});
         if (signal.aborted) {
           // A store that listens ends it itself.
+          if (this.#endsWhenAborted) return await running;
           await this.#clock.sleep(ABORT_GRACE_MS, done.signal);
           throw cancelled(action, signal.reason);
         }
         late.abort();
+        if (this.#endsWhenAborted) await running.catch(() => undefined);
         throw new BlobError(
           `Cannot ${action}: no end of it after ${limitMs / 1000} s, given up`,
           { code: "Timeout", retryable: true },

@@ -80,6 +80,35 @@ Deno.test("a put that hangs keeps none of its caller's memory", async () => {
   assert.deepEqual(hanging.body, Uint8Array.of(1, 2, 3));
 });
 
+Deno.test("a store that ends what is given up gets the body itself, and is waited for", async () => {
+  const clock = new TurningClock();
+  class Ending extends Hanging {
+    override put(
+      _key: string,
+      body: Uint8Array,
+      { signal }: PutOptions = {},
+    ): Promise<void> {
+      this.body = body;
+      return new Promise((_, reject) =>
+        signal?.addEventListener("abort", () => {
+          void clock.sleep(500, new AbortController().signal)
+            .then(() => reject(new Error("ended")));
+        })
+      );
+    }
+  }
+  const ending = new Ending();
+  const options = { clock, timeoutMs: 1000, endsWhenAborted: true };
+  const store = new WatchedStore(ending, options);
+  const body = new Uint8Array(3);
+  const put = settled(store.put("a", body));
+  await clock.advance(1400);
+  assert.equal(ending.body, body);
+  assert.deepEqual(put, {});
+  await clock.advance(200);
+  assert.equal(blobErrorCode(put.error), "Timeout");
+});
+
 Deno.test("a caller that gives up is not kept by a store that does not listen", async () => {
   const clock = new TurningClock();
   const store = new WatchedStore(new Hanging(), { clock });

@@ -7,11 +7,7 @@
 import type { BlobStore } from "../blobstores/blob_store.ts";
 import { type Claim, takeClaim } from "../cas/engine/claim.ts";
 import type { EngineContext } from "../cas/engine/context.ts";
-import {
-  repairArchive,
-  type RepairResult,
-  requireCopy,
-} from "../cas/engine/repair.ts";
+import { repairArchive, type RepairResult } from "../cas/engine/repair.ts";
 import { archiveErrorCode } from "../cas/errors.ts";
 import { readArchive } from "./archive_access.ts";
 import type { ArchiveChoice } from "./command.ts";
@@ -63,7 +59,6 @@ export async function repairFromCopies(
   }
   const copies: EngineContext[] = [];
   for (const url of from) copies.push(await surroundings(url, true));
-  for (const copy of copies) await requireCopy(copy);
   const here = await surroundings(archive.store, false);
   const result = await repairArchive({
     here,

@@ -15,7 +15,6 @@
  */
 
 import { blobErrorCode } from "../../blobstores/blob_store.ts";
-import { ArchiveError } from "../errors.ts";
 import type { Lz4 } from "../codec/lz4.ts";
 import { BlockVerifier } from "../packs/block_verifier.ts";
 import { packKey, packNameOf } from "../packs/pack_files.ts";
@@ -32,6 +31,7 @@ import {
   rootKey,
   ROOTS_PREFIX,
 } from "./names.ts";
+import { listBoth, type Listing, requireCopy } from "./repair_copies.ts";
 import { RootChain } from "./root_chain.ts";
 
 /** What is mended, in this order: packs are there before a root names them. */
@@ -59,7 +59,8 @@ export interface RepairOptions {
   readonly suspects?: ReadonlySet<string>;
   /**
    * Whether roots that are newer than all that are there may be taken: that
-   * needs the archive's claim. Asked once, with the archive's id.
+   * needs the archive's claim. Asked once, when there is one, with the archive's
+   * id.
    */
   readonly mayAdopt: (archiveId: string) => Promise<boolean>;
   /** Told how many bytes of how many were read here. */
@@ -94,7 +95,7 @@ export interface RepairResult {
   readonly unmended: readonly UnmendedBlob[];
 }
 
-/** Repairs. Rejects with `NoArchive` when a copy is none. */
+/** Repairs. Rejects with `NoArchive` or `OtherVolume` when a copy is none. */
 export async function repairArchive(
   options: RepairOptions,
 ): Promise<RepairResult> {
@@ -118,7 +119,7 @@ class Repair {
   readonly #packs = new Set<string>();
   /** What is wrong with packs that are only in copies. */
   readonly #absent = new Map<string, string>();
-  #mayAdopt = false;
+  #mayAdopt: Promise<boolean> | undefined;
   #verifiedCount = 0;
   #bytesDone = 0;
   #bytesTotal = 0;
@@ -130,10 +131,9 @@ class Repair {
 
   async run(): Promise<RepairResult> {
     const { here, copies } = this.#options;
+    for (const copy of copies) await requireCopy(here, copy);
     const format = await mendFormat(here, copies);
     if (format !== undefined) this.#mended.push(format);
-    const archiveId = await readFormat(here);
-    this.#mayAdopt = await this.#options.mayAdopt(archiveId!);
     const listings = new Map<string, Listing>();
     for (const prefix of PREFIXES) {
       const listing = await listBoth(prefix, here, copies);
@@ -197,7 +197,7 @@ class Repair {
         : await this.#splice(key, own.bytes, found.bytes);
       const fault = bytes === undefined
         ? (found as { fault: string }).fault
-        : this.#objection(key, bytes, isHere);
+        : await this.#objection(key, bytes, isHere);
       if (bytes === undefined || fault !== undefined) {
         faults.push(`in ${copy.store.display}: ${fault}`);
         continue;
@@ -256,20 +256,26 @@ class Repair {
   }
 
   /** Why a sound blob of a copy is not taken. */
-  #objection(
+  async #objection(
     key: string,
     bytes: Uint8Array,
     isHere: boolean,
-  ): string | undefined {
+  ): Promise<string | undefined> {
     const { here } = this.#options;
     if (!key.startsWith(ROOTS_PREFIX)) return undefined;
     const root = rootOfBlob(key, bytes, here.hasher);
     if (typeof root === "string") return root;
     if (!this.#chain.fits(root)) return "it belongs to another history";
-    if (!isHere && this.#chain.isNewest(root) && !this.#mayAdopt) {
+    if (!isHere && this.#chain.isNewest(root) && !await this.#adopts()) {
       return "a server holds this archive, and would not notice a newer root: stop it, and repair again";
     }
     return undefined;
+  }
+
+  #adopts(): Promise<boolean> {
+    const { here, mayAdopt } = this.#options;
+    this.#mayAdopt ??= readFormat(here).then((id) => mayAdopt(id!));
+    return this.#mayAdopt;
   }
 
   #accept(key: string, bytes: Uint8Array): void {
@@ -292,50 +298,8 @@ class Repair {
   }
 }
 
-/** Sizes by key: here, and in each copy that has it. */
-interface Listing {
-  readonly here: ReadonlyMap<string, number>;
-  readonly there: ReadonlyMap<string, readonly number[]>;
-}
-
-async function listBoth(
-  prefix: string,
-  here: EngineContext,
-  copies: readonly EngineContext[],
-): Promise<Listing> {
-  const there = new Map<string, number[]>();
-  for (const copy of copies) {
-    for (const [key, size] of await list(copy, prefix)) {
-      const sizes = there.get(key) ?? [];
-      sizes.push(size);
-      there.set(key, sizes);
-    }
-  }
-  return { here: await list(here, prefix), there };
-}
-
-function list(
-  { store, retry }: EngineContext,
-  prefix: string,
-): Promise<Map<string, number>> {
-  return retry.run(`list "${prefix}" in ${store.display}`, async () => {
-    const sizes = new Map<string, number>();
-    for await (const { key, size } of store.list(prefix)) sizes.set(key, size);
-    return sizes;
-  });
-}
-
 function sum(values: Iterable<number>): number {
   let total = 0;
   for (const value of values) total += value;
   return total;
-}
-
-/** Throws `NoArchive` unless there is one with volumes, so that a wrong URL is not taken for a copy. */
-export async function requireCopy({ store }: EngineContext): Promise<void> {
-  for await (const _root of store.list(ROOTS_PREFIX)) return;
-  throw new ArchiveError(
-    "NoArchive",
-    `There is no copy of an archive in ${store.display}: check the URL behind --from`,
-  );
 }

@@ -187,9 +187,9 @@ Deno.test("the format blob is made again from a claim, with the id it had", asyn
   const before = JSON.parse(
     new TextDecoder().decode(here.blobs.get("format")).split("\n")[0]!,
   );
+  const copy = copySpace(here);
   // As `copy` makes it: an archive with an id of its own.
-  const copy = new Bench().space;
-  await write(copy, 1);
+  copy.blobs.set("format", new Uint8Array(10));
   for (const damaged of [undefined, new Uint8Array(40)]) {
     if (damaged === undefined) here.blobs.delete("format");
     else here.blobs.set("format", damaged);
@@ -214,4 +214,15 @@ Deno.test("a quick repair reads only packs under suspicion", async () => {
   assert.deepEqual(blind.mended.map((it) => it.key), [cut]);
   const told = await repair(here, [copy], { suspects: new Set([flipped]) });
   assert.deepEqual(told.mended.map((it) => it.key), [flipped]);
+});
+
+Deno.test("what is no copy of the archive gives nothing", async () => {
+  const here = await makeArchive();
+  const other = new Bench().space;
+  await write(other, 1);
+  const before = here.blobs.size;
+  await assert.rejects(repair(here, [other]), /no volume in common/);
+  const empty = new Bench().space;
+  await assert.rejects(repair(here, [empty]), /There is no copy/);
+  assert.equal(here.blobs.size, before);
 });

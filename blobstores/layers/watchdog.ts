@@ -160,26 +160,22 @@ export class WatchedStore extends StoreLayer {
   ): Promise<Result> {
     throwIfCancelled(signal, action);
     const limitMs = this.#timeoutMs + byteCount / SLOWEST_BYTES_PER_MS;
+    const timeout = new BlobError(
+      `Cannot ${action}: no end of it after ${limitMs / 1000} s, given up`,
+      { code: "Timeout", retryable: true },
+    );
     const done = new AbortController();
-    const waiting = AbortSignal.any([done.signal, signal]);
-    const running = operation(AbortSignal.any([signal, late.signal]));
-    const timer = this.#clock.sleep(limitMs, waiting).then(
-      async (): Promise<Result> => {
-        if (done.signal.aborted) return await new Promise(() => {});
-        if (signal.aborted) {
-          // A store that listens ends it itself.
-          if (this.#endsWhenAborted) return await running;
-          await this.#clock.sleep(ABORT_GRACE_MS, done.signal);
-          throw cancelled(action, signal.reason);
-        }
-        late.abort();
-        if (this.#endsWhenAborted) await running.catch(() => undefined);
-        throw new BlobError(
-          `Cannot ${action}: no end of it after ${limitMs / 1000} s, given up`,
-          { code: "Timeout", retryable: true },
-        );
+    const running = operation(AbortSignal.any([signal, late.signal])).catch(
+      (error): never => {
+        // What the store says to our abort is no word of its own.
+        throw late.signal.aborted && !signal.aborted ? timeout : error;
       },
     );
+    const end = this.#end(limitMs, { signal, late, done: done.signal });
+    const timer = end.then(async (): Promise<Result> => {
+      if (this.#endsWhenAborted || done.signal.aborted) return await running;
+      throw signal.aborted ? cancelled(action, signal.reason) : timeout;
+    });
     timer.catch(() => {});
     running.catch(() => {});
     try {
@@ -188,6 +184,24 @@ export class WatchedStore extends StoreLayer {
       done.abort();
     }
   }
+
+  /** Resolves when an operation is not waited for any longer, or is done. */
+  async #end(
+    limitMs: number,
+    { signal, late, done }: EndOptions,
+  ): Promise<void> {
+    await this.#clock.sleep(limitMs, AbortSignal.any([done, signal]));
+    if (done.aborted) return;
+    if (!signal.aborted) return late.abort();
+    // A store that listens ends it itself.
+    await this.#clock.sleep(ABORT_GRACE_MS, done);
+  }
+}
+
+interface EndOptions {
+  readonly signal: AbortSignal;
+  readonly late: AbortController;
+  readonly done: AbortSignal;
 }
 
 interface WatchOptions {

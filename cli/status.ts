@@ -79,30 +79,17 @@ export async function showStatus(
   const status = await askRunningServer(server, {
     verb: "status",
   }) as ServerStatus;
-  writeStatus(status, output);
-}
-
-/** Writes a status for people and programs. */
-export function writeStatus(status: ServerStatus, output: Output): void {
   for (const line of linesOf(status)) output.line(line);
   output.result(status);
 }
 
 function linesOf(status: ServerStatus): string[] {
-  const { epoch, unarchivedBytes, behind } = status;
-  const lag = status.lagSeconds.toFixed(1);
-  const most = `at most ${status.maxLagSeconds} s wanted`;
+  const { epoch } = status;
   const part = Math.round(status.fill * 100);
   return [
     `Archive    ${status.archiveId} in ${status.store}`,
     epoch === 0 ? "Claim      none: read-only" : `Claim      epoch ${epoch}`,
-    unarchivedBytes === 0
-      ? `Store      has all that was acknowledged (${most})`
-      : `Store      ${
-        formatSize(unarchivedBytes)
-      } and ${lag} s behind what was acknowledged (${most})${
-        behind ? ": BEHIND" : ""
-      }`,
+    `Store      ${describeLag(status)}`,
     `Journal    ${formatSize(status.journalBytes)} of ${
       formatSize(status.journalBytesMax)
     }; room for writes is ${part} % used, and they are slowed from 50 % on`,
@@ -111,6 +98,22 @@ function linesOf(status: ServerStatus): string[] {
     ...status.schedules.map(describeSchedule),
     ...describeScrubs(status.scrub).map((line) => `Scrubs     ${line}`),
   ];
+}
+
+/** How far the store is behind, in words. */
+export function describeLag(
+  status: Pick<
+    ServerStatus,
+    "unarchivedBytes" | "lagSeconds" | "maxLagSeconds" | "behind"
+  >,
+): string {
+  const { unarchivedBytes, lagSeconds, behind } = status;
+  const most = `at most ${status.maxLagSeconds} s wanted`;
+  return unarchivedBytes === 0
+    ? `has all that was acknowledged (${most})`
+    : `${formatSize(unarchivedBytes)} and ${
+      lagSeconds.toFixed(1)
+    } s behind what was acknowledged (${most})${behind ? ": BEHIND" : ""}`;
 }
 
 function describeSchedule(schedule: ScheduleStatus): string {

@@ -17,9 +17,9 @@ const MEMORY_SHARE = 10;
 /** Where the machine's memory cannot be asked for. */
 const MACHINE_BYTES_DEFAULT: number = 2560 * MEBIBYTE;
 /** Below this the program itself leaves nothing to divide. */
-const MEMORY_BYTES_MIN: number = 384 * MEBIBYTE;
-/** The program, its two threads, and what they work with (measured, 2026-11). */
-const PROGRAM_BYTES: number = 256 * MEBIBYTE;
+const MEMORY_BYTES_MIN: number = 480 * MEBIBYTE;
+/** The program, its two threads, and what they have not yet given back: 300 MiB while they write (measured, 2026-11). */
+const PROGRAM_BYTES: number = 352 * MEBIBYTE;
 /** A journal of this size is replayed within seconds. */
 const POOL_BYTES_MAX: number = 1024 * MEBIBYTE;
 const POINTER_BYTES_MAX: number = 32 * MEBIBYTE;

@@ -35,7 +35,7 @@ const DETAILS: string =
 --flush WHERE     what FLUSH of a client waits for: journal (the default), which
                   is on this machine's disk, or remote, the store
 --memory SIZE     memory to take for index, caches and writes together, the program
-                  included: a tenth of the machine's, at least 384MiB
+                  included: a tenth of the machine's, at least 480MiB
 --config FILE     read the same from a TOML file; flags replace what it says
 --plugin S=MODULE#sha256=HASH
                   allow the plugin MODULE for URLs of scheme S; repeat it for

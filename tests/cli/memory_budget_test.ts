@@ -12,11 +12,11 @@ import { UsageError } from "../../cli/usage_error.ts";
 
 const MEBIBYTE = 2 ** 20;
 const GIBIBYTE = 2 ** 30;
-const SIZES = [384 * MEBIBYTE, GIBIBYTE, 2.4 * GIBIBYTE, 100 * GIBIBYTE];
+const SIZES = [480 * MEBIBYTE, GIBIBYTE, 2.4 * GIBIBYTE, 100 * GIBIBYTE];
 
 Deno.test("a server takes a tenth of the machine's memory, and never too little to work", () => {
   assert.equal(defaultMemoryBytes(20 * GIBIBYTE), 2 * GIBIBYTE);
-  assert.equal(defaultMemoryBytes(GIBIBYTE), 384 * MEBIBYTE);
+  assert.equal(defaultMemoryBytes(GIBIBYTE), 480 * MEBIBYTE);
 });
 
 Deno.test("what the parts of a server may take is what the server may, less the program", () => {
@@ -25,7 +25,7 @@ Deno.test("what the parts of a server may take is what the server may, less the 
     const { packsInFlightMax } = engine;
     const sum = poolSlotCount * 4096 + engine.indexFilterBytesMax +
       engine.pointerCacheBytesMax + (packsInFlightMax + 1) * PACK_BYTES_MAX;
-    assert.ok(Math.abs(sum - (size - 256 * MEBIBYTE)) < 4096, `${size}`);
+    assert.ok(Math.abs(sum - (size - 352 * MEBIBYTE)) < 4096, `${size}`);
     assert.ok(poolSlotCount * 4096 >= 48 * MEBIBYTE);
     assert.ok(engine.indexFilterBytesMax >= 24 * MEBIBYTE);
   }
@@ -48,7 +48,7 @@ Deno.test("memoryBudget() leaves room for the generation that is being archived"
 Deno.test("--memory is a size, from flag or file, and too little is refused", () => {
   assert.equal(parseMemory("2GiB"), 2 * GIBIBYTE);
   assert.throws(() => parseMemory("much"), UsageError);
-  assert.throws(() => parseMemory("383MiB"), /at least 384MiB/);
+  assert.throws(() => parseMemory("479MiB"), /at least 480MiB/);
   const flags = { interface: ["lo"], store: "memory:", target: ["1.0=disk"] };
   const file = { path: "a.toml", text: 'memory = "1GiB"' };
   assert.equal(serveOptions(flags).memoryBytes, undefined);

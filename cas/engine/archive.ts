@@ -45,6 +45,12 @@ import { VolumeChanges } from "./volume_changes.ts";
 import { describeView, rootOf, treeOf, Views } from "./views.ts";
 import { checkSize, type Volume, type Volumes } from "./volumes.ts";
 
+/** What is told from this machine alone, so also while the store is away. */
+const LOCAL_OPERATIONS: readonly OperationName[] = [
+  "index status",
+  "scrub status",
+];
+
 /** What an `Archive` is made of. */
 export interface ArchiveParts {
   /** The archive's id, 32 hexadecimal digits. */
@@ -222,8 +228,7 @@ export class Archive implements OpenedArchive {
     request: OperationRequest<Name>,
   ): Promise<OperationResult<Name>> {
     return this.#run(async () => {
-      // How the index is doing must be told while the store is away, too.
-      if (name !== "index status") await this.#refresh?.run();
+      if (!LOCAL_OPERATIONS.includes(name)) await this.#refresh?.run();
       return await this.#operations.operate(name, request);
     });
   }

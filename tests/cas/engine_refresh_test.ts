@@ -98,3 +98,24 @@ Deno.test("confirm() tells a writer that was taken over", async () => {
   await second.close();
   await first.close();
 });
+
+Deno.test("a reader tells how it is while its store is away", async () => {
+  const bench = new Bench();
+  const writer = await bench.open();
+  await writer.openView({ volume: "disk", createBlockCount: 8 });
+  const reading = new Bench(bench.space);
+  const reader = await reading.open({ access: "read" });
+  await reader.operate("index status", {});
+  reading.clock.timeMs += LATER_MS;
+  let asked = 0;
+  // deno-lint-ignore require-yield -- an answer that never comes
+  reading.store.list = async function* (): AsyncGenerator<never> {
+    asked++;
+    await new Promise(() => {});
+  };
+  await reader.operate("index status", {});
+  await reader.operate("scrub status", {});
+  assert.equal(asked, 0);
+  await reader.close();
+  await writer.close();
+});

@@ -54,7 +54,9 @@ export async function salvageJournal(
     const before = { writes: writesOf(batches.slice(0, keptBefore)) };
     const sound = lost.length === 0 && faults.length === 0;
     const ahead = await aheadOf(archive, batches.slice(0, keptBefore), output);
-    for (const line of linesOf(survey, ahead)) output.line(line);
+    if (!sound) {
+      for (const line of linesOf(survey, ahead)) output.line(line);
+    }
     const result = {
       journal: folder.journalPath,
       batchCount: batches.length,
@@ -70,7 +72,7 @@ export async function salvageJournal(
     if (keep === undefined || sound) {
       output.line(
         sound
-          ? "The journal is sound: nothing to salvage"
+          ? `The journal is sound, with ${batches.length} batches: nothing to salvage`
           : "Nothing was changed: to go on, choose --keep all or --keep before",
       );
       output.result(result);

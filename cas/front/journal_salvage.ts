@@ -92,6 +92,8 @@ export interface SalvageReport {
 }
 
 interface Segment {
+  /** False where its header does not match its checksum. */
+  readonly sound: boolean;
   readonly name: string;
   readonly number: number;
   readonly bytes: Uint8Array;
@@ -114,7 +116,8 @@ export function surveyJournal(disk: Disk, checksum: Checksum): SalvageReport {
   for (const name of disk.list().sort()) {
     const segment = readSegment(disk, name, checksum, faults);
     if (segment === undefined) continue;
-    identity = segment.identity;
+    // A damaged header may say something else than it did.
+    if (segment.sound || identity === undefined) identity = segment.identity;
     // A batch that failed in one segment was written again in the next.
     const sound = batchesOf(segment, checksum, suspects, faults);
     for (const batch of sound) {
@@ -214,7 +217,9 @@ function readSegment(
   if (read === undefined) return undefined;
   const { nonce, archiveId, stateId, epoch } = read;
   const identity = { archiveId, stateId, epoch };
-  return { name, number, bytes: bytes.subarray(0, count), nonce, identity };
+  const sound = typeof header !== "string";
+  const content = bytes.subarray(0, count);
+  return { sound, name, number, bytes: content, nonce, identity };
 }
 
 interface Sums {

@@ -18,7 +18,8 @@ export const rebuildCommand: Command = defineCommand({
   words: ["rebuild"],
   usage: "--store URL [--state DIR] [--json]",
   summary: "Make the index and the caches of a state folder anew.",
-  details: `The index is made from the directories of all packs; the journal is not touched.
+  details:
+    `The index is made from the directories of all packs; the journal is not touched.
 A server that starts without an index does the same by itself. Not while a server
 uses the state folder.`,
   options: ARCHIVE_OPTIONS,

@@ -41,3 +41,41 @@ Deno.test("a damaged state.json is refused, not replaced", async () => {
   }
   await Deno.remove(path, { recursive: true });
 });
+
+Deno.test("a salvage that was cut off behind its commit is completed when the folder is opened", async () => {
+  for (const isMoved of [false, true]) {
+    const folder = await Deno.makeTempDir();
+    try {
+      await Deno.mkdir(`${folder}/journal.salvaged`);
+      await Deno.writeTextFile(`${folder}/journal.salvaged/kept`, "new");
+      if (!isMoved) {
+        await Deno.mkdir(`${folder}/journal`);
+        await Deno.writeTextFile(`${folder}/journal/damaged`, "old");
+      }
+      openStateFolder(folder, (length) => new Uint8Array(length)).close();
+      assert.equal(await Deno.readTextFile(`${folder}/journal/kept`), "new");
+      const moved = [...Deno.readDirSync(folder)]
+        .filter(({ name }) => name.startsWith("journal.damaged-"));
+      assert.equal(moved.length, isMoved ? 0 : 1);
+      for (const { name } of moved) {
+        const old = await Deno.readTextFile(`${folder}/${name}/damaged`);
+        assert.equal(old, "old");
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  }
+});
+
+Deno.test("a salvage that was cut off before its commit counts for nothing", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${folder}/journal.salvaging`);
+    await Deno.mkdir(`${folder}/journal`);
+    await Deno.writeTextFile(`${folder}/journal/damaged`, "old");
+    openStateFolder(folder, (length) => new Uint8Array(length)).close();
+    assert.equal(await Deno.readTextFile(`${folder}/journal/damaged`), "old");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -10,6 +10,7 @@ import type { Load } from "./load.ts";
 import { LoadClient } from "./load_client.ts";
 import { Network } from "./network.ts";
 import { ServerProcess } from "./server_process.ts";
+import { slowStore } from "./slow_options.ts";
 
 /** The store's distance. */
 const LATENCY_MS = 20;
@@ -75,7 +76,7 @@ export async function measureCold(folder: string): Promise<ColdResult[]> {
     },
   });
   await server.end("SIGTERM");
-  const store = await slowStore(archive);
+  const store = await slowStore(archive, LATENCY_MS, BYTES_PER_SECOND);
 
   /** Reads with a server that has nothing but the store. */
   async function read(
@@ -115,17 +116,5 @@ export async function measureCold(folder: string): Promise<ColdResult[]> {
       unit: "reads/s",
       aim: 0.8,
     },
-  ];
-}
-
-/** Options for a server whose store is the folder, far away. */
-async function slowStore(path: string): Promise<string[]> {
-  const module = new URL("slow_store.ts", import.meta.url);
-  const bytes = await Deno.readFile(module);
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const distance = `latency=${LATENCY_MS}&bandwidth=${BYTES_PER_SECOND}`;
-  return [
-    ...["--plugin", `slow=${module.href}#sha256=${hash.toHex()}`],
-    ...["--store", `slow:${path}?${distance}`],
   ];
 }

@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 import { findProgram } from "../setup/requirements.ts";
 import { measureArchive } from "./archive_rows.ts";
+import { measureBehind } from "./behind.ts";
 import { type ColdResult, measureCold } from "./cold.ts";
 import {
   type Contender,
@@ -29,6 +30,8 @@ import { formatTable, type RowResult } from "./table.ts";
 const WARM_UP_MS = 2000;
 /** What `--only` calls the reads of what is far away. */
 const COLD_NAME = "cold read through a store with 20 ms and 100 MB/s";
+/** What `--only` calls writes to what is far away. */
+const BEHIND_NAME = "write with a store behind that has 20 ms and 100 MB/s";
 /** What `--only` calls the starts. */
 const STARTS_NAME = "start after kill -9, start as the archive grows";
 
@@ -127,7 +130,12 @@ async function measureAll(options: Options): Promise<void> {
   if (INDEX_NAME.includes(options.only)) {
     await measureIndex(options.folder, options.indexEntries);
   }
-  if (COLD_NAME.includes(options.only)) await showCold(options);
+  if (COLD_NAME.includes(options.only)) {
+    await showFar(options, COLD_NAME, measureCold);
+  }
+  if (BEHIND_NAME.includes(options.only)) {
+    await showFar(options, BEHIND_NAME, measureBehind);
+  }
   if (!STARTS_NAME.includes(options.only)) return;
   const folder = `${options.folder}/starts`;
   await Deno.mkdir(folder);
@@ -137,11 +145,15 @@ async function measureAll(options: Options): Promise<void> {
   }
 }
 
-async function showCold(options: Options): Promise<void> {
-  const folder = `${options.folder}/cold`;
+async function showFar(
+  options: Options,
+  name: string,
+  measure: (folder: string) => Promise<ColdResult[]>,
+): Promise<void> {
+  const folder = `${options.folder}/far`;
   await Deno.mkdir(folder);
-  console.log(`\n${COLD_NAME}:`);
-  for (const result of await measureCold(folder)) {
+  console.log(`\n${name}:`);
+  for (const result of await measure(folder)) {
     console.log(`  ${formatCold(result)}`);
   }
   await Deno.remove(folder, { recursive: true });

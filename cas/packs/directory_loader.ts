@@ -22,7 +22,7 @@ import {
 } from "./pack_format.ts";
 import { PackFault, type PackFile, type PackFiles } from "./pack_files.ts";
 
-/** Read at first: the directory of most packs of 16 MiB, with its trailer. */
+/** Read at first: the directory of most packs, with its trailer. */
 const TAIL_BYTES = 256 * 1024;
 
 /** What a loader works with. */

@@ -1,0 +1,111 @@
+/**
+ * Writes to an archive that is far away: how fast they are acknowledged beside
+ * those to a folder, and how many puts they become.
+ *
+ * @module
+ */
+
+import type { ColdResult } from "./cold.ts";
+import { TARGET } from "./contenders.ts";
+import type { Load } from "./load.ts";
+import { LoadClient } from "./load_client.ts";
+import { Network } from "./network.ts";
+import { ServerProcess } from "./server_process.ts";
+import { slowStore } from "./slow_options.ts";
+
+const MEBIBYTE: number = 1024 * 1024;
+const LATENCY_MS = 20;
+const BYTES_PER_SECOND = 100e6;
+/** Less than makes any server slow its replies down. */
+const EASY_BYTES: number = 192 * MEBIBYTE;
+/** All that is written, each block once; the puts are scaled to 1 TiB. */
+const DISK_BYTES: number = 1024 * MEBIBYTE;
+const TEBIBYTE: number = 1024 * 1024 * MEBIBYTE;
+const PUTS_MAX = 70_000;
+const LOAD_MS_MAX = 300_000;
+const LOOK_MS = 500;
+
+const WRITES: Omit<Load, "durationMs"> = {
+  kind: "write",
+  order: "sequential",
+  content: "random",
+  sectorsPerRequest: 16,
+  outstanding: 32,
+  regionSectors: DISK_BYTES / 512,
+};
+
+/** Measures in `folder`. */
+export async function measureBehind(folder: string): Promise<ColdResult[]> {
+  await using network = await Network.create(9000);
+  await using load = new LoadClient(network);
+  const target = `${TARGET.shelf}.${TARGET.slot}=disk:${DISK_BYTES}`;
+
+  async function write(byteCount: number): Promise<number> {
+    const requestsMax = byteCount / 8192 + 1;
+    const outcome = await load.run({
+      target: TARGET,
+      load: { ...WRITES, requestsMax, durationMs: LOAD_MS_MAX },
+    });
+    return outcome.requests / outcome.elapsedMs * 1000;
+  }
+
+  const near = await ServerProcess.start(network, [
+    ...["--create", "--store", `file:${folder}/near`, "--target", target],
+  ]);
+  const toFolder = await write(EASY_BYTES);
+  await near.end("SIGTERM");
+
+  const state = `${folder}/state`;
+  const far = await ServerProcess.start(network, [
+    ...await slowStore(`${folder}/far`, LATENCY_MS, BYTES_PER_SECOND),
+    ...["--create", "--state", state, "--target", target],
+  ]);
+  const behind = await write(EASY_BYTES);
+  await stored(state);
+  const before = await putCount(state);
+  await write(DISK_BYTES);
+  await stored(state);
+  const puts = await putCount(state) - before;
+  await far.end("SIGTERM");
+  return [
+    {
+      name: "acknowledged writes of 8 KiB, store behind, beside a folder",
+      reached: behind,
+      possible: Math.round(toFolder),
+      unit: "writes/s",
+      aim: 0.9,
+    },
+    {
+      name: "puts that 1 TiB of unique data may take, of those it takes",
+      reached: PUTS_MAX,
+      possible: Math.round(puts * TEBIBYTE / DISK_BYTES),
+      unit: "puts",
+      aim: 1,
+    },
+  ];
+}
+
+/** Waits until the store has everything. */
+async function stored(state: string): Promise<void> {
+  for (;;) {
+    const { unarchivedBytes } = await ask(state, "status");
+    if (unarchivedBytes === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+async function putCount(state: string): Promise<number> {
+  const { operations } = await ask(state, "store", "stats");
+  return operations.put.count;
+}
+
+// deno-lint-ignore no-explicit-any -- what a command prints as JSON
+async function ask(state: string, ...words: string[]): Promise<any> {
+  const main = new URL("../main.ts", import.meta.url).pathname;
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", main, ...words, "--state", state, "--json"],
+    stderr: "inherit",
+  });
+  const { stdout } = await command.output();
+  return JSON.parse(new TextDecoder().decode(stdout).trim());
+}

@@ -1,7 +1,7 @@
 /** What happens to servers, disks and the blob store. */
 
 import { seeded } from "../cas/front/fixtures.ts";
-import { change, openVolume } from "./client_actions.ts";
+import { change, openVolume, write } from "./client_actions.ts";
 import type { VolumeModel } from "./model.ts";
 import { codeOf, messageOf, type Run } from "./run.ts";
 import { Violation } from "./world.ts";
@@ -50,6 +50,8 @@ export function damage(run: Run): void {
 export async function crash(run: Run): Promise<void> {
   const { world, place, server } = run;
   world.note("crash");
+  // Writes are in every stage when it happens.
+  for (const volume of run.open()) write(run, volume);
   await world.steps(world.below(12));
   run.forgetAsked();
   server.process.kill();

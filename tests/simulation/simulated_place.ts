@@ -56,7 +56,8 @@ export class DiskState {
     file.read(byte, at);
     byte[0] = byte[0]! ^ (1 << world.below(8));
     this.clear();
-    file.writeDurably(byte, at);
+    file.write(byte, at);
+    file.syncNow();
     world.note(`${this.name} rots: ${name} at ${at} of ${file.size}`);
     return true;
   }

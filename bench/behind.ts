@@ -15,6 +15,8 @@ import { slowStore } from "./slow_options.ts";
 
 const MEBIBYTE: number = 1024 * 1024;
 const LATENCY_MS = 20;
+/** Of both, so that both store while they acknowledge, or neither. */
+const LAG_S = 10;
 const BYTES_PER_SECOND = 100e6;
 /** Less than makes any server slow its replies down. */
 const EASY_BYTES: number = 192 * MEBIBYTE;
@@ -51,6 +53,7 @@ export async function measureBehind(folder: string): Promise<ColdResult[]> {
 
   const near = await ServerProcess.start(network, [
     ...["--create", "--store", `file:${folder}/near`, "--target", target],
+    ...["--max-lag", `${LAG_S}`],
   ]);
   const toFolder = await write(EASY_BYTES);
   await near.end("SIGTERM");
@@ -59,6 +62,7 @@ export async function measureBehind(folder: string): Promise<ColdResult[]> {
   const far = await ServerProcess.start(network, [
     ...await slowStore(`${folder}/far`, LATENCY_MS, BYTES_PER_SECOND),
     ...["--create", "--state", state, "--target", target],
+    ...["--max-lag", `${LAG_S}`],
   ]);
   const behind = await write(EASY_BYTES);
   await stored(state);

@@ -17,3 +17,7 @@ export {
 } from "./metrics.ts";
 export type { RetryLayerOptions, StoreRetry } from "./retry.ts";
 export type { WatchdogOptions } from "./watchdog.ts";
+export { cacheOf, type PackCacheStatistics } from "./cache_statistics.ts";
+export { type MirrorOptions, MirrorStore } from "./mirror.ts";
+export { MirrorMember, type MirrorMemberOptions } from "./mirror_member.ts";
+export type { MirrorRepair, MirrorRepairOptions } from "./mirror_repair.ts";

@@ -130,6 +130,7 @@ export class PackCache extends StoreLayer {
     await this.#write(pack, 0, body);
   }
 
+  /** Ranges of packs come from the cache, or through it. */
   override async get(
     key: string,
     options: GetOptions = {},
@@ -150,6 +151,7 @@ export class PackCache extends StoreLayer {
     return await super.get(key, options);
   }
 
+  /** Also learns how long packs are. */
   override async head(
     key: string,
     options?: OperationOptions,
@@ -159,6 +161,7 @@ export class PackCache extends StoreLayer {
     return found;
   }
 
+  /** Also learns how long packs are. */
   override async *list(
     prefix: string,
     options?: ListOptions,

@@ -31,7 +31,7 @@ export interface PackOptions {
   readonly sleep: (timeMs: number, signal: AbortSignal) => Promise<void>;
   /** Numbers from 0 up to 1, to spread repeats; without it they are not spread. */
   readonly random?: () => number;
-  /** Most bytes of a pack file: 18 MiB when absent. */
+  /** Most bytes of a pack file: 20 MiB when absent. */
   readonly packBytesMax?: number;
   /** Most packs held in memory by a writer while they are put: 3 when absent. */
   readonly packsInFlightMax?: number;

@@ -28,10 +28,10 @@ export const ENTRY_LENGTH: number = 32 + 4 + 2 + 1 + 1;
 export const TRAILER_LENGTH: number = 4 + 4 + 32 + 8;
 /**
  * Most bytes of a pack, unless told otherwise. A checkpoint of 256 MiB, with its
- * pointer blocks and directories, is 15 such packs and a root: 65,536 puts for
- * 1 TiB. With 16 MiB it would leave a small pack over: 73,728.
+ * pointer blocks and directories, is 14 such packs and a root: 61,440 puts for
+ * 1 TiB, and less than 70,000 down to checkpoints of 150 MB.
  */
-export const PACK_BYTES_MAX: number = 18 * 1024 * 1024;
+export const PACK_BYTES_MAX: number = 20 * 1024 * 1024;
 /** Most blocks in a pack. */
 export const PACK_ENTRIES_MAX = 65_536;
 

@@ -100,6 +100,27 @@ export async function createWasmHasher(): Promise<Hasher> {
   };
 }
 
+/** Bytes hashed in one turn: about 0.4 ms. */
+const TURN_BYTES = 256 * 1024;
+
+/**
+ * The plain BLAKE3 of many bytes, in small pieces, so that the thread is never
+ * held for long: 16 MiB at once would take 10 ms, and more where the processor is
+ * busy.
+ */
+export async function hashInTurns(
+  bytes: Uint8Array,
+  yieldNow: () => Promise<void>,
+): Promise<Uint8Array> {
+  // Of its own: others hash between the turns.
+  const hasher = (await createBLAKE3(SCORE_LENGTH * 8)).init();
+  for (let at = 0; at < bytes.length; at += TURN_BYTES) {
+    hasher.update(bytes.subarray(at, at + TURN_BYTES));
+    await yieldNow();
+  }
+  return hasher.digest("binary");
+}
+
 /** A hasher that takes its plain hashes from `plain` and the keyed ones from `keyed`. */
 export function withPlainHash(
   keyed: Hasher,

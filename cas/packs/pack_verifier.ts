@@ -9,7 +9,7 @@ import {
   type PackVerdict,
   SCORE_LENGTH,
 } from "../block_store.ts";
-import type { Hasher } from "../score.ts";
+import { type Hasher, hashInTurns } from "../score.ts";
 import type { BlockVerifier } from "./block_verifier.ts";
 import { salvageDirectory } from "./directory_loader.ts";
 import {
@@ -38,8 +38,7 @@ export async function verifyPackFile(
   bytes: Uint8Array,
   { hasher, verifier, yieldNow }: PackVerifying,
 ): Promise<PackVerdict> {
-  const found = hasher.hash(bytes).toHex();
-  await yieldNow();
+  const found = (await hashInTurns(bytes, yieldNow)).toHex();
   const directory = directoryOfFile(bytes, hasher);
   const entries = typeof directory === "string"
     ? salvageDirectory(bytes, verifier)

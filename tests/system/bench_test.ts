@@ -69,9 +69,6 @@ systemTest(
     const text = await runWithin(namespace, "bench", "1.0", "--seconds", "1");
     assert.match(text.stdout, /sequential reads of 4KiB, 16 outstanding/);
     assert.match(text.stdout, /requests\/s, .* MB\/s\n.*99\.9 %.*\n0 of \d+/);
-    const silent = await runWithin(namespace, "bench", "9.9", "--json");
-    assert.match(silent.stdout, /"no-answer"/);
-    assert.ok(!silent.success);
     assert.equal((await server.end("SIGTERM")).code, 0);
   },
 );

@@ -7,7 +7,11 @@ import {
   testBlobStoreFaults,
 } from "../../blobstores/conformance.ts";
 import { testArchiveIn } from "../services/archive_tests.ts";
-import { type Azurite, startAzurite } from "../services/azurite.ts";
+import {
+  type Azurite,
+  AZURITE_KEY,
+  startAzurite,
+} from "../services/azurite.ts";
 
 let azurite: Azurite | undefined;
 let places = 0;
@@ -34,7 +38,7 @@ testBlobStore("azure on Azurite", () => {
   return Promise.resolve({
     open: () => plugin.open(url, { create: true }, {}),
   });
-});
+}, { secrets: [AZURITE_KEY] });
 
 testBlobStoreFaults("azure on Azurite", () => ({
   upstream: new URL(azurite!.endpoint).host,

@@ -8,7 +8,7 @@ import {
 } from "../../blobstores/conformance.ts";
 import plugin from "../../blobstores/s3_plugin.ts";
 import { CEPH_REQUIREMENTS } from "../../setup/requirements.ts";
-import { type CephGateway, startCeph } from "../services/ceph.ts";
+import { CEPH_SECRET, type CephGateway, startCeph } from "../services/ceph.ts";
 import {
   assertHolds,
   GENERATIONS,
@@ -45,7 +45,7 @@ testBlobStore("s3 on Ceph", () => {
   return Promise.resolve({
     open: () => plugin.open(url, { create: true }, {}),
   });
-}, { register: test });
+}, { register: test, secrets: [CEPH_SECRET] });
 
 testBlobStoreFaults("s3 on Ceph", () => {
   const bucket = "shelf/faults";

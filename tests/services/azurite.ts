@@ -14,11 +14,12 @@ export interface Azurite extends AsyncDisposable {
   readonly accountKey: string;
 }
 
-const ACCOUNT = {
-  account: "devstoreaccount1",
-  accountKey: "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6" +
-    "tq/K1SZFPTOtr/KBHBeksoGMGw==",
-};
+/** The account's key, which nothing may show. */
+export const AZURITE_KEY: string =
+  "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6" +
+  "tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+const ACCOUNT = { account: "devstoreaccount1", accountKey: AZURITE_KEY };
 
 /** Starts Azurite, which keeps everything in memory. */
 export async function startAzurite(): Promise<Azurite> {

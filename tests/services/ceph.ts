@@ -20,9 +20,12 @@ export interface CephGateway extends AsyncDisposable {
   startAnother(): Promise<Gateway>;
 }
 
+/** The user's secret, which nothing may show. */
+export const CEPH_SECRET: string = "planted+secret/of+the/ceph+user+0001";
+
 const KEYS = {
   accessKeyId: "SHELFACCESSKEY000001",
-  secretAccessKey: "planted+secret/of+the/ceph+user+0001",
+  secretAccessKey: CEPH_SECRET,
 };
 
 /** Starts Ceph. It takes about ten seconds. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { run } from "../setup/run.ts";
 import type { ColdResult } from "./cold.ts";
 import { TARGET } from "./contenders.ts";
 import type { Load } from "./load.ts";
@@ -26,6 +27,8 @@ const TEBIBYTE: number = 1024 * 1024 * MEBIBYTE;
 const PUTS_MAX = 70_000;
 const LOAD_MS_MAX = 300_000;
 const LOOK_MS = 500;
+/** How often each has its turn. */
+const ROUNDS = 3;
 
 const WRITES: Omit<Load, "durationMs"> = {
   kind: "write",
@@ -51,21 +54,42 @@ export async function measureBehind(folder: string): Promise<ColdResult[]> {
     return outcome.requests / outcome.elapsedMs * 1000;
   }
 
-  const near = await ServerProcess.start(network, [
-    ...["--create", "--store", `file:${folder}/near`, "--target", target],
-    ...["--max-lag", `${LAG_S}`],
-  ]);
-  const toFolder = await write(EASY_BYTES);
-  await near.end("SIGTERM");
+  async function startNear(round: number): Promise<ServerProcess> {
+    return await ServerProcess.start(network, [
+      ...["--create", "--store", `file:${folder}/near${round}`],
+      ...["--target", target, "--max-lag", `${LAG_S}`],
+    ]);
+  }
 
-  const state = `${folder}/state`;
-  const far = await ServerProcess.start(network, [
-    ...await slowStore(`${folder}/far`, LATENCY_MS, BYTES_PER_SECOND),
-    ...["--create", "--state", state, "--target", target],
-    ...["--max-lag", `${LAG_S}`],
-  ]);
-  const behind = await write(EASY_BYTES);
-  await stored(state);
+  async function startFar(round: number): Promise<ServerProcess> {
+    return await ServerProcess.start(network, [
+      ...await slowStore(`${folder}/far${round}`, LATENCY_MS, BYTES_PER_SECOND),
+      ...["--create", "--state", `${folder}/state${round}`],
+      ...["--target", target, "--max-lag", `${LAG_S}`],
+    ]);
+  }
+
+  /** Writes at once to a server that is new, on a disk that has settled. */
+  async function writeEasy(
+    start: (round: number) => Promise<ServerProcess>,
+    round: number,
+  ): Promise<number> {
+    const server = await start(round);
+    await run("sync", []);
+    const speed = await write(EASY_BYTES);
+    await server.end("SIGTERM");
+    return speed;
+  }
+
+  const nears: number[] = [];
+  const fars: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    nears.push(await writeEasy(startNear, round));
+    fars.push(await writeEasy(startFar, round));
+  }
+
+  const state = `${folder}/state${ROUNDS}`;
+  const far = await startFar(ROUNDS);
   const before = await putCount(state);
   await write(DISK_BYTES);
   await stored(state);
@@ -74,8 +98,8 @@ export async function measureBehind(folder: string): Promise<ColdResult[]> {
   return [
     {
       name: "acknowledged writes of 8 KiB, store behind, beside a folder",
-      reached: behind,
-      possible: Math.round(toFolder),
+      reached: median(fars),
+      possible: Math.round(median(nears)),
       unit: "writes/s",
       aim: 0.9,
     },
@@ -87,6 +111,10 @@ export async function measureBehind(folder: string): Promise<ColdResult[]> {
       aim: 1,
     },
   ];
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
 /** Waits until the store has everything. */

@@ -141,11 +141,13 @@ function settle(
 }
 
 function freeBytesAt(path: string): number | undefined {
+  // Without the permission, which is not asked for, a full disk is met when it is.
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "statfs" });
+  if (state !== "granted") return undefined;
   try {
     const { bavail, bsize } = statfsSync(path);
     return bavail * bsize;
   } catch {
-    // Without the permission, a full disk is met when it is full.
     return undefined;
   }
 }

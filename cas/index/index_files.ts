@@ -17,7 +17,7 @@ import { WordPool } from "./word_pool.ts";
 import { PackTable } from "./pack_table.ts";
 import { Run } from "./run.ts";
 import { RunList } from "./run_list.ts";
-import type { FinishedRun, RunDescription } from "./run_writer.ts";
+import type { FinishedRun, RunDescription, RunSummary } from "./run_writer.ts";
 import { IndexDamagedError } from "./score_index.ts";
 
 const MANIFEST = "manifest";
@@ -250,7 +250,7 @@ export class IndexFiles {
 
   #openRun(
     description: RunDescription,
-    summary?: Uint32Array<ArrayBuffer>,
+    summary?: RunSummary,
   ): Run {
     const { disk, hash } = this.#options;
     const name = runName(description.run);

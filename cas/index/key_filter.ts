@@ -11,6 +11,10 @@
 
 /** 32-bit words of a block: 512 bits, a cache line. */
 export const FILTER_BLOCK_WORDS = 16;
+/** Blocks of a piece of memory: filters lie in pieces of one size, so that what one drops suits another. */
+const CHUNK_BLOCKS = 4096;
+/** Words of a piece. */
+export const FILTER_CHUNK_WORDS: number = CHUNK_BLOCKS * FILTER_BLOCK_WORDS;
 const BLOCK_BITS = FILTER_BLOCK_WORDS * 32;
 const BIT_MASK = BLOCK_BITS - 1;
 const BIT_SHIFT = 9;
@@ -46,28 +50,42 @@ export interface FilterUse {
   readonly wordCount: number;
   /** Into how many parts all keys are divided, of which it covers one. */
   readonly pieces: number;
+  /** How many blocks it has. */
+  readonly blockCount: number;
+}
+
+/** How many pieces of memory a filter of so many blocks takes. */
+export function filterChunkCount(blockCount: number): number {
+  return Math.ceil(blockCount / CHUNK_BLOCKS);
+}
+
+/** How many words of piece `chunk` such a filter uses. */
+export function filterChunkWords(blockCount: number, chunk: number): number {
+  const left = blockCount - chunk * CHUNK_BLOCKS;
+  return Math.min(CHUNK_BLOCKS, left) * FILTER_BLOCK_WORDS;
 }
 
 /** A filter over the keys of index entries. */
 export class KeyFilter {
-  /** The bits, `FILTER_BLOCK_WORDS` a block. */
-  readonly words: Uint32Array;
+  /** The bits, `FILTER_BLOCK_WORDS` a block, in pieces of `FILTER_CHUNK_WORDS`. */
+  readonly chunks: readonly Uint32Array<ArrayBuffer>[];
   readonly #blockCount: number;
   readonly #wordCount: number;
   readonly #pieces: number;
 
   /** Takes over the words of a filter, all zero for a new one. */
-  constructor(words: Uint32Array, use: FilterUse) {
-    this.words = words;
-    this.#blockCount = words.length / FILTER_BLOCK_WORDS;
+  constructor(chunks: readonly Uint32Array<ArrayBuffer>[], use: FilterUse) {
+    this.chunks = chunks;
+    this.#blockCount = use.blockCount;
     this.#wordCount = use.wordCount;
     this.#pieces = use.pieces;
   }
 
   /** Adds the key at word `at` of `entries`. */
   add(entries: Uint32Array, at: number): void {
-    const words = this.words;
-    const block = this.#block(entries, at);
+    const number = this.#block(entries, at);
+    const words = this.chunks[Math.floor(number / CHUNK_BLOCKS)] as Uint32Array;
+    const block = number % CHUNK_BLOCKS * FILTER_BLOCK_WORDS;
     for (let i = 0; i < this.#wordCount; i++) {
       let bits = entries[at + (BIT_WORDS[i] as number)] as number;
       for (let n = 0; n < BITS_PER_WORD; n++, bits >>>= BIT_SHIFT) {
@@ -80,8 +98,9 @@ export class KeyFilter {
 
   /** False if the key at word `at` of `entries` was never added. */
   has(entries: Uint32Array, at: number): boolean {
-    const words = this.words;
-    const block = this.#block(entries, at);
+    const number = this.#block(entries, at);
+    const words = this.chunks[Math.floor(number / CHUNK_BLOCKS)] as Uint32Array;
+    const block = number % CHUNK_BLOCKS * FILTER_BLOCK_WORDS;
     for (let i = 0; i < this.#wordCount; i++) {
       let bits = entries[at + (BIT_WORDS[i] as number)] as number;
       for (let n = 0; n < BITS_PER_WORD; n++, bits >>>= BIT_SHIFT) {
@@ -96,7 +115,6 @@ export class KeyFilter {
   #block(entries: Uint32Array, at: number): number {
     // What multiplying carries beyond 32 bits is the number of the piece.
     const key = Math.imul(entries[at + BLOCK_WORD] as number, this.#pieces);
-    return Math.floor((key >>> 0) * this.#blockCount / 0x1_0000_0000) *
-      FILTER_BLOCK_WORDS;
+    return Math.floor((key >>> 0) * this.#blockCount / 0x1_0000_0000);
   }
 }

@@ -10,11 +10,16 @@
 import type { DiskFile } from "../disk/disk.ts";
 import type { PlainHash } from "../score.ts";
 import { compareKeys, ENTRY_WORDS } from "./entry.ts";
-import { FILTER_BLOCK_WORDS, KeyFilter } from "./key_filter.ts";
+import {
+  FILTER_BLOCK_WORDS,
+  FILTER_CHUNK_WORDS,
+  filterChunkCount,
+  filterChunkWords,
+  KeyFilter,
+} from "./key_filter.ts";
 import {
   bytesOf,
   checkPage,
-  checksumOf,
   decodeFooter,
   equals,
   FOOTER_LENGTH,
@@ -22,9 +27,15 @@ import {
   PAGE_LENGTH,
   PAGE_WORDS,
   type RunFooter,
+  summaryChecksum,
 } from "./run_format.ts";
 import type { WordPool } from "./word_pool.ts";
-import { type RunDescription, runSize } from "./run_writer.ts";
+import {
+  releaseSummary,
+  type RunDescription,
+  runSize,
+  type RunSummary,
+} from "./run_writer.ts";
 import { IndexDamagedError } from "./score_index.ts";
 
 /** What a run is opened with. */
@@ -38,17 +49,9 @@ export interface RunOptions {
   /** Computes checksums. */
   readonly hash: PlainHash;
   /** Its filter and fences, where they are in memory already. */
-  readonly summary?: Uint32Array<ArrayBuffer>;
+  readonly summary?: RunSummary;
   /** Lends the memory. */
   readonly pool: WordPool;
-}
-
-interface Summary {
-  /** Lent by the pool: filter and fences. */
-  readonly words: Uint32Array<ArrayBuffer>;
-  readonly fences: Uint32Array;
-  /** Absent where it may not be kept. */
-  readonly filter?: KeyFilter;
 }
 
 /** A sorted, immutable file of entries. */
@@ -60,7 +63,7 @@ export class Run {
   readonly #options: RunOptions;
   readonly #footer: RunFooter;
   readonly #page = new Uint32Array(PAGE_WORDS);
-  #summary: Summary | undefined;
+  #summary: RunSummary | undefined;
   #keepsFilter = true;
   #pageReads = 0;
 
@@ -81,8 +84,7 @@ export class Run {
     ) throw this.#damaged("its end is not that of the run it should be");
     this.#footer = footer;
     this.pageCount = footer.pageCount;
-    const { summary } = options;
-    if (summary !== undefined) this.#summary = this.#split(summary);
+    this.#summary = options.summary;
   }
 
   /** Lends the memory. */
@@ -174,7 +176,7 @@ export class Run {
 
   #releaseSummary(): void {
     if (this.#summary !== undefined) {
-      this.#options.pool.release(this.#summary.words);
+      releaseSummary(this.#summary, this.#options.pool);
     }
     this.#summary = undefined;
   }
@@ -183,31 +185,33 @@ export class Run {
     return (this.#summary ??= this.#loadSummary()).fences;
   }
 
-  #loadSummary(): Summary {
-    const { pageCount, filterBlocks, summary } = this.#footer;
+  #loadSummary(): RunSummary {
+    const { pageCount, filterBlocks, filterWords, pieces } = this.#footer;
     const { pool, hash } = this.#options;
-    const words = pool.take(filterBlocks * FILTER_BLOCK_WORDS + pageCount);
-    this.#read(bytesOf(words), pageCount * PAGE_LENGTH);
-    if (!equals(checksumOf(bytesOf(words), hash), summary)) {
+    const chunks = Array.from(
+      { length: filterChunkCount(filterBlocks) },
+      () => pool.take(FILTER_CHUNK_WORDS),
+    );
+    const fences = pool.take(pageCount);
+    const parts = [
+      ...chunks.map((chunk, i) =>
+        chunk.subarray(0, filterChunkWords(filterBlocks, i))
+      ),
+      fences,
+    ];
+    let position = pageCount * PAGE_LENGTH;
+    for (const part of parts) {
+      this.#read(bytesOf(part), position);
+      position += part.byteLength;
+    }
+    if (!equals(summaryChecksum(parts, hash), this.#footer.summary)) {
       throw this.#damaged("its filter does not match its checksum");
     }
-    return this.#split(words);
-  }
-
-  #split(words: Uint32Array<ArrayBuffer>): Summary {
-    const { filterBlocks, filterWords, pieces } = this.#footer;
-    const start = filterBlocks * FILTER_BLOCK_WORDS;
-    if (!this.#keepsFilter) {
-      const fences = this.#options.pool.take(words.length - start);
-      fences.set(words.subarray(start));
-      this.#options.pool.release(words);
-      return { words: fences, fences };
-    }
-    const filter = new KeyFilter(words.subarray(0, start), {
-      wordCount: filterWords,
-      pieces,
-    });
-    return { words, fences: words.subarray(start), filter };
+    const use = { wordCount: filterWords, pieces, blockCount: filterBlocks };
+    const filter = new KeyFilter(chunks, use);
+    if (this.#keepsFilter) return { filter, fences };
+    chunks.forEach((chunk) => pool.release(chunk));
+    return { fences };
   }
 
   #read(target: Uint8Array, position: number): void {

@@ -6,7 +6,7 @@
  *     filter   64 for each block
  *     fences   4 for each page: word 0 of its first key
  *     footer   64: magic (8) | run number (4) | entry count (4) | page count (4) | filter blocks (4)
- *                  | checksum of filter and fences (16) | words of a key that choose bits of the filter (4)
+ *                  | checksum of the checksums of filter (by 256 KiB) and fences (16) | words of a key that choose bits of the filter (4)
  *                  | pieces of all keys, of which it covers one (4) | checksum of the footer so far (16)
  *
  * A checksum is the first 16 bytes of a plain BLAKE3. Page and run numbers in a
@@ -61,7 +61,7 @@ export interface RunFooter {
   readonly filterWords: number;
   /** Into how many pieces all keys are divided, of which the run covers one. */
   readonly pieces: number;
-  /** Checksum of filter and fences. */
+  /** `summaryChecksum` of filter and fences. */
   readonly summary: Uint8Array;
 }
 
@@ -76,6 +76,18 @@ export interface PagePlace {
 /** The first 16 bytes of the hash of `bytes`. */
 export function checksumOf(bytes: Uint8Array, hash: PlainHash): Uint8Array {
   return hash(bytes).subarray(0, CHECKSUM_LENGTH);
+}
+
+/** The checksum of several pieces: that of their checksums. */
+export function summaryChecksum(
+  pieces: readonly Uint32Array[],
+  hash: PlainHash,
+): Uint8Array {
+  const checksums = new Uint8Array(pieces.length * CHECKSUM_LENGTH);
+  pieces.forEach((piece, i) =>
+    checksums.set(checksumOf(bytesOf(piece), hash), i * CHECKSUM_LENGTH)
+  );
+  return checksumOf(checksums, hash);
 }
 
 /** Completes a page that holds `count` entries: `words` are its words. */

@@ -10,19 +10,22 @@ import type { WordPool } from "./word_pool.ts";
 import { ENTRY_WORDS } from "./entry.ts";
 import {
   FILTER_BLOCK_WORDS,
+  FILTER_CHUNK_WORDS,
   filterBlockCount,
+  filterChunkCount,
+  filterChunkWords,
   type FilterShape,
   KeyFilter,
 } from "./key_filter.ts";
 import {
   bytesOf,
-  checksumOf,
   encodeFooter,
   FOOTER_LENGTH,
   PAGE_ENTRIES,
   PAGE_LENGTH,
   PAGE_WORDS,
   sealPage,
+  summaryChecksum,
 } from "./run_format.ts";
 
 /** Pages written at once. */
@@ -58,21 +61,29 @@ export interface RunDescription {
   readonly size: number;
 }
 
+/** What is in memory of a run. */
+export interface RunSummary {
+  /** Absent where it may not be kept. */
+  readonly filter?: KeyFilter;
+  /** First words of the first keys of the pages, and perhaps more memory behind them. */
+  readonly fences: Uint32Array<ArrayBuffer>;
+}
+
 /** A run as it was written, with what else would be read again at once. */
 export interface FinishedRun {
   /** As the manifest names it. */
   readonly description: RunDescription;
-  /** Filter and fences, as in the file; lent by the pool, now the owner's of the run. */
-  readonly summary: Uint32Array<ArrayBuffer>;
+  /** Its filter and fences; lent by the pool, now the owner's of the run. */
+  readonly summary: RunSummary;
 }
 
 /** Writes one run. */
 export class RunWriter {
   readonly #options: RunWriterOptions;
   readonly #buffer: Uint32Array<ArrayBuffer>;
-  /** The filter, then the fences: one piece of memory, since it may be large. */
-  readonly #summary: Uint32Array<ArrayBuffer>;
+  readonly #fences: Uint32Array<ArrayBuffer>;
   readonly #filter: KeyFilter;
+  readonly #filterBlocks: number;
   #entryCount = 0;
   #pageCount = 0;
   #bufferedPages = 0;
@@ -85,16 +96,17 @@ export class RunWriter {
   constructor(options: RunWriterOptions) {
     this.#options = options;
     const { entriesMax, filter, pool } = options;
-    const filterWords = filterBlockCount(entriesMax, filter) *
-      FILTER_BLOCK_WORDS;
-    const fences = Math.ceil(entriesMax / PAGE_ENTRIES);
     this.#buffer = pool.take(BUFFER_PAGES * PAGE_WORDS);
-    this.#summary = pool.take(filterWords + fences);
-    this.#summary.fill(0);
-    const words = this.#summary.subarray(0, filterWords);
-    this.#filter = new KeyFilter(words, {
+    this.#fences = pool.take(Math.ceil(entriesMax / PAGE_ENTRIES));
+    this.#filterBlocks = filterBlockCount(entriesMax, filter);
+    const chunks = Array.from(
+      { length: filterChunkCount(this.#filterBlocks) },
+      () => pool.take(FILTER_CHUNK_WORDS).fill(0),
+    );
+    this.#filter = new KeyFilter(chunks, {
       wordCount: filter.wordCount,
       pieces: options.pieces ?? 1,
+      blockCount: this.#filterBlocks,
     });
   }
 
@@ -128,24 +140,29 @@ export class RunWriter {
     if (this.#pageEntries > 0) this.#endPage();
     this.#writeBuffer();
     const { file, run, hash, filter } = this.#options;
-    const filterWords = this.#filter.words.length;
-    const summary = this.#summary.subarray(0, filterWords + this.#pageCount);
-    this.#write(bytesOf(summary));
+    const fences = this.#fences.subarray(0, this.#pageCount);
+    const pieces = [
+      ...this.#filter.chunks.map((chunk, i) =>
+        chunk.subarray(0, filterChunkWords(this.#filterBlocks, i))
+      ),
+      fences,
+    ];
+    for (const piece of pieces) this.#write(bytesOf(piece));
     this.#write(encodeFooter({
       run,
       entryCount: this.#entryCount,
       pageCount: this.#pageCount,
-      filterBlocks: filterWords / FILTER_BLOCK_WORDS,
+      filterBlocks: this.#filterBlocks,
       filterWords: filter.wordCount,
       pieces: this.#options.pieces ?? 1,
-      summary: checksumOf(bytesOf(summary), hash),
+      summary: summaryChecksum(pieces, hash),
     }, hash));
     await file.sync();
     this.#releaseBuffer();
     const size = this.#writtenBytes;
     return {
       description: { run, entryCount: this.#entryCount, size },
-      summary,
+      summary: { filter: this.#filter, fences },
     };
   }
 
@@ -154,7 +171,10 @@ export class RunWriter {
     // One that was finished has given away its summary.
     if (!this.#hasMemory) return;
     this.#releaseBuffer();
-    this.#options.pool.release(this.#summary);
+    releaseSummary(
+      { filter: this.#filter, fences: this.#fences },
+      this.#options.pool,
+    );
   }
 
   /** Once: memory that is given back twice would be lent twice. */
@@ -168,7 +188,7 @@ export class RunWriter {
     const start = this.#bufferedPages * PAGE_WORDS;
     const words = this.#buffer.subarray(start, start + PAGE_WORDS);
     const page = this.#pageCount;
-    this.#summary[this.#filter.words.length + page] = words[0] as number;
+    this.#fences[page] = words[0] as number;
     sealPage(words, { run, page, count: this.#pageEntries }, hash);
     this.#pageCount++;
     this.#pageEntries = 0;
@@ -185,6 +205,15 @@ export class RunWriter {
     this.#options.file.write(bytes, this.#writtenBytes);
     this.#writtenBytes += bytes.length;
   }
+}
+
+/** Gives back what is in memory of a run. */
+export function releaseSummary(
+  { filter, fences }: RunSummary,
+  pool: WordPool,
+): void {
+  pool.release(fences);
+  filter?.chunks.forEach((chunk) => pool.release(chunk));
 }
 
 /** Bytes of a run's file. */

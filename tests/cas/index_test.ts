@@ -5,8 +5,9 @@ import { openRealDisk } from "../../cas/disk/real_disk.ts";
 import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
 import { ENTRY_WORDS, setKey } from "../../cas/index/entry.ts";
 import {
-  FILTER_BLOCK_WORDS,
+  FILTER_CHUNK_WORDS,
   filterBlockCount,
+  filterChunkCount,
   KeyFilter,
   LARGE_FILTER,
   MEDIUM_FILTER,
@@ -245,10 +246,13 @@ Deno.test("a filter knows every key it was given, and few others", () => {
     ] as const
   ) {
     for (const pieces of [1, 3]) {
-      const words = filterBlockCount(count, shape) * FILTER_BLOCK_WORDS;
+      const blockCount = filterBlockCount(count, shape);
+      const chunks = Array.from(
+        { length: filterChunkCount(blockCount) },
+        () => new Uint32Array(FILTER_CHUNK_WORDS),
+      );
       const { wordCount } = shape;
-      const use = { wordCount, pieces };
-      const filter = new KeyFilter(new Uint32Array(words), use);
+      const filter = new KeyFilter(chunks, { wordCount, pieces, blockCount });
       const setNumber = (number: number): void => {
         setKey(entry, scoreOfNumber(number), 0);
         // All in the first of the pieces.
@@ -268,6 +272,30 @@ Deno.test("a filter knows every key it was given, and few others", () => {
       assert.ok(wrong / count < wrongMax, `${wrong} of ${count}`);
     }
   }
+});
+
+Deno.test("a filter larger than one piece of memory is as good", () => {
+  const count = 250_000;
+  const random = seededRandom(9);
+  const keys = Uint32Array.from(
+    { length: 2 * count * ENTRY_WORDS },
+    () => random() * 2 ** 32,
+  );
+  const blockCount = filterBlockCount(count, LARGE_FILTER);
+  const chunks = Array.from(
+    { length: filterChunkCount(blockCount) },
+    () => new Uint32Array(FILTER_CHUNK_WORDS),
+  );
+  assert.equal(chunks.length, 2);
+  const { wordCount } = LARGE_FILTER;
+  const filter = new KeyFilter(chunks, { wordCount, pieces: 1, blockCount });
+  for (let key = 0; key < count; key++) filter.add(keys, key * ENTRY_WORDS);
+  let wrong = 0;
+  for (let key = 0; key < count; key++) {
+    assert.ok(filter.has(keys, key * ENTRY_WORDS));
+    if (filter.has(keys, (count + key) * ENTRY_WORDS)) wrong++;
+  }
+  assert.ok(wrong / count < 0.02, `${wrong} of ${count}`);
 });
 
 Deno.test("keys that share their first word are told apart", async () => {

@@ -134,7 +134,7 @@ class Cluster {
     const gateway = new Gateway((port) =>
       this.#launch("radosgw", [
         ...["-f", "-n", `client.${name}`],
-        `--rgw-frontends=beast endpoint=127.0.0.1:${port}`,
+        `--rgw-frontends=beast endpoint=127.0.0.1:${port} tcp_nodelay=1`,
       ])
     );
     await gateway.start();

@@ -216,7 +216,9 @@ export async function create(run: Run): Promise<void> {
     made = server.port.operate("volume create", { volume: name, blockCount });
   } else {
     const volume = world.oneOf(sources);
-    const named = [...volume.snapshots].filter(([, { sure }]) => sure);
+    const named = [...volume.snapshots].filter(([, { sure, content }]) =>
+      sure && content.isSized
+    );
     const [snapshot, model] = named.length > 0 && world.chance(0.7)
       ? world.oneOf(named)
       : [];

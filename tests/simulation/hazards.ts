@@ -183,7 +183,9 @@ async function openOrChange(run: Run, volume: VolumeModel): Promise<void> {
       wasMade: async (server) => !await isShown(server, volume.name),
     });
   } else {
-    const named = [...volume.snapshots].filter(([, { sure }]) => sure);
+    const named = [...volume.snapshots].filter(([, { sure, content }]) =>
+      sure && content.isSized
+    );
     if (named.length === 0) return;
     const [snapshot, model] = world.oneOf(named);
     const state = { volume: volume.name, snapshot };

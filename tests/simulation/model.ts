@@ -23,6 +23,11 @@ export class Content {
     return this.#allowed.length;
   }
 
+  /** True if its size is known. */
+  get isSized(): boolean {
+    return this.#sectorCountMin === this.sectorCount;
+  }
+
   get allowed(): readonly (readonly number[])[] {
     return this.#allowed;
   }

@@ -90,11 +90,13 @@ export class Volumes {
     try {
       const sequence = await newestSequence(context, id, hint);
       const known = this.#byId.get(id);
-      if (hint !== undefined && (sequence ?? -1) < hint) {
+      const newest = sequence ?? -1;
+      // Of a volume that is known, a listing may be older than what was seen.
+      if (known !== undefined && newest <= known.head.record.sequence) return;
+      if (hint !== undefined && newest < hint) {
         throw lostRoot(context, id, hint);
       }
       if (sequence === undefined) return;
-      if (sequence === known?.head.record.sequence) return;
       const head = await readRoot(context, id, sequence);
       this.#damaged.delete(id);
       if (known === undefined) this.add(head);

@@ -162,9 +162,9 @@ async function admit(
     if (own !== null && equalBytes(own, its)) continue;
     const error = invalid(
       own === null
-        ? `Cannot use ${member.display} in a mirror: it is empty, and ` +
+        ? `Cannot use ${member.display} in a mirror: it holds no archive yet, and ` +
           `${other.display} holds an archive. If it is the right place ` +
-          `(is it mounted?), have it filled by starting once with --create`
+          `(is it mounted?), have it filled by a server that is started with --create`
         : `Cannot use ${member.display} in a mirror with ` +
           `${other.display}: they hold different archives`,
     );

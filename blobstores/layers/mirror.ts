@@ -115,7 +115,9 @@ export class MirrorStore implements BlobStore {
     checkKey(key);
     const action = `put "${key}" in ${this.display}`;
     throwIfCancelled(options.signal, action);
-    const asked = options.ifAbsent
+    // Who puts a pack first does not matter: it is the same for all.
+    const isContest = options.ifAbsent && !key.startsWith(CONTENT_PREFIX);
+    const asked = isContest
       ? await putFirst(this.members, key, body, options)
       : await putEverywhere(this.members, key, body, options);
     this.#settle(asked, { action, options });

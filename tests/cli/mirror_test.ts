@@ -168,7 +168,7 @@ Deno.test("an empty place is not taken for a member, nor another archive", () =>
     const mirror = `mirror:${archive} file:${folder}/b`;
     await assert.rejects(
       openStore(mirror),
-      /it is empty, and file:.*\/a holds an archive.*is it mounted.*--create/,
+      /it holds no archive yet, and file:.*\/a holds an archive.*is it mounted.*--create/,
     );
     const filled = await openStore(mirror, { create: true });
     await filled.close();

@@ -56,8 +56,7 @@ export class DiskState {
     file.read(byte, at);
     byte[0] = byte[0]! ^ (1 << world.below(8));
     this.clear();
-    file.write(byte, at);
-    file.syncNow();
+    file.writeDurably(byte, at);
     world.note(`${this.name} rots: ${name} at ${at} of ${file.size}`);
     return true;
   }

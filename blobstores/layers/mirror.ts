@@ -51,6 +51,9 @@ import {
 /** Keys of blobs that are named by their content. */
 const CONTENT_PREFIX = "packs/";
 
+/** Damaged copies that are remembered, so as not to be told again. */
+const DAMAGED_MAX = 10_000;
+
 /** Options of a `MirrorStore`. */
 export interface MirrorOptions {
   /** The members, opened as far as they could be: a quorum. Owned. */
@@ -71,6 +74,8 @@ export class MirrorStore implements BlobStore {
   readonly members: readonly MirrorMember[];
   readonly #options: MirrorOptions;
   readonly #healer: MirrorHealer;
+  /** Copies that were reported. */
+  readonly #damaged = new Set<string>();
 
   /** Takes over the members. */
   constructor(options: MirrorOptions) {
@@ -136,13 +141,7 @@ export class MirrorStore implements BlobStore {
         ? await readAny(this.members, key, options, this.#options.clock)
         : await readQuorum(this.members, key, options);
       this.#note(found.lacking);
-      if (found.damaged.length > 0) {
-        this.#options.report(
-          `The copy of "${key}" in ${
-            found.damaged.map(({ display }) => display).join(" and ")
-          } is damaged; another one is served. Repair the archive to mend it`,
-        );
-      }
+      for (const member of found.damaged) this.#reportDamage(key, member);
       return found.bytes;
     } catch (error) {
       if (options.signal?.aborted) throw cancelled(action, error);
@@ -241,6 +240,17 @@ export class MirrorStore implements BlobStore {
     }
     if (options.signal?.aborted) throw cancelled(action, failures[0]);
     throw noQuorum(action, failures);
+  }
+
+  /** Says once for each copy what is wrong with it. */
+  #reportDamage(key: string, { display }: MirrorMember): void {
+    const copy = `"${key}" in ${display}`;
+    if (this.#damaged.has(copy)) return;
+    if (this.#damaged.size >= DAMAGED_MAX) this.#damaged.clear();
+    this.#damaged.add(copy);
+    this.#options.report(
+      `The copy of ${copy} is damaged; another one is served. Repair the archive to mend it`,
+    );
   }
 
   #note(lacking: readonly MirrorMember[]): void {

@@ -15,7 +15,8 @@ const DETAILS: string =
                   is missing is used when it appears
 --store URL       where the archive lives: file:PATH, memory:, s3://BUCKET/PREFIX,
                   azure://ACCOUNT/CONTAINER/PREFIX, to read https://HOST/PATH,
-                  or several as one: 'mirror:URL URL' (docs/stores.md); needed for volumes, snapshots and roots
+                  or several as one: 'mirror:URL URL' (docs/stores.md); needed for
+                  volumes, snapshots and roots
 --target A=DISK   a disk to serve at address A = SHELF.SLOT; repeat it for several
 --state DIR       folder of the journal, the index and caches
                   (for a file: store the default is local/ inside it)

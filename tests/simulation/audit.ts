@@ -14,6 +14,8 @@ export async function audit(run: Run): Promise<void> {
   world.note("audit");
   run.heal();
   await world.pass(HEALED_MS);
+  // What was on its way may have done damage since.
+  run.heal();
   if (run.waiting.size > 0) {
     throw new Violation(`${run.waiting.size} calls are never answered`);
   }

@@ -1,7 +1,7 @@
 /** What happens to servers, disks and the blob store. */
 
 import { seeded } from "../cas/front/fixtures.ts";
-import { change, openVolume, write } from "./client_actions.ts";
+import { change, openVolume, snapshot, write } from "./client_actions.ts";
 import type { VolumeModel } from "./model.ts";
 import { codeOf, messageOf, type Run } from "./run.ts";
 import { Violation } from "./world.ts";
@@ -44,6 +44,12 @@ export function damage(run: Run): void {
     world.note(`rot: ${key}`);
     damage.rot(key, world.below(2 ** 30));
   }
+  // What is written over damage cannot be archived: a snapshot must not lack it.
+  const open = run.open();
+  if (open.length === 0 || world.chance(0.5)) return;
+  const volume = world.oneOf(open);
+  for (let left = 4; left > 0; left--) write(run, volume);
+  snapshot(run, volume);
 }
 
 /** Power is lost, or the process is killed; then the server starts again. */

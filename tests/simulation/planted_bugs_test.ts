@@ -8,7 +8,7 @@ import { simulate } from "./simulation.ts";
 const ROOT: string = new URL("../..", import.meta.url).pathname;
 /** What the simulation imports. */
 const COPIED: readonly string[] = ["cas", "blobstores", "tests"];
-const SEEDS_MAX = 120;
+const SEEDS_MAX = 300;
 const OPERATION_COUNT = 60;
 /** Seeds that no other test runs. */
 const SEED_FIRST = 50_000;

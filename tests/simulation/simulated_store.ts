@@ -153,7 +153,9 @@ export class SimulatedStore implements BlobStore {
       throw error;
     } finally {
       const stored = space.blobs.get(key);
-      if (lies && stored !== undefined && sameBytes(stored, own)) {
+      if (
+        lies && weather.lies && stored !== undefined && sameBytes(stored, own)
+      ) {
         damage.rot(key, world.below(2 ** 30));
       }
       world.note(`put ${key} ${own.length}${lies ? " (a lie)" : ""}`);

@@ -144,6 +144,10 @@ function openDevice(
       });
       position = offset + bytes.length;
     },
+    async keep(offset, length): Promise<void> {
+      await told(path, offset, () => zeroTo(offset));
+      position = offset + length;
+    },
     finish: (end) =>
       told(path, end, async () => {
         await zeroTo(end);

@@ -28,8 +28,10 @@ const POINTER_CACHE_BYTES_MAX: number = 8 * 2 ** 20;
 export interface ImageSink {
   /** Bytes that are there already, so that what is right is not fetched again; undefined where nothing can be. */
   readBack?(offset: number, length: number): Promise<Uint8Array | undefined>;
-  /** Writes whole blocks, borrowed. What lies between two writes is zeros. */
+  /** Writes whole blocks, borrowed. What is neither written nor kept is zeros. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Told in order with the writes: these bytes were read back, and are right. */
+  keep?(offset: number, length: number): Promise<void>;
   /** Everything was written: the image has so many bytes. */
   finish(byteCount: number): Promise<void>;
 }
@@ -66,12 +68,17 @@ export async function exportState(
     );
     let blocksWritten = 0;
     let blocksKept = 0;
-    for await (const { runs, kept, end } of fetched) {
-      for (const { offset, bytes } of runs) {
-        await sink.write(offset, bytes);
-        blocksWritten += bytes.length / BLOCK_SIZE;
+    for await (const { runs, end } of fetched) {
+      for (const { firstBlock, blockCount, bytes } of runs) {
+        const offset = firstBlock * BLOCK_SIZE;
+        if (bytes === undefined) {
+          await sink.keep?.(offset, blockCount * BLOCK_SIZE);
+          blocksKept += blockCount;
+        } else {
+          await sink.write(offset, bytes);
+          blocksWritten += blockCount;
+        }
       }
-      blocksKept += kept;
       const bytesDone = Math.min(end * BLOCK_SIZE, byteCount);
       progress({ bytesDone, bytesTotal: byteCount });
     }
@@ -169,16 +176,22 @@ interface Fetching {
   readonly hasher: Hasher;
 }
 
+/** Neighbouring blocks. */
+interface BlockRun {
+  readonly firstBlock: number;
+  readonly blockCount: number;
+  /** To be written; the sink has them when absent. */
+  readonly bytes?: Uint8Array;
+}
+
 interface FetchedLeaves {
-  /** Neighbouring blocks that are to be written. */
-  readonly runs: readonly { offset: number; bytes: Uint8Array }[];
-  /** Blocks that were there. */
-  readonly kept: number;
+  /** All blocks that are not zeros, in order. */
+  readonly runs: readonly BlockRun[];
   /** The block behind the last. */
   readonly end: number;
 }
 
-interface WantedBlock {
+interface LeafBlock {
   readonly block: number;
   readonly score: Uint8Array;
 }
@@ -187,43 +200,53 @@ async function fetchLeaves(
   leaves: readonly Leaf[],
   fetching: Fetching,
 ): Promise<FetchedLeaves> {
-  const wanted: WantedBlock[] = [];
-  let kept = 0;
+  const wanted: LeafBlock[] = [];
+  const kept: LeafBlock[] = [];
   for (const leaf of leaves) {
-    const missing = await missingBlocks(leaf, fetching);
-    wanted.push(...missing);
-    kept += presentEntries(leaf.scores).length - missing.length;
+    const isKept = await keptBlocks(leaf, fetching);
+    for (const block of blocksOf(leaf)) {
+      (isKept(block) ? kept : wanted).push(block);
+    }
   }
-  const end = leaves.at(-1)!.firstBlock + POINTERS_PER_BLOCK;
-  return { runs: await fetchRuns(wanted, fetching.blocks), kept, end };
+  const runs = await fetchRuns(wanted, fetching.blocks);
+  return {
+    runs: [...runs, ...runsOf(kept)].sort((left, right) =>
+      left.firstBlock - right.firstBlock
+    ),
+    end: leaves.at(-1)!.firstBlock + POINTERS_PER_BLOCK,
+  };
 }
 
-/** The blocks of a leaf that the sink does not have. */
-async function missingBlocks(
-  { firstBlock, scores }: Leaf,
+function blocksOf({ firstBlock, scores }: Leaf): LeafBlock[] {
+  return presentEntries(scores).map((entry) => ({
+    block: firstBlock + entry,
+    score: scoreAt(scores, entry),
+  }));
+}
+
+/** Tells which blocks of a leaf the sink has. */
+async function keptBlocks(
+  { firstBlock }: Leaf,
   { sink, hasher }: Fetching,
-): Promise<WantedBlock[]> {
+): Promise<(block: LeafBlock) => boolean> {
   const there = await sink.readBack?.(
     firstBlock * BLOCK_SIZE,
     POINTERS_PER_BLOCK * BLOCK_SIZE,
   );
   const found = new Uint8Array(SCORE_LENGTH);
-  return presentEntries(scores).map((entry): WantedBlock => ({
-    block: firstBlock + entry,
-    score: scoreAt(scores, entry),
-  })).filter(({ block, score }) => {
+  return ({ block, score }): boolean => {
     const at = (block - firstBlock) * BLOCK_SIZE;
     const bytes = there?.subarray(at, at + BLOCK_SIZE);
-    if (bytes?.length !== BLOCK_SIZE) return true;
+    if (bytes?.length !== BLOCK_SIZE) return false;
     hasher.score(BlockKind.Data, bytes, found);
-    return toHex(found) !== toHex(score);
-  });
+    return toHex(found) === toHex(score);
+  };
 }
 
 async function fetchRuns(
-  wanted: readonly WantedBlock[],
+  wanted: readonly LeafBlock[],
   blocks: PlacedBlocks,
-): Promise<{ offset: number; bytes: Uint8Array }[]> {
+): Promise<BlockRun[]> {
   const bytes = new Uint8Array(wanted.length * BLOCK_SIZE);
   const scores = new Uint8Array(wanted.length * SCORE_LENGTH);
   wanted.forEach(({ score }, place) => scores.set(score, place * SCORE_LENGTH));
@@ -235,15 +258,23 @@ async function fetchRuns(
     const { block: number, score } = wanted[place]!;
     throw damaged(number, score, damage ?? { reason: "its length is wrong" });
   });
-  const runs: { offset: number; bytes: Uint8Array }[] = [];
+  let done = 0;
+  return runsOf(wanted).map((run) => {
+    const start = done;
+    done += run.blockCount * BLOCK_SIZE;
+    return { ...run, bytes: bytes.subarray(start, done) };
+  });
+}
+
+/** Ascending blocks, as runs. */
+function runsOf(blocks: readonly LeafBlock[]): BlockRun[] {
+  const runs: BlockRun[] = [];
   let start = 0;
-  for (let place = 1; place <= wanted.length; place++) {
-    const { block } = wanted[place - 1]!;
-    if (wanted[place]?.block === block + 1) continue;
-    runs.push({
-      offset: wanted[start]!.block * BLOCK_SIZE,
-      bytes: bytes.subarray(start * BLOCK_SIZE, place * BLOCK_SIZE),
-    });
+  for (let place = 1; place <= blocks.length; place++) {
+    const { block } = blocks[place - 1]!;
+    if (blocks[place]?.block === block + 1) continue;
+    const firstBlock = blocks[start]!.block;
+    runs.push({ firstBlock, blockCount: place - start });
     start = place;
   }
   return runs;

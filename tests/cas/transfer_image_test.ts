@@ -182,6 +182,7 @@ Deno.test("what a long import stored in its first step counts in the next", asyn
     nothing,
   );
   assert.equal(blocksKept, blocks.size);
+  assert.deepEqual(kept.blocks, blocks);
 });
 
 Deno.test("a volume in use is refused before anything is read", async () => {

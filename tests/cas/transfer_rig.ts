@@ -152,9 +152,10 @@ export class TestImage implements ImageSource {
   }
 }
 
-/** Takes an export, block by block. */
+/** Takes an export, block by block; as a disk does, it loses what is neither written nor kept. */
 export class TestSink implements ImageSink {
   readonly blocks: Map<number, Uint8Array>;
+  #nextBlock = 0;
   /** Set by `finish`. */
   byteCount: number | undefined;
   /** Set to read back what is there. */
@@ -174,6 +175,7 @@ export class TestSink implements ImageSink {
   }
 
   write(offset: number, bytes: Uint8Array): Promise<void> {
+    this.#pass(offset, bytes.length);
     for (let at = 0; at < bytes.length; at += BLOCK_SIZE) {
       const block = bytes.slice(at, at + BLOCK_SIZE);
       this.blocks.set((offset + at) / BLOCK_SIZE, block);
@@ -181,8 +183,22 @@ export class TestSink implements ImageSink {
     return Promise.resolve();
   }
 
+  keep(offset: number, length: number): Promise<void> {
+    this.#pass(offset, length);
+    return Promise.resolve();
+  }
+
   finish(byteCount: number): Promise<void> {
+    this.#pass(byteCount, 0);
     this.byteCount = byteCount;
     return Promise.resolve();
+  }
+
+  #pass(offset: number, length: number): void {
+    const first = offset / BLOCK_SIZE;
+    for (const block of this.blocks.keys()) {
+      if (block >= this.#nextBlock && block < first) this.blocks.delete(block);
+    }
+    this.#nextBlock = first + length / BLOCK_SIZE;
   }
 }

@@ -72,11 +72,15 @@ Deno.test("a block device gets the image and nothing behind it is touched", asyn
         using sink = openImageOutput({ ...image, byteCount: 3 * MEBIBYTE });
         const there = await sink.readBack!(MEBIBYTE, 4096);
         assert.deepEqual(there, before.subarray(0, 4096));
+        await sink.keep!(4096, 8192);
         await sink.write(MEBIBYTE, new Uint8Array(8192).fill(1));
+        await sink.keep!(2 * MEBIBYTE, 4096);
         await sink.finish(3 * MEBIBYTE);
         const expected = before.slice();
         expected.fill(0, 0, 3 * MEBIBYTE);
+        expected.set(before.subarray(0, 8192), 4096);
         expected.fill(1, MEBIBYTE, MEBIBYTE + 8192);
+        expected.set(before.subarray(0, 4096), 2 * MEBIBYTE);
         assert.deepEqual(await Deno.readFile(path), expected);
       },
     });

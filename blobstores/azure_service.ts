@@ -17,6 +17,7 @@ import type {
 import { RemoteFailure } from "./remote_failure.ts";
 import type { RemoteObject, RemoteService } from "./remote_store.ts";
 import type { RemoteTransport } from "./remote_transport.ts";
+import { foundOrNull, sdkOptions } from "./sdk_request.ts";
 
 /** The most that the service gives in one page. */
 const PAGE_LENGTH_MAX = 5000;
@@ -51,7 +52,7 @@ export class AzureService implements RemoteService {
   ): Promise<void> {
     const blob = this.#container.getBlockBlobClient(this.#prefix + name);
     await answer(blob.upload(body, body.length, {
-      ...until(signal),
+      ...sdkOptions(signal),
       ...(ifAbsent ? { conditions: { ifNoneMatch: "*" } } : {}),
       // Nothing else would notice a byte that changed on the way.
       transactionalContentMD5: createHash("md5").update(body).digest(),
@@ -65,7 +66,7 @@ export class AzureService implements RemoteService {
     const blob = this.#container.getBlobClient(this.#prefix + name);
     const { readableStreamBody } = await answer(
       blob.download(range?.offset ?? 0, range?.length, {
-        ...until(signal),
+        ...sdkOptions(signal),
         maxRetryRequests: 0,
       }),
     );
@@ -83,13 +84,11 @@ export class AzureService implements RemoteService {
     { signal }: OperationOptions,
   ): Promise<number | null> {
     const blob = this.#container.getBlobClient(this.#prefix + name);
-    try {
-      const found = await answer(blob.getProperties(until(signal)));
-      if (found.contentLength !== undefined) return found.contentLength;
-    } catch (error) {
-      if ((error as RemoteFailure).code === "NotFound") return null;
-      throw error;
-    }
+    const found = await foundOrNull(
+      answer(blob.getProperties(sdkOptions(signal))),
+    );
+    if (found === null) return null;
+    if (found.contentLength !== undefined) return found.contentLength;
     throw new RemoteFailure({
       code: "Unsupported",
       reason: "the service does not tell the length of a blob",
@@ -98,11 +97,7 @@ export class AzureService implements RemoteService {
 
   async delete(name: string, { signal }: OperationOptions): Promise<void> {
     const blob = this.#container.getBlobClient(this.#prefix + name);
-    try {
-      await answer(blob.delete(until(signal)));
-    } catch (error) {
-      if ((error as RemoteFailure).code !== "NotFound") throw error;
-    }
+    await foundOrNull(answer(blob.delete(sdkOptions(signal))));
   }
 
   async *list(
@@ -117,7 +112,7 @@ export class AzureService implements RemoteService {
     const pages = this.#container.listBlobsFlat({
       prefix: own + prefix,
       ...startFrom,
-      ...until(signal),
+      ...sdkOptions(signal),
     }).byPage({ maxPageSize: PAGE_LENGTH_MAX });
     for (;;) {
       const page = await answer(pages.next());
@@ -132,12 +127,6 @@ export class AzureService implements RemoteService {
   close(): void {
     this.#transport.close();
   }
-}
-
-function until(
-  signal: AbortSignal | undefined,
-): { abortSignal?: AbortSignal } {
-  return signal === undefined ? {} : { abortSignal: signal };
 }
 
 /** The SDK's answer; its own errors become failures without its objects. */

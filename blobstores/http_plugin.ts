@@ -8,12 +8,8 @@
 import { BlobError } from "./blob_store.ts";
 import { HttpService, READ_ONLY_FAULT } from "./http_service.ts";
 import type { BlobStorePlugin } from "./plugin.ts";
-import { remoteError } from "./remote_failure.ts";
-import { RemoteStore } from "./remote_store.ts";
-import { RemoteTransport } from "./remote_transport.ts";
-
-/** So many ranged reads at once fill the latency of a distant server. */
-const CONCURRENCY_MAX = 64;
+import { openRemoteStore } from "./remote_open.ts";
+import type { RemoteStore } from "./remote_store.ts";
 
 /** Opens web servers' folders as stores. */
 const plugin: BlobStorePlugin = {
@@ -30,23 +26,16 @@ const plugin: BlobStorePlugin = {
         },
       );
     }
-    const transport = new RemoteTransport(CONCURRENCY_MAX);
-    try {
-      const options = signal === undefined ? {} : { signal };
-      return new RemoteStore({
-        display,
-        capabilities: {
+    return await openRemoteStore(
+      { display, signal },
+      async (transport, options) => ({
+        service: await HttpService.open(base, transport, options),
+        createIfAbsent: {
           createExclusive: false,
           createExclusiveFault: READ_ONLY_FAULT,
-          hold: false,
-          concurrencyMax: CONCURRENCY_MAX,
         },
-        service: await HttpService.open(base, transport, options),
-      });
-    } catch (error) {
-      transport.close();
-      throw remoteError(error, { action: `open ${display}`, signal });
-    }
+      }),
+    );
   },
 };
 

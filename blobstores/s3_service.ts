@@ -24,6 +24,7 @@ import type { RemoteObject, RemoteService } from "./remote_store.ts";
 import type { RemoteTransport } from "./remote_transport.ts";
 import { HeldBody, s3Failure } from "./s3_client.ts";
 import type { S3Place } from "./s3_url.ts";
+import { foundOrNull, sdkOptions } from "./sdk_request.ts";
 
 /** What the service works with. */
 export interface S3ServiceOptions {
@@ -64,7 +65,7 @@ export class S3Service implements RemoteService {
         ? {}
         : { StorageClass: storageClass as "STANDARD" }),
     });
-    await answer(this.#client.send(command, until(signal)));
+    await answer(this.#client.send(command, sdkOptions(signal)));
   }
 
   async get(
@@ -76,7 +77,9 @@ export class S3Service implements RemoteService {
       ...this.#object(name),
       ...(range && { Range: `bytes=${range.offset}-${last}` }),
     });
-    const { Body } = await answer(this.#client.send(command, until(signal)));
+    const { Body } = await answer(
+      this.#client.send(command, sdkOptions(signal)),
+    );
     if (Body as unknown instanceof HeldBody) {
       return (Body as unknown as HeldBody).bytes;
     }
@@ -91,13 +94,11 @@ export class S3Service implements RemoteService {
     { signal }: OperationOptions,
   ): Promise<number | null> {
     const command = new HeadObjectCommand(this.#object(name));
-    try {
-      const found = await answer(this.#client.send(command, until(signal)));
-      if (found.ContentLength !== undefined) return found.ContentLength;
-    } catch (error) {
-      if ((error as RemoteFailure).code === "NotFound") return null;
-      throw error;
-    }
+    const found = await foundOrNull(
+      answer(this.#client.send(command, sdkOptions(signal))),
+    );
+    if (found === null) return null;
+    if (found.ContentLength !== undefined) return found.ContentLength;
     throw new RemoteFailure({
       code: "Unsupported",
       reason: "the service does not tell the length of an object",
@@ -106,11 +107,7 @@ export class S3Service implements RemoteService {
 
   async delete(name: string, { signal }: OperationOptions): Promise<void> {
     const command = new DeleteObjectCommand(this.#object(name));
-    try {
-      await answer(this.#client.send(command, until(signal)));
-    } catch (error) {
-      if ((error as RemoteFailure).code !== "NotFound") throw error;
-    }
+    await foundOrNull(answer(this.#client.send(command, sdkOptions(signal))));
   }
 
   async *list(
@@ -129,7 +126,7 @@ export class S3Service implements RemoteService {
           ? { StartAfter: own + startAfter }
           : {}),
       });
-      const page = await answer(this.#client.send(command, until(signal)));
+      const page = await answer(this.#client.send(command, sdkOptions(signal)));
       yield (page.Contents ?? []).map(({ Key = "", Size = 0 }) => ({
         name: Key.slice(own.length),
         size: Size,
@@ -148,12 +145,6 @@ export class S3Service implements RemoteService {
     const { bucket, prefix } = this.#place;
     return { Bucket: bucket, Key: prefix + name };
   }
-}
-
-function until(
-  signal: AbortSignal | undefined,
-): { abortSignal?: AbortSignal } {
-  return signal === undefined ? {} : { abortSignal: signal };
 }
 
 /** The SDK's answer; its own errors become failures without its objects. */

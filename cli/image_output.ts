@@ -5,7 +5,7 @@
  */
 
 import type { ImageSink } from "../cas/transfer/state_export.ts";
-import { isZero } from "../cas/engine/bytes.ts";
+import { isZero } from "../cas/bytes.ts";
 import { refuseUsedBlockDevice } from "../devices/block_device_use.ts";
 import { DeviceError, wordsOf } from "../devices/device_error.ts";
 import { UsageError } from "./usage_error.ts";

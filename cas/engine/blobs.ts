@@ -6,7 +6,7 @@
  */
 
 import { blobErrorCode } from "../../blobstores/blob_store.ts";
-import { equalBytes } from "./bytes.ts";
+import { equalBytes } from "../bytes.ts";
 import type { EngineContext } from "./context.ts";
 
 /**

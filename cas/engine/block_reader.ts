@@ -18,7 +18,7 @@ import {
   SCORE_LENGTH,
 } from "../block_store.ts";
 import type { EventSink } from "../events.ts";
-import { scoreAt } from "./bytes.ts";
+import { scoreAt } from "../bytes.ts";
 import type { EngineClock } from "./clock.ts";
 import type { Retry } from "./retry.ts";
 

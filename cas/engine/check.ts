@@ -13,7 +13,7 @@ import type { CheckResult } from "../archive_operations.ts";
 import { SCORE_LENGTH } from "../block_store.ts";
 import { ArchiveError } from "../errors.ts";
 import { packKey } from "../packs/pack_files.ts";
-import { fromHex, isNullAt, scoreAt, toHex } from "./bytes.ts";
+import { fromHex, isNullAt, scoreAt } from "../bytes.ts";
 import type { EngineContext } from "./context.ts";
 import { DamageReport, ReportedDamage } from "./damage_report.ts";
 import { POINTERS_PER_BLOCK } from "./geometry.ts";
@@ -156,7 +156,7 @@ class Check {
   #checkPlace(scores: Uint8Array, offset: number, what: string): void {
     const place = this.#ready.blocks.locate(scores, offset);
     if (place === undefined) {
-      const score = toHex(scoreAt(scores, offset / SCORE_LENGTH));
+      const score = scoreAt(scores, offset / SCORE_LENGTH).toHex();
       return this.#fault(`No pack holds ${what}, with score ${score}`);
     }
     const { pack, length } = place;

@@ -18,7 +18,6 @@ import {
 } from "../../blobstores/blob_store.ts";
 import { ArchiveError, archiveErrorCode } from "../errors.ts";
 import { createBlob, readBlob } from "./blobs.ts";
-import { toHex } from "./bytes.ts";
 import { CallAnswerer, hasLeft, holderAnswers, leave } from "./claim_calls.ts";
 import { tryCreateAgain } from "./claim_trial.ts";
 import type { EngineContext } from "./context.ts";
@@ -208,7 +207,7 @@ function encodeClaim(
     archiveId,
     stateId,
     timeMs: clock.nowMs(),
-    nonce: toHex(random(NONCE_LENGTH)),
+    nonce: random(NONCE_LENGTH).toHex(),
     holder,
   }, hasher);
 }

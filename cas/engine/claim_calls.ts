@@ -14,7 +14,6 @@
  */
 
 import { createBlob, readBlob } from "./blobs.ts";
-import { toHex } from "./bytes.ts";
 import type { EngineContext } from "./context.ts";
 import {
   answerKey,
@@ -81,7 +80,7 @@ async function call(context: EngineContext, epoch: number): Promise<number> {
   const body = encodeSealedText({
     type: CALL_TYPE,
     epoch,
-    nonce: toHex(random(NONCE_LENGTH)),
+    nonce: random(NONCE_LENGTH).toHex(),
   }, hasher);
   for (let number = await newestCall(context, epoch) + 1;; number++) {
     const other = await createBlob(context, callKey(epoch, number), body);

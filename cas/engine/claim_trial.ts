@@ -9,7 +9,7 @@
 
 import { BlobError, blobErrorCode } from "../../blobstores/blob_store.ts";
 import { readBlob } from "./blobs.ts";
-import { equalBytes } from "./bytes.ts";
+import { equalBytes } from "../bytes.ts";
 import type { EngineContext } from "./context.ts";
 
 /** A blob that was created a moment ago. */

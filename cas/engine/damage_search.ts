@@ -13,7 +13,7 @@ import { SECTORS_PER_BLOCK } from "../block_pool.ts";
 import { BlockKind, SCORE_LENGTH } from "../block_store.ts";
 import { ArchiveError } from "../errors.ts";
 import type { TouchedVolume } from "../scrub_report.ts";
-import { isNullAt, scoreAt } from "./bytes.ts";
+import { isNullAt, scoreAt } from "../bytes.ts";
 import type { EngineContext } from "./context.ts";
 import { blocksBelow, POINTERS_PER_BLOCK } from "./geometry.ts";
 import { addUnknownPacks } from "./listed_packs.ts";

@@ -8,7 +8,7 @@ import { BLOCK_SIZE } from "../block_pool.ts";
 import { BlockKind, SCORE_LENGTH } from "../block_store.ts";
 import { FetchState } from "../archive_port.ts";
 import type { BlockReader } from "./block_reader.ts";
-import { isNullAt, scoreAt, toHex } from "./bytes.ts";
+import { isNullAt, scoreAt } from "../bytes.ts";
 import type { DamageReport } from "./damage_report.ts";
 import type { Tree } from "./geometry.ts";
 import type { Pointers } from "./pointers.ts";
@@ -84,7 +84,7 @@ async function fetchBatch(
       return;
     }
     states[index] = FetchState.Damaged;
-    const score = toHex(scoreAt(wanted, place));
+    const score = scoreAt(wanted, place).toHex();
     const reason = `it has ${block?.length} bytes instead of ${BLOCK_SIZE}`;
     report.addBlock(blocks[index]!, score, damage ?? { reason });
   });

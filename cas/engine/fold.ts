@@ -18,7 +18,7 @@ import {
 import { BlockKind, type BlockWriter, SCORE_LENGTH } from "../block_store.ts";
 import type { Hasher } from "../score.ts";
 import type { BlockReader } from "./block_reader.ts";
-import { isZero, scoreAt } from "./bytes.ts";
+import { isZero, scoreAt } from "../bytes.ts";
 import type { DamageReport } from "./damage_report.ts";
 import { fetchBlocks } from "./fetch.ts";
 import type { Tree } from "./geometry.ts";

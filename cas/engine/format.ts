@@ -9,7 +9,6 @@ import { BLOCK_SIZE } from "../block_pool.ts";
 import { ArchiveError } from "../errors.ts";
 import type { Hasher } from "../score.ts";
 import { createBlob, readBlob } from "./blobs.ts";
-import { toHex } from "./bytes.ts";
 import type { EngineContext } from "./context.ts";
 import { FORMAT_KEY } from "./names.ts";
 import { listVolumeIds } from "./root_store.ts";
@@ -48,7 +47,7 @@ export async function createFormat(context: EngineContext): Promise<string> {
       `Cannot make an archive in ${store.display}: it has volumes, but blob "${FORMAT_KEY}" is missing; make it again with "repair --from URL", URL being a copy of the store`,
     );
   }
-  const archiveId = toHex(context.random(ID_LENGTH));
+  const archiveId = context.random(ID_LENGTH).toHex();
   const timeMs = context.clock.nowMs();
   const body = encodeFormat({ archiveId, timeMs }, context.hasher);
   const existing = await createBlob(context, FORMAT_KEY, body);

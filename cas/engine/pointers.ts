@@ -8,7 +8,7 @@
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { type BlockDamage, SCORE_LENGTH } from "../block_store.ts";
 import type { BlockReader } from "./block_reader.ts";
-import { equalBytes, scoreAt } from "./bytes.ts";
+import { equalBytes, scoreAt } from "../bytes.ts";
 
 /** About what an entry costs beyond its block, in bytes. */
 const ENTRY_OVERHEAD_BYTES = 256;

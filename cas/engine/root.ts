@@ -28,7 +28,7 @@
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { BlockKind, SCORE_LENGTH } from "../block_store.ts";
 import type { Hasher } from "../score.ts";
-import { fromHex, isZero, toHex } from "./bytes.ts";
+import { fromHex, isZero } from "../bytes.ts";
 import { BLOCK_COUNT_MAX, depthFor } from "./geometry.ts";
 import { isName } from "./names.ts";
 import { idBytes } from "./sealed_text.ts";
@@ -235,7 +235,7 @@ function decodePrevious(
 }
 
 function hexField(bytes: Uint8Array, offset: number, length: number): string {
-  return toHex(bytes.subarray(offset, offset + length));
+  return bytes.subarray(offset, offset + length).toHex();
 }
 
 function latin1(bytes: Uint8Array, offset: number, length: number): string {

@@ -21,7 +21,7 @@
 
 import { BlockKind, SCORE_LENGTH } from "../block_store.ts";
 import type { Hasher } from "../score.ts";
-import { equalBytes, fromHex, toHex } from "./bytes.ts";
+import { equalBytes, fromHex } from "../bytes.ts";
 import { decodeRoot, hashRoot, ROOT_LENGTH, type RootRecord } from "./root.ts";
 
 const PACK_COUNT_OFFSET = ROOT_LENGTH;
@@ -110,11 +110,11 @@ export function decodeRootBlob(
   const record = bytes.subarray(0, ROOT_LENGTH);
   const packs = Array.from({ length: packCount }, (_, index) => {
     const offset = PACKS_OFFSET + index * PACK_NAME_LENGTH;
-    return toHex(bytes.subarray(offset, offset + PACK_NAME_LENGTH));
+    return bytes.subarray(offset, offset + PACK_NAME_LENGTH).toHex();
   });
   return {
     record: decodeRoot(record),
-    hash: toHex(hashRoot(record, hasher)),
+    hash: hashRoot(record, hasher).toHex(),
     packs,
     packBytes: Number(view.getBigUint64(PACK_BYTES_OFFSET, true)),
     blocksWritten: Number(view.getBigUint64(BLOCKS_WRITTEN_OFFSET, true)),

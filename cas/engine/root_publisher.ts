@@ -13,7 +13,6 @@ import {
   type WrittenPacks,
 } from "../block_store.ts";
 import { createBlob } from "./blobs.ts";
-import { toHex } from "./bytes.ts";
 import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { rootKey } from "./names.ts";
@@ -111,7 +110,7 @@ async function publishRoot(
     const key = rootKey(record.volumeId, record.sequence);
     const other = await createBlob(context, key, blob);
     if (other === undefined) {
-      const hash = toHex(hashRoot(bytes, context.hasher));
+      const hash = hashRoot(bytes, context.hasher).toHex();
       return { root: { record, hash, ...cost }, written };
     }
     await stepOver(key, other, { context, claim });

@@ -10,7 +10,6 @@ import { packKey, packNameOf } from "../packs/pack_files.ts";
 import type { DamagedBlock, ScrubFault, ScrubReport } from "../scrub_report.ts";
 import { faultOfBlob, rootOfBlob } from "./blob_verdict.ts";
 import { readBlob } from "./blobs.ts";
-import { toHex } from "./bytes.ts";
 import type { EngineContext } from "./context.ts";
 import { parseRootKey, rootKey } from "./names.ts";
 import type { ReadyBlocks } from "./open_blocks.ts";
@@ -183,7 +182,7 @@ export class ScrubReader {
       await this.#ready.reader.read(kind, score, (_, block) => {
         lost = block === undefined;
       });
-      damaged.push({ score: toHex(score), kind, offset, length, lost });
+      damaged.push({ score: score.toHex(), kind, offset, length, lost });
     }
     return damaged;
   }

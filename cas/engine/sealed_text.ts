@@ -7,7 +7,7 @@
  */
 
 import type { Hasher } from "../score.ts";
-import { fromHex, toHex } from "./bytes.ts";
+import { fromHex } from "../bytes.ts";
 
 /** The longest sealed text that is read, in bytes. */
 const LENGTH_MAX = 65_536;
@@ -22,7 +22,7 @@ export function encodeSealedText(
 ): Uint8Array<ArrayBuffer> {
   const encoder = new TextEncoder();
   const line = JSON.stringify(fields);
-  const seal = toHex(hasher.hash(encoder.encode(line)));
+  const seal = hasher.hash(encoder.encode(line)).toHex();
   return encoder.encode(`${line}\n${seal}\n`);
 }
 
@@ -42,7 +42,7 @@ export function decodeSealedText(
   const match = /^([^\n]*)\n([0-9a-f]{64})\n$/.exec(text);
   if (match === null) return undefined;
   const line = match[1]!;
-  const seal = toHex(hasher.hash(new TextEncoder().encode(line)));
+  const seal = hasher.hash(new TextEncoder().encode(line)).toHex();
   if (seal !== match[2]) return undefined;
   try {
     const fields: unknown = JSON.parse(line);

@@ -7,7 +7,7 @@
 import type { StateReference } from "../archive_operations.ts";
 import { BlockKind } from "../block_store.ts";
 import { ArchiveError } from "../errors.ts";
-import { fromHex } from "./bytes.ts";
+import { fromHex } from "../bytes.ts";
 import type { EngineContext } from "./context.ts";
 import { checkName } from "./names.ts";
 import type { OpenBlocks } from "./open_blocks.ts";

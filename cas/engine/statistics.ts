@@ -10,7 +10,7 @@ import type {
   StateStatistics,
 } from "../archive_operations.ts";
 import { SCORE_LENGTH } from "../block_store.ts";
-import { isNullAt } from "./bytes.ts";
+import { isNullAt } from "../bytes.ts";
 import type { EngineContext } from "./context.ts";
 import { DamageReport, type ReportedDamage } from "./damage_report.ts";
 import { describeState } from "./describe_state.ts";

@@ -8,7 +8,7 @@
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { type BlockWriter, SCORE_LENGTH } from "../block_store.ts";
 import type { Hasher } from "../score.ts";
-import { isZero } from "./bytes.ts";
+import { isZero } from "../bytes.ts";
 import type { Tree } from "./geometry.ts";
 
 /** Adds levels up to `depth` and gives the new root; a tree of zeros stays null. */

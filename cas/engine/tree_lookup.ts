@@ -6,7 +6,7 @@
  */
 
 import { type BlockDamage, SCORE_LENGTH } from "../block_store.ts";
-import { isNullAt, scoreAt, toHex } from "./bytes.ts";
+import { isNullAt, scoreAt } from "../bytes.ts";
 import { blocksBelow, POINTERS_PER_BLOCK, type Tree } from "./geometry.ts";
 import { isPointerBlock, type Pointers } from "./pointers.ts";
 
@@ -43,7 +43,7 @@ export function pointerDamage(
   return {
     ...damage,
     level: place.level,
-    score: toHex(place.score),
+    score: place.score.toHex(),
     firstBlock,
     blockCount: Math.min(span, tree.blockCount - firstBlock),
   };

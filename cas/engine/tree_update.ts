@@ -21,7 +21,7 @@
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { type BlockWriter, SCORE_LENGTH } from "../block_store.ts";
 import type { Hasher } from "../score.ts";
-import { equalBytes, isNullAt, isZero, scoreAt } from "./bytes.ts";
+import { equalBytes, isNullAt, isZero, scoreAt } from "../bytes.ts";
 import { blocksBelow, POINTERS_PER_BLOCK, type Tree } from "./geometry.ts";
 import { isPointerBlock, type Pointers } from "./pointers.ts";
 import { type PointerDamage, pointerDamage } from "./tree_lookup.ts";

@@ -6,7 +6,7 @@
  */
 
 import { SCORE_LENGTH } from "../block_store.ts";
-import { isNullAt, scoreAt } from "./bytes.ts";
+import { isNullAt, scoreAt } from "../bytes.ts";
 import type { DamageReport } from "./damage_report.ts";
 import { POINTERS_PER_BLOCK, type Tree } from "./geometry.ts";
 import { isPointerBlock, type Pointers } from "./pointers.ts";

@@ -17,7 +17,7 @@ import {
   type WrittenPacks,
 } from "../block_store.ts";
 import type { ImportedTree } from "../transfer_operations.ts";
-import { equalBytes, fromHex, isZero, toHex } from "./bytes.ts";
+import { equalBytes, fromHex, isZero } from "../bytes.ts";
 import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { depthFor } from "./geometry.ts";
@@ -217,7 +217,7 @@ export class VolumeChanges {
         "blockCount" | "depth" | "treeRoot"
       >,
   ): RootRecord {
-    const volumeId = toHex(this.#options.context.random(VOLUME_ID_LENGTH));
+    const volumeId = this.#options.context.random(VOLUME_ID_LENGTH).toHex();
     return { volumeId, name, ...content, sequence: 0, ...this.#maker() };
   }
 

@@ -20,7 +20,7 @@ import {
   RecordType,
   sealBatch,
 } from "./journal_format.ts";
-import { hexToBytes } from "./hex.ts";
+import { fromHex } from "../bytes.ts";
 
 const SECTOR_SIZE = 512;
 
@@ -136,11 +136,11 @@ export class JournalBatch {
     const payload = this.#used;
     this.#bytes.fill(0, payload, payload + needed - RECORD_HEADER_LENGTH);
     this.#bytes.set(
-      hexToBytes(volume.volumeId),
+      fromHex(volume.volumeId),
       payload + OpenVolume.volumeId,
     );
     this.#bytes.set(
-      hexToBytes(volume.baseWriterId),
+      fromHex(volume.baseWriterId),
       payload + OpenVolume.writerId,
     );
     this.#bytes.set(name, payload + OpenVolume.name);

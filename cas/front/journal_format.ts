@@ -13,7 +13,7 @@
  * @module
  */
 
-import { bytesToHex, hexToBytes } from "./hex.ts";
+import { fromHex } from "../bytes.ts";
 
 /** What batches are aligned to, and the size of the segment header. */
 export const BATCH_ALIGNMENT = 4096;
@@ -114,8 +114,8 @@ export function encodeSegmentHeader(
   view.setBigUint64(Segment.magic, SEGMENT_MAGIC, true);
   view.setUint32(Segment.version, JOURNAL_VERSION, true);
   view.setBigUint64(Segment.number, BigInt(header.number), true);
-  bytes.set(hexToBytes(header.archiveId), Segment.archiveId);
-  bytes.set(hexToBytes(header.stateId), Segment.stateId);
+  bytes.set(fromHex(header.archiveId), Segment.archiveId);
+  bytes.set(fromHex(header.stateId), Segment.stateId);
   view.setBigUint64(Segment.epoch, BigInt(header.epoch), true);
   bytes.set(header.nonce, Segment.nonce);
   bytes.set(
@@ -158,8 +158,8 @@ function headerFields(bytes: Uint8Array): SegmentHeader {
   }
   return {
     number: readNumber(view, Segment.number),
-    archiveId: bytesToHex(field(Segment.archiveId, 16)),
-    stateId: bytesToHex(field(Segment.stateId, 16)),
+    archiveId: field(Segment.archiveId, 16).toHex(),
+    stateId: field(Segment.stateId, 16).toHex(),
     epoch: readNumber(view, Segment.epoch),
     nonce: field(Segment.nonce, NONCE_LENGTH),
   };
@@ -174,7 +174,7 @@ export function stateIdOfSegment(bytes: Uint8Array): string | undefined {
   if (viewOf(bytes).getBigUint64(Segment.magic, true) !== SEGMENT_MAGIC) {
     return undefined;
   }
-  return bytesToHex(bytes.slice(Segment.stateId, Segment.stateId + 16));
+  return bytes.slice(Segment.stateId, Segment.stateId + 16).toHex();
 }
 
 /** What goes into a batch's header beside its own records. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { bytesToHex } from "./hex.ts";
 import { paddedNameLength } from "./journal_batch.ts";
 import {
   Batch,
@@ -95,7 +94,7 @@ function decodeVolume(
   nameLength: number,
 ): Pick<OpenVolumeRecord, "name" | "volumeId" | "baseWriterId"> {
   function id(offset: number): string {
-    return bytesToHex(payload.subarray(offset, offset + ID_LENGTH));
+    return payload.subarray(offset, offset + ID_LENGTH).toHex();
   }
   const name = payload.subarray(OpenVolume.name, OpenVolume.name + nameLength);
   return {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { equalBytes } from "../bytes.ts";
 import type { DiskFile } from "../disk/disk.ts";
 import type { PlainHash } from "../score.ts";
 import { compareKeys, ENTRY_WORDS } from "./entry.ts";
@@ -21,7 +22,6 @@ import {
   bytesOf,
   checkPage,
   decodeFooter,
-  equals,
   FOOTER_LENGTH,
   PAGE_ENTRIES,
   PAGE_LENGTH,
@@ -204,7 +204,7 @@ export class Run {
       this.#read(bytesOf(part), position);
       position += part.byteLength;
     }
-    if (!equals(summaryChecksum(parts, hash), this.#footer.summary)) {
+    if (!equalBytes(summaryChecksum(parts, hash), this.#footer.summary)) {
       throw this.#damaged("its filter does not match its checksum");
     }
     const use = { wordCount: filterWords, pieces, blockCount: filterBlocks };

@@ -15,6 +15,7 @@
  * @module
  */
 
+import { equalBytes } from "../bytes.ts";
 import type { PlainHash } from "../score.ts";
 import { ENTRY_WORDS } from "./entry.ts";
 
@@ -115,7 +116,7 @@ export function checkPage(
 ): number {
   const bytes = bytesOf(words);
   const checksum = checksumOf(bytes.subarray(0, PAGE_CHECKSUM_AT), hash);
-  const sound = equals(bytes.subarray(PAGE_CHECKSUM_AT), checksum) &&
+  const sound = equalBytes(bytes.subarray(PAGE_CHECKSUM_AT), checksum) &&
     words[PageWord.page] === place.page && words[PageWord.run] === place.run;
   const count = words[PageWord.count] as number;
   return sound && count >= 1 && count <= PAGE_ENTRIES ? count : -1;
@@ -145,8 +146,8 @@ export function decodeFooter(
 ): RunFooter | undefined {
   const checksum = checksumOf(bytes.subarray(0, FooterAt.checksum), hash);
   if (
-    !equals(bytes.subarray(0, MAGIC.length), MAGIC) ||
-    !equals(bytes.subarray(FooterAt.checksum), checksum)
+    !equalBytes(bytes.subarray(0, MAGIC.length), MAGIC) ||
+    !equalBytes(bytes.subarray(FooterAt.checksum), checksum)
   ) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return {
@@ -161,15 +162,6 @@ export function decodeFooter(
       FooterAt.summary + CHECKSUM_LENGTH,
     ),
   };
-}
-
-/** True if both are the same bytes. */
-export function equals(left: Uint8Array, right: Uint8Array): boolean {
-  if (left.length !== right.length) return false;
-  for (let i = 0; i < left.length; i++) {
-    if (left[i] !== right[i]) return false;
-  }
-  return true;
 }
 
 /** The bytes of words, the same memory. */

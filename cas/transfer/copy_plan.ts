@@ -5,7 +5,7 @@
  * @module
  */
 
-import { equalBytes } from "../engine/bytes.ts";
+import { equalBytes } from "../bytes.ts";
 import { readBlob } from "../engine/blobs.ts";
 import type { EngineContext } from "../engine/context.ts";
 import {

@@ -17,7 +17,7 @@ import {
   type BlockWriter,
   SCORE_LENGTH,
 } from "../block_store.ts";
-import { isZero, scoreAt, toHex } from "../engine/bytes.ts";
+import { isZero, scoreAt } from "../bytes.ts";
 import { MemoryIndex } from "../index/memory_index.ts";
 import { mapInOrder } from "../packs/map_in_order.ts";
 import { openPacks } from "../packs/open_packs.ts";
@@ -185,7 +185,7 @@ class Import {
   }
 
   async finish(volume: string, blocksRead: number): Promise<ImportResult> {
-    const treeRoot = toHex(this.#tree.finish());
+    const treeRoot = this.#tree.finish().toHex();
     await this.#endStep();
     const state = await this.#context.archive.operate("import", {
       volume,

@@ -7,7 +7,7 @@
 
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { type BlockDamage, BlockKind, SCORE_LENGTH } from "../block_store.ts";
-import { fromHex, isNullAt, scoreAt, toHex } from "../engine/bytes.ts";
+import { equalBytes, fromHex, isNullAt, scoreAt } from "../bytes.ts";
 import { POINTERS_PER_BLOCK, type Tree } from "../engine/geometry.ts";
 import { isPointerBlock, Pointers } from "../engine/pointers.ts";
 import { decodeRoot } from "../engine/root.ts";
@@ -239,7 +239,7 @@ async function keptBlocks(
     const bytes = there?.subarray(at, at + BLOCK_SIZE);
     if (bytes?.length !== BLOCK_SIZE) return false;
     hasher.score(BlockKind.Data, bytes, found);
-    return toHex(found) === toHex(score);
+    return equalBytes(found, score);
   };
 }
 
@@ -288,9 +288,9 @@ function damaged(
   const where = pack === undefined ? "" : ` of pack ${pack}`;
   return new ArchiveError(
     "Damaged",
-    `Cannot read the state from byte ${block * BLOCK_SIZE} on: block ${
-      toHex(score)
-    }${where} is damaged, ${reason}; restore the pack from a copy of the store, and run the command again`,
+    `Cannot read the state from byte ${
+      block * BLOCK_SIZE
+    } on: block ${score.toHex()}${where} is damaged, ${reason}; restore the pack from a copy of the store, and run the command again`,
   );
 }
 

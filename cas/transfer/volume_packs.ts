@@ -8,7 +8,7 @@
  */
 
 import { SCORE_LENGTH } from "../block_store.ts";
-import { fromHex, isNullAt, scoreAt } from "../engine/bytes.ts";
+import { fromHex, isNullAt, scoreAt } from "../bytes.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { DamageReport, ReportedDamage } from "../engine/damage_report.ts";
 import { POINTERS_PER_BLOCK } from "../engine/geometry.ts";

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import type { ArchivePort } from "../../cas/archive_port.ts";
-import { toHex } from "../../cas/engine/bytes.ts";
 import type { ArchiveHints } from "../../cas/engine/hints.ts";
 import { archiveErrorCode } from "../../cas/errors.ts";
 import { apply, Bench, hasher, whole } from "./engine_bench.ts";
@@ -26,7 +25,7 @@ async function makeDisk(): Promise<Disk> {
 function dataKey(value: number): string {
   const block = new Uint8Array(BLOCK_SIZE);
   apply(block, { mask: 0xff, value });
-  return `0:${toHex(hasher.hash(block))}`;
+  return `0:${hasher.hash(block).toHex()}`;
 }
 
 /** Damages the level 1 pointer block over a data block; its key. */

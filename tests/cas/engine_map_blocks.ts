@@ -15,7 +15,7 @@ import {
   SCORE_LENGTH,
   type WrittenPacks,
 } from "../../cas/block_store.ts";
-import { fromHex, scoreAt, toHex } from "../../cas/engine/bytes.ts";
+import { fromHex, scoreAt } from "../../cas/bytes.ts";
 import type { IndexStatistics } from "../../cas/index/score_index.ts";
 import type { Hasher } from "../../cas/score.ts";
 
@@ -61,7 +61,7 @@ export class MapBlocks implements BlockStore {
     const count = scores.length / SCORE_LENGTH;
     const keys = Array.from(
       { length: count },
-      (_, index) => `${kind}:${toHex(scoreAt(scores, index))}`,
+      (_, index) => `${kind}:${scoreAt(scores, index).toHex()}`,
     );
     await Promise.resolve();
     for (let index = count - 1; index >= 0; index--) {
@@ -79,7 +79,7 @@ export class MapBlocks implements BlockStore {
 
   /** As if every block were stored in a quarter of its bytes. */
   locate(scores: Uint8Array, offset: number): BlockPlace | undefined {
-    const score = toHex(scores.subarray(offset, offset + SCORE_LENGTH));
+    const score = scores.subarray(offset, offset + SCORE_LENGTH).toHex();
     for (const kind of [0, 1, 2, 3, 4, 5, 6, 7, 128]) {
       const entry = this.known.get(`${kind}:${score}`);
       if (entry === undefined) continue;
@@ -93,7 +93,7 @@ export class MapBlocks implements BlockStore {
     const added = new Map<string, Uint8Array>();
     return {
       add: (kind, score, block): boolean => {
-        const key = `${kind}:${toHex(score)}`;
+        const key = `${kind}:${score.toHex()}`;
         const known = this.known.has(key) && !this.damaged.has(key);
         if (known || added.has(key)) return false;
         added.set(key, block.slice());
@@ -105,9 +105,9 @@ export class MapBlocks implements BlockStore {
 
   async #put(added: Map<string, Uint8Array>): Promise<WrittenPacks> {
     if (added.size === 0) return { packs: [], byteCount: 0 };
-    const lines = [...added].map(([key, block]) => `${key} ${toHex(block)}`);
+    const lines = [...added].map(([key, block]) => `${key} ${block.toHex()}`);
     const body = new TextEncoder().encode(lines.join("\n"));
-    const name = toHex(this.#hasher.hash(body));
+    const name = this.#hasher.hash(body).toHex();
     await this.#store.put(packKey(name), body);
     this.#learn(name, lines);
     return { packs: [name], byteCount: body.length };
@@ -141,7 +141,7 @@ export class MapBlocks implements BlockStore {
   async verifyPack(name: string): Promise<PackVerdict> {
     const bytes = await this.#store.get(packKey(name));
     const blockCount = new TextDecoder().decode(bytes).split("\n").length;
-    const sound = toHex(this.#hasher.hash(bytes)) === name;
+    const sound = this.#hasher.hash(bytes).toHex() === name;
     const fault = sound ? {} : { fault: "its hash is another one" };
     return { byteCount: bytes.length, blockCount, bad: [], ...fault };
   }

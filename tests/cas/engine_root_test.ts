@@ -18,14 +18,13 @@ import {
   decodeSealedText,
   encodeSealedText,
 } from "../../cas/engine/sealed_text.ts";
-import { toHex } from "../../cas/engine/bytes.ts";
 import { createWasmHasher } from "../../cas/score.ts";
 
 const hasher = await createWasmHasher();
 
 const hex = (length: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength: length, maxLength: length })
-    .map((bytes) => toHex(bytes.fill(1, 0, 1)));
+    .map((bytes) => bytes.fill(1, 0, 1).toHex());
 
 const record: fc.Arbitrary<RootRecord> = fc.record({
   volumeId: hex(16),
@@ -84,7 +83,7 @@ Deno.test("a root record decodes to what was encoded", () => {
 Deno.test("a root record's bytes and hash are these", () => {
   const bytes = encodeRoot(EXAMPLE);
   assert.equal(
-    toHex(bytes.subarray(0, 64)),
+    bytes.subarray(0, 64).toHex(),
     "44534846524f4f54" + "0100" + "0001" + "80" + "03" + "0c" + "01" + "01" +
       "04" + "000000000000" + "0000040000000000" + "0500000000000000" +
       "0400000000000000" + "0068e5cf8b010000" + "0300000000000000",
@@ -151,7 +150,7 @@ Deno.test("a root blob carries what its checkpoint wrote, however many packs", (
     const bytes = encodeRoot(given);
     assert.deepEqual(
       decodeRootBlob(encodeRootBlob(bytes, wrote, hasher), hasher),
-      { record: given, hash: toHex(hashRoot(bytes, hasher)), ...wrote },
+      { record: given, hash: hashRoot(bytes, hasher).toHex(), ...wrote },
     );
   }));
 });
@@ -177,7 +176,7 @@ Deno.test("sealed text decodes to what was encoded, and not when changed", () =>
   assert.deepEqual(decodeSealedText(bytes, hasher), fields);
   const [line, seal] = new TextDecoder().decode(bytes).split("\n");
   assert.deepEqual(JSON.parse(line!), fields);
-  assert.equal(seal, toHex(hasher.hash(new TextEncoder().encode(line))));
+  assert.equal(seal, hasher.hash(new TextEncoder().encode(line)).toHex());
   for (let bit = 0; bit < bytes.length * 8; bit++) {
     const bad = bytes.slice();
     bad[bit >> 3]! ^= 1 << (bit & 7);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { MemoryStore } from "../../blobstores/memory_store.ts";
 import { BlockKind, SCORE_LENGTH } from "../../cas/block_store.ts";
 import { BlockReader } from "../../cas/engine/block_reader.ts";
-import { isZero, scoreAt, toHex } from "../../cas/engine/bytes.ts";
+import { isZero, scoreAt } from "../../cas/bytes.ts";
 import { systemClock } from "../../cas/engine/clock.ts";
 import {
   BLOCK_COUNT_MAX,
@@ -71,7 +71,7 @@ class Bench {
       Float64Array.from(blocks),
     );
     return blocks.map((_, index) =>
-      damageOf[index]! >= 0 ? "damaged" : toHex(scoreAt(scores, index))
+      damageOf[index]! >= 0 ? "damaged" : scoreAt(scores, index).toHex()
     );
   }
 }
@@ -115,7 +115,7 @@ Deno.test("a tree gives the scores of a Map, whatever the size and the cache", a
         const asked = [...model.keys(), 0, given.blockCount - 1].reverse();
         assert.deepEqual(
           await bench.contents(asked),
-          asked.map((block) => toHex(scoreFor(model.get(block) ?? 0))),
+          asked.map((block) => scoreFor(model.get(block) ?? 0).toHex()),
         );
       }
     }),
@@ -134,12 +134,12 @@ Deno.test("equal content gives an equal root in any order and any batches", asyn
       }
       const atOnce = new Bench(given.blockCount);
       await atOnce.update(final);
-      assert.equal(toHex(stepwise.tree.root), toHex(atOnce.tree.root));
+      assert.equal(stepwise.tree.root.toHex(), atOnce.tree.root.toHex());
       const oneByOne = new Bench(given.blockCount);
       for (const change of [...final].reverse()) {
         await oneByOne.update(new Map([change]));
       }
-      assert.equal(toHex(oneByOne.tree.root), toHex(atOnce.tree.root));
+      assert.equal(oneByOne.tree.root.toHex(), atOnce.tree.root.toHex());
     }),
     { numRuns: 30 },
   );
@@ -175,7 +175,7 @@ Deno.test("pointer blocks of one content at two levels have two scores", async (
     [BlockKind.Data, 1, 2, 7, BlockKind.Root].map((kind) => {
       const score = new Uint8Array(SCORE_LENGTH);
       hasher.score(kind, block, score);
-      return toHex(score);
+      return score.toHex();
     }),
   );
   assert.equal(scores.size, 5);
@@ -206,7 +206,7 @@ Deno.test("a damaged pointer block hides exactly the blocks below it", async () 
   const found = await bench.contents(all);
   found.forEach((content, block) => {
     const hidden = block >= 128 && block < 256;
-    assert.equal(content, hidden ? "damaged" : toHex(scoreFor(block + 1)));
+    assert.equal(content, hidden ? "damaged" : scoreFor(block + 1).toHex());
   });
 });
 
@@ -220,12 +220,12 @@ Deno.test("changes below a damaged pointer block are deferred, the others apply"
   );
   assert.deepEqual(deferred, [128, 200]);
   assert.deepEqual(await bench.contents([127, 128, 200, 201, 256, 257]), [
-    toHex(scoreFor(5000)),
+    scoreFor(5000).toHex(),
     "damaged",
     "damaged",
     "damaged",
-    toHex(scoreFor(5003)),
-    toHex(scoreFor(258)),
+    scoreFor(5003).toHex(),
+    scoreFor(258).toHex(),
   ]);
 });
 
@@ -237,9 +237,9 @@ Deno.test("overwriting all blocks below a damaged pointer block heals it", async
   const changes = new Map(region.map((block) => [block, 7000 + block]));
   assert.deepEqual(await bench.update(changes), []);
   assert.deepEqual(await bench.contents([128, 255, 300]), [
-    toHex(scoreFor(7128)),
-    toHex(scoreFor(7255)),
-    toHex(scoreFor(8)),
+    scoreFor(7128).toHex(),
+    scoreFor(7255).toHex(),
+    scoreFor(8).toHex(),
   ]);
 });
 
@@ -253,8 +253,8 @@ Deno.test("overwriting a damaged region with what it held heals it", async () =>
   assert.deepEqual(await bench.contents([130]), ["damaged"]);
   assert.deepEqual(await bench.update(region), []);
   assert.deepEqual(await bench.contents([128, 255]), [
-    toHex(scoreFor(9000)),
-    toHex(scoreFor(9127)),
+    scoreFor(9000).toHex(),
+    scoreFor(9127).toHex(),
   ]);
 });
 

@@ -4,30 +4,14 @@
  * @module
  */
 
-import { SCORE_LENGTH } from "../block_store.ts";
-
-const HEX: readonly string[] = Array.from(
-  { length: 256 },
-  (_, value) => value.toString(16).padStart(2, "0"),
-);
-
-/** Lower-case hexadecimal digits of `bytes`. */
-export function toHex(bytes: Uint8Array): string {
-  let text = "";
-  for (const value of bytes) text += HEX[value];
-  return text;
-}
+import { SCORE_LENGTH } from "./block_store.ts";
 
 /** The bytes of lower-case hexadecimal digits; throws a RangeError for anything else. */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> {
   if (!/^(?:[0-9a-f]{2})*$/.test(text)) {
     throw new RangeError(`Cannot read "${text}" as hexadecimal digits`);
   }
-  const bytes = new Uint8Array(text.length / 2);
-  for (let index = 0; index < bytes.length; index++) {
-    bytes[index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
-  }
-  return bytes;
+  return Uint8Array.fromHex(text);
 }
 
 /** Bytes looked at one by one: data mostly shows itself there. */

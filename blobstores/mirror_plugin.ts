@@ -158,7 +158,11 @@ async function admit(
   for (const other of members) {
     if (other === member || other.store === undefined) continue;
     const its = await identityOf(other);
-    if (its === null || (own === null && create)) continue;
+    if (its === null) continue;
+    if (own === null && create) {
+      member.isEmpty = true;
+      continue;
+    }
     if (own !== null && equalBytes(own, its)) continue;
     const error = invalid(
       own === null

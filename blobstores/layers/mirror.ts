@@ -37,7 +37,7 @@ import {
   throwIfCancelled,
 } from "../operation.ts";
 import type { LayerClock } from "./layer.ts";
-import { isQuorum, type MirrorMember } from "./mirror_member.ts";
+import { isQuorum, mayDeny, type MirrorMember } from "./mirror_member.ts";
 import { MirrorHealer } from "./mirror_healer.ts";
 import { listUnion } from "./mirror_listing.ts";
 import { type Asked, putEverywhere, putFirst } from "./mirror_put.ts";
@@ -121,11 +121,12 @@ export class MirrorStore implements BlobStore {
     const action = `put "${key}" in ${this.display}`;
     throwIfCancelled(options.signal, action);
     // Who puts a pack first does not matter: it is the same for all.
-    const isContest = options.ifAbsent && !key.startsWith(CONTENT_PREFIX);
+    const isContest = options.ifAbsent === true &&
+      !key.startsWith(CONTENT_PREFIX);
     const asked = isContest
       ? await putFirst(this.members, key, body, options)
       : await putEverywhere(this.members, key, body, options);
-    this.#settle(asked, { action, options });
+    this.#settle(asked, { action, options, isContest });
   }
 
   async get(
@@ -169,7 +170,7 @@ export class MirrorStore implements BlobStore {
     }));
     const blob = found.find((it) => it !== null);
     if (blob !== undefined) this.#note(none);
-    if (blob !== undefined || isQuorum(none, this.members.length)) {
+    if (blob !== undefined || mayDeny(none, this.members)) {
       return blob ?? null;
     }
     throw options.signal?.aborted
@@ -213,12 +214,17 @@ export class MirrorStore implements BlobStore {
   /** Decides what a put came to, and notes who missed it. */
   #settle(
     asked: Asked,
-    { action, options }: { action: string; options: PutOptions },
+    { action, options, isContest }: {
+      readonly action: string;
+      readonly options: PutOptions;
+      readonly isContest: boolean;
+    },
   ): void {
     const { stored, same, others, failures } = asked;
     const have = [...stored, ...same];
     const count = this.members.length;
-    const isStored = isQuorum(have, count) &&
+    const isFree = !isContest || mayDeny([...have, ...others], this.members);
+    const isStored = isQuorum(have, count) && isFree &&
       have.length >= this.#options.writeCountMin;
     if (isStored && stored.length > 0) {
       const missed = this.members.filter((it) => !have.includes(it));

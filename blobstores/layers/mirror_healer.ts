@@ -87,6 +87,7 @@ export class MirrorHealer {
       // What is missed from now on is for the next time.
       member.behind = false;
       const { copiedCount, copiedBytes } = await repair([member], signal);
+      member.isEmpty = false;
       const wasReported = this.#faults.delete(member);
       if (!wasReported && copiedCount === 0) return true;
       report(

@@ -10,7 +10,7 @@ import {
   type ListOptions,
 } from "../blob_store.ts";
 import { compareKeys } from "../operation.ts";
-import { isQuorum, type MirrorMember } from "./mirror_member.ts";
+import { mayDeny, type MirrorMember } from "./mirror_member.ts";
 
 /** A key, and who has it. */
 export interface MirrorEntry extends BlobDescription {
@@ -55,7 +55,7 @@ export async function* listUnion(
     await Promise.all([...cursors].map(advance));
     for (;;) {
       const answering = cursors.map(({ member }) => member);
-      if (!isQuorum(answering, members.length)) {
+      if (!mayDeny(answering, members)) {
         yield new BlobError(faults.join("; "), {
           code: "Unavailable",
           retryable: true,

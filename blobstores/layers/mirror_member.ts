@@ -26,6 +26,8 @@ export class MirrorMember {
   readonly index: number;
   /** It may lack blobs that others have. */
   behind = false;
+  /** It came empty to others that are not: what it lacks tells nothing until it was filled. */
+  isEmpty = false;
   /** What an operation of it takes, in milliseconds. */
   latencyMs = 0;
   readonly #display: string;
@@ -139,4 +141,19 @@ export function isQuorum(
   const isHalf = 2 * members.length === memberCount;
   return 2 * members.length > memberCount ||
     (isHalf && members.some(({ index }) => index === 0));
+}
+
+/**
+ * Whether those who answered can tell that something is not there: a quorum,
+ * and all others as long as one is being filled. What that one held before, its
+ * quorums go without.
+ */
+export function mayDeny(
+  answering: readonly MirrorMember[],
+  members: readonly MirrorMember[],
+): boolean {
+  const filled = members.filter(({ isEmpty }) => !isEmpty);
+  const isFilling = filled.length < members.length;
+  return isQuorum(answering, members.length) &&
+    (!isFilling || filled.every((it) => answering.includes(it)));
 }

@@ -34,7 +34,7 @@ export async function putEverywhere(
 }
 
 /**
- * Creates a blob: at the first member that is there, and only where that has no
+ * Creates a blob: at the first member that is there and filled, and only where that has no
  * other blob, at the rest. So contenders meet at one member, and those who lose
  * leave nothing elsewhere.
  *
@@ -49,7 +49,10 @@ export async function putFirst(
 ): Promise<Asked> {
   const asked: Asked = { stored: [], same: [], others: [], failures: [] };
   const put = { key, body, options };
-  const left = [...members];
+  // One that is being filled may lack what is taken.
+  const left = members.toSorted((one, other) =>
+    Number(one.isEmpty) - Number(other.isEmpty)
+  );
   while (asked.stored.length + asked.same.length === 0) {
     const first = left.shift();
     if (first === undefined) return asked;

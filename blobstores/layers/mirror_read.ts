@@ -6,7 +6,7 @@
 
 import { BlobError, blobErrorCode, type GetOptions } from "../blob_store.ts";
 import type { LayerClock } from "./layer.ts";
-import { isQuorum, type MirrorMember } from "./mirror_member.ts";
+import { isQuorum, mayDeny, type MirrorMember } from "./mirror_member.ts";
 import { equalBytes } from "./mirror_put.ts";
 
 /** A second member is asked when the first takes so many times its usual time, */
@@ -91,7 +91,9 @@ export async function readAny(
 
 /**
  * Reads a blob that must be what a quorum says: the bytes that most members
- * have. What is accepted counts before what is not.
+ * have. What is accepted counts before what is not. Where members that do not
+ * answer may have made a quorum of other bytes it rejects with `Unavailable`. A
+ * blob that any member has is there, however many lack it.
  */
 export async function readQuorum(
   members: readonly MirrorMember[],
@@ -110,21 +112,48 @@ export async function readQuorum(
         if (blobErrorCode(error) === "NotFound") lacking.push(member);
         else failures.push(error);
       }).then(() => {
-        const isDecided = isQuorum(lacking, members.length) ||
-          copies.some((it) =>
-            it.isAccepted && isQuorum(it.members, members.length)
-          );
+        const isDecided = copies.some((it) =>
+          it.isAccepted && isQuorum(it.members, members.length)
+        );
         if (--waiting === 0 || isDecided) resolve();
       });
     }
   });
   const [best, ...others] = copies.toSorted(byWeight);
   if (best === undefined) throw unread(members, { key, lacking, failures });
+  if (!isOutvoting(best, others, { members, lacking })) {
+    throw new BlobError(
+      `Cannot get "${key}": the members that answer do not tell which of its copies counts (${
+        failures.map((error) => (error as Error).message).join("; ")
+      })`,
+      { code: "Unavailable", retryable: true, cause: failures[0] },
+    );
+  }
   return {
     bytes: best.bytes,
     lacking: [...lacking],
     damaged: best.isAccepted ? others.flatMap((it) => it.members) : [],
   };
+}
+
+/** False where other bytes may have a quorum, with members that did not answer. */
+function isOutvoting(
+  best: Copy,
+  others: readonly Copy[],
+  { members, lacking }: {
+    readonly members: readonly MirrorMember[];
+    readonly lacking: readonly MirrorMember[];
+  },
+): boolean {
+  if (!best.isAccepted || isQuorum(best.members, members.length)) return true;
+  const answered = [best, ...others].flatMap((it) => it.members);
+  const silent = members.filter((it) =>
+    !lacking.includes(it) && !answered.includes(it)
+  );
+  const rivals = others.filter((it) => it.isAccepted).map((it) => it.members);
+  return ![[], ...rivals].some((it) =>
+    isQuorum([...it, ...silent], members.length)
+  );
 }
 
 interface Copy {
@@ -167,7 +196,7 @@ function unread(
     readonly failures: readonly unknown[];
   },
 ): unknown {
-  if (isQuorum(lacking, members.length)) {
+  if (mayDeny(lacking, members)) {
     return new BlobError(`Cannot get "${key}": no member has it`, {
       code: "NotFound",
     });

@@ -9,11 +9,14 @@ import { listUnion, type MirrorEntry } from "./mirror_listing.ts";
 import { isQuorum, type MirrorMember } from "./mirror_member.ts";
 import { equalBytes } from "./mirror_put.ts";
 
+const PACKS = "packs/";
+/** The blob that tells that a member is filled, up to what it missed since. */
+const LAST = "format";
 /**
  * Prefixes in the order in which they are copied: packs first, so that a member
  * never has a root whose packs it lacks.
  */
-const ORDER: readonly string[] = ["packs/", ""];
+const ORDER: readonly string[] = [PACKS, "", LAST];
 
 /** Options of a repair. */
 export interface MirrorRepairOptions {
@@ -75,7 +78,9 @@ export async function repairMirror(
   for (const prefix of ORDER) {
     for await (const entry of listUnion(members, prefix, list, left)) {
       if (entry instanceof Error) throw entry;
-      if (prefix === "" && entry.key.startsWith(ORDER[0]!)) continue;
+      const hasOwnTurn = entry.key.startsWith(PACKS) ||
+        entry.key.startsWith(LAST);
+      if (prefix === "" && hasOwnTurn) continue;
       signal?.throwIfAborted();
       await repairOne(entry, { members, targets, options, repair });
       repair.blobCount++;
@@ -104,8 +109,9 @@ async function repairOne(entry: MirrorEntry, work: Work): Promise<void> {
   const copies = new Map<MirrorMember, Bytes>();
   for (const member of entry.sizes.keys()) {
     copies.set(member, await read(member, entry.key));
-    // Any copy will do as long as all look alike.
-    if (verify === undefined && !isUneven) break;
+    // Of a pack any copy will do as long as all look alike: its reader verifies it.
+    const isAny = entry.key.startsWith(PACKS) && !isUneven;
+    if (verify === undefined && isAny) break;
   }
   const right = chooseRight(entry.key, copies, members, verify);
   if (right === undefined) {

@@ -81,7 +81,7 @@ export async function readSnapshot(
 ): Promise<StoredSnapshot> {
   checkName("snapshot", name);
   const key = nameKey(volume.id, name);
-  const bytes = await readBlob(context, key);
+  const bytes = await readSnapshotBlob(context, key);
   if (bytes === undefined) {
     throw new ArchiveError(
       "NoSnapshot",
@@ -139,7 +139,7 @@ export async function listSnapshots(
     if (isRetired !== undefined && isRetired !== (choice === "retired")) {
       continue;
     }
-    const bytes = await readBlob(context, key);
+    const bytes = await readSnapshotBlob(context, key);
     const snapshot = bytes && decodeSnapshot(bytes, key, context);
     if (snapshot !== undefined) snapshots.push(snapshot);
     else {
@@ -165,6 +165,18 @@ function keysBelow(
     `list "${prefix}" in ${store.display}`,
     async () =>
       (await Array.fromAsync(store.list(prefix))).map(({ key }) => key),
+  );
+}
+
+/** Of several copies, one that is sound. */
+function readSnapshotBlob(
+  context: EngineContext,
+  key: string,
+): Promise<Uint8Array | undefined> {
+  return readBlob(
+    context,
+    key,
+    (copy) => decodeSnapshot(copy, key, context) !== undefined,
   );
 }
 

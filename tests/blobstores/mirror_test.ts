@@ -162,12 +162,13 @@ Deno.test("without a quorum nothing is stored, listed, or known to be absent; pa
       () => rig.mirror.put("roots/a", text("1")),
       () => rig.mirror.put("roots/c", text("1"), { ifAbsent: true }),
       () => rig.mirror.get("roots/none"),
+      // What the first member may have outvotes it.
+      () => rig.mirror.get("names/x"),
       () => rig.mirror.head("roots/none"),
       () => Array.fromAsync(rig.mirror.list("")),
     ]
   ) await assert.rejects(tried, codeIs("Unavailable"));
   assert.deepEqual(await rig.mirror.get(PACK), text("pack"));
-  assert.deepEqual(await rig.mirror.get("names/x"), text("x"));
   await rig.mirror.close();
 });
 
@@ -249,6 +250,62 @@ Deno.test("a stray blob of a writer that lost is outvoted, and replaced by a rep
   const repair = await rig.mirror.repair({ verify: () => true });
   assert.equal(repair.replacedCount, 1);
   assert.deepEqual(rig.spaces[0]!.blobs.get("roots/a"), text("right"));
+  await rig.mirror.close();
+});
+
+Deno.test("a stray is not served while it cannot be told from what counts", async () => {
+  const rig = await makeRig(3);
+  rig.spaces[0]!.blobs.set("roots/a", text("stray"));
+  rig.spaces[1]!.blobs.set("roots/a", text("right"));
+  rig.spaces[2]!.blobs.set("roots/a", text("right"));
+  for (const away of [[1], [2], [1, 2]]) {
+    for (const index of away) rig.faults[index] = DOWN;
+    await assert.rejects(rig.mirror.get("roots/a"), codeIs("Unavailable"));
+    for (const index of away) rig.faults[index] = null;
+    rig.clock.advance(60_000);
+  }
+  rig.faults[0] = DOWN;
+  assert.deepEqual(await rig.mirror.get("roots/a"), text("right"));
+  // Nor does it spread to one that lacks it.
+  rig.faults[0] = null;
+  rig.clock.advance(60_000);
+  rig.spaces[2]!.blobs.delete("roots/a");
+  const repair = await rig.mirror.repair();
+  assert.deepEqual(repair.conflicts, ["roots/a"]);
+  assert.equal(rig.spaces[2]!.blobs.has("roots/a"), false);
+  await rig.mirror.close();
+});
+
+Deno.test("a member that is being filled hides nothing, though it is a quorum", async () => {
+  const rig = await makeRig(2);
+  for (const key of ["format", "roots/a"]) {
+    rig.spaces[1]!.blobs.set(key, text(key));
+  }
+  rig.members[0]!.isEmpty = true;
+  const create = (key: string): Promise<void> =>
+    rig.mirror.put(key, text("other"), { ifAbsent: true });
+  await assert.rejects(create("roots/a"), codeIs("AlreadyExists"));
+  rig.faults[1] = DOWN;
+  for (
+    const tried of [
+      () => create("roots/b"),
+      () => rig.mirror.get("roots/a"),
+      () => rig.mirror.head("roots/a"),
+      () => Array.fromAsync(rig.mirror.list("")),
+    ]
+  ) await assert.rejects(tried, codeIs("Unavailable"));
+  rig.faults[1] = null;
+  rig.clock.advance(60_000);
+  assert.deepEqual(await rig.mirror.get("roots/a"), text("roots/a"));
+  assert.equal(await rig.mirror.head("roots/none"), null);
+  await create("roots/b");
+  await heal(rig);
+  assert.equal(rig.members[0]!.isEmpty, false);
+  // The blob that tells that it is filled comes last.
+  const puts = rig.asked[0]!.filter((it) => it.startsWith("put"));
+  assert.deepEqual(puts.slice(-2), ["put roots/a", "put format"]);
+  rig.faults[1] = DOWN;
+  assert.equal(await rig.mirror.head("roots/none"), null);
   await rig.mirror.close();
 });
 

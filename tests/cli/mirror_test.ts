@@ -171,6 +171,9 @@ Deno.test("an empty place is not taken for a member, nor another archive", () =>
       /it holds no archive yet, and file:.*\/a holds an archive.*is it mounted.*--create/,
     );
     const filled = await openStore(mirror, { create: true });
+    assert.ok(filled instanceof MirrorStore);
+    // Until then it does not tell what is not there.
+    assert.deepEqual(filled.members.map((it) => it.isEmpty), [false, true]);
     await filled.close();
     await (await open(`file:${folder}/c`)).close();
     await assert.rejects(

@@ -24,7 +24,7 @@ import { SECTOR_SIZE } from "./block_device.ts";
 import { FrameFormatError, HEADER_LENGTH } from "./header.ts";
 
 /** Bytes of the argument before the data. */
-export const ATA_ARGUMENT_LENGTH: number = 1 + 1 + 1 + 1 + 6 + 2;
+const ATA_ARGUMENT_LENGTH: number = 1 + 1 + 1 + 1 + 6 + 2;
 
 /** Where the data starts: header and argument, 36 bytes. */
 export const ATA_DATA_OFFSET: number = HEADER_LENGTH + ATA_ARGUMENT_LENGTH;

@@ -15,10 +15,10 @@ import { type DeviceIdentity, SECTOR_SIZE } from "./block_device.ts";
 import { TRIM_BLOCK_COUNT_MAX } from "./trim.ts";
 
 /** Sectors that 28-bit commands can address. */
-export const LBA28_SECTOR_COUNT_MAX: number = 2 ** 28 - 1;
+const LBA28_SECTOR_COUNT_MAX: number = 2 ** 28 - 1;
 
 /** Numbers of the words that are filled. */
-export const IdentifyWord = {
+const IdentifyWord = {
   /** General configuration. */
   General: 0,
   /** Cylinders of the default geometry. */
@@ -72,7 +72,7 @@ export const IdentifyWord = {
 } as const;
 
 /** Bits of word 83 and, where the command is enabled, word 86. */
-export const IdentifyFeature = {
+const IdentifyFeature = {
   /** 48-bit addresses. */
   Lba48: 0x0400,
   /** FLUSH CACHE. */

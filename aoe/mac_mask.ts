@@ -23,14 +23,14 @@
 import { FrameFormatError, HEADER_LENGTH, MAC_LENGTH } from "./header.ts";
 
 /** Bytes of the argument before the directives. */
-export const MASK_ARGUMENT_LENGTH: number = 1 + 1 + 1 + 1;
+const MASK_ARGUMENT_LENGTH: number = 1 + 1 + 1 + 1;
 
 /** Where the directives start. */
-export const MASK_DIRECTIVES_OFFSET: number = HEADER_LENGTH +
+const MASK_DIRECTIVES_OFFSET: number = HEADER_LENGTH +
   MASK_ARGUMENT_LENGTH;
 
 /** Bytes of a directive. */
-export const MASK_DIRECTIVE_LENGTH: number = 1 + 1 + MAC_LENGTH;
+const MASK_DIRECTIVE_LENGTH: number = 1 + 1 + MAC_LENGTH;
 
 /**
  * Most addresses of a mask, 185: what a response carries at the MTU of plain

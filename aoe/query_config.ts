@@ -18,7 +18,7 @@ import { readUint16, writeUint16 } from "./bytes.ts";
 import { FrameFormatError, HEADER_LENGTH } from "./header.ts";
 
 /** Bytes of the argument before the config string. */
-export const CONFIG_ARGUMENT_LENGTH: number = 2 + 2 + 1 + 1 + 2;
+const CONFIG_ARGUMENT_LENGTH: number = 2 + 2 + 1 + 1 + 2;
 
 /** Where the config string starts. */
 export const CONFIG_STRING_OFFSET: number = HEADER_LENGTH +

@@ -15,10 +15,10 @@
 import { FrameFormatError, HEADER_LENGTH, MAC_LENGTH } from "./header.ts";
 
 /** Bytes of the argument before the addresses. */
-export const RESERVE_ARGUMENT_LENGTH: number = 1 + 1;
+const RESERVE_ARGUMENT_LENGTH: number = 1 + 1;
 
 /** Where the addresses start. */
-export const RESERVE_MACS_OFFSET: number = HEADER_LENGTH +
+const RESERVE_MACS_OFFSET: number = HEADER_LENGTH +
   RESERVE_ARGUMENT_LENGTH;
 
 /**

@@ -21,7 +21,7 @@ import { SECTOR_SIZE, type SectorRange } from "./block_device.ts";
 export const TRIM_BLOCK_COUNT_MAX = 1;
 
 /** Most sectors of one entry. */
-export const TRIM_SECTOR_COUNT_MAX = 0xffff;
+const TRIM_SECTOR_COUNT_MAX = 0xffff;
 
 const ENTRY_LENGTH = 6 + 2;
 const COUNT_OFFSET = 6;

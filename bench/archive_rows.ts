@@ -21,7 +21,7 @@ import { Network } from "./network.ts";
 import { ServerProcess } from "./server_process.ts";
 
 /** What `--only` calls them. */
-export const ARCHIVE_NAMES = {
+const ARCHIVE_NAMES = {
   writes: "archive: sustained unique writes, incompressible, half-compressible",
   duplicates: "archive: sustained duplicate writes",
   reads: "archive: reads of archived data, page cache dropped",

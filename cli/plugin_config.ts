@@ -36,7 +36,7 @@ export function readPlugins(
 }
 
 /** Reads `SCHEME=MODULE#sha256=HASH`. Throws a `UsageError`. */
-export function parsePluginFlag(text: string): PluginEntry {
+function parsePluginFlag(text: string): PluginEntry {
   const { scheme = "", module = "", sha256 } = FLAG.exec(text)?.groups ?? {};
   if (!SCHEME.test(scheme)) {
     throw new UsageError(

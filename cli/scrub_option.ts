@@ -8,7 +8,7 @@ import { parseVolumeSize } from "./size.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** How fast a scrub reads, unless told otherwise: next to nothing of what a disk gives. */
-export const SCRUB_BYTES_PER_SECOND: number = 32 * 1024 * 1024;
+const SCRUB_BYTES_PER_SECOND: number = 32 * 1024 * 1024;
 
 /** Scrubs by the clock. */
 export interface ScrubSchedule {

@@ -17,7 +17,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /** Bytes of the largest volume: 2^48 sectors of 512 bytes, less one block. */
-export const VOLUME_BYTES_MAX: number = 2 ** 57 - 4096;
+const VOLUME_BYTES_MAX: number = 2 ** 57 - 4096;
 
 /** Reads a number of bytes; undefined when it is none. */
 export function parseSize(text: string): number | undefined {

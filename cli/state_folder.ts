@@ -109,7 +109,7 @@ export function openStateFolder(
     Deno.mkdirSync(indexPath, { recursive: true });
     Deno.mkdirSync(scratchPath, { recursive: true });
     const file = readStateFile(path) ?? {
-      stateId: stateIdOfJournal(journalPath) ?? toHex(randomBytes(16)),
+      stateId: stateIdOfJournal(journalPath) ?? randomBytes(16).toHex(),
     };
     writeStateFile(path, file);
     return {
@@ -215,12 +215,6 @@ function writeStateFile(path: string, file: StateFile): void {
   } finally {
     folder.close();
   }
-}
-
-/** Bytes as lower-case hexadecimal digits. */
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"))
-    .join("");
 }
 
 function absolute(path: string): string {

@@ -85,12 +85,6 @@ export const WEB_REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: "nginx", anyOf: ["nginx"] },
 ];
 
-/** What the benchmarks need beside it: a wire, and a server to compare with. */
-export const BENCH_REQUIREMENTS: readonly Requirement[] = [
-  IPROUTE,
-  { debianPackage: "vblade", anyOf: ["vblade"] },
-];
-
 const SYSTEM_PROGRAM_FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /** The absolute path of a program, or undefined where it is not installed. */

@@ -82,11 +82,6 @@ export class CacheTable {
     this.#next = new Int32Array(slotCount);
   }
 
-  /** Slots that were ever taken: what the file of extents reaches to. */
-  get grownCount(): number {
-    return this.#grown;
-  }
-
   /** Takes over the records of an image, which begins behind its header. */
   load(image: Uint8Array): void {
     const count = Math.min(

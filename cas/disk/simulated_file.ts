@@ -6,7 +6,7 @@
  */
 
 /** The unit that reaches the platter whole or not at all. */
-export const DISK_SECTOR_SIZE = 512;
+const DISK_SECTOR_SIZE = 512;
 
 /** A source of randomness: numbers from 0 to below 1. */
 export type Random = () => number;

@@ -21,7 +21,7 @@ import {
 } from "./sealed_text.ts";
 
 /** Version of the archive's format as a whole. */
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 
 const FORMAT_TYPE = "deepshelf archive";
 const ID_LENGTH = 16;

@@ -13,13 +13,10 @@
  */
 
 import { BLOCK_SIZE } from "../block_pool.ts";
-import { BlockKind, SCORE_LENGTH } from "../block_store.ts";
+import { SCORE_LENGTH } from "../block_store.ts";
 
 /** Scores in a pointer block. */
 export const POINTERS_PER_BLOCK = 128;
-
-/** The most levels a tree has. */
-export const DEPTH_MAX: number = BlockKind.PointerLast;
 
 /** The most blocks a volume has: 2^45, as the largest ATA disk (2^48 sectors). */
 export const BLOCK_COUNT_MAX: number = 2 ** 45;

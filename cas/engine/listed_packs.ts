@@ -11,7 +11,7 @@ import type { EngineContext } from "./context.ts";
 const PACKS_PREFIX = "packs/";
 
 /** Sizes of all packs in the store, by name. */
-export async function listPacks(
+async function listPacks(
   { store, retry }: EngineContext,
 ): Promise<Map<string, number>> {
   return await retry.run(`list packs in ${store.display}`, async () => {

@@ -34,7 +34,7 @@ import { isName } from "./names.ts";
 import { idBytes } from "./sealed_text.ts";
 
 /** Version of the root record's layout. */
-export const ROOT_VERSION = 1;
+const ROOT_VERSION = 1;
 
 const MAGIC = "DSHFROOT";
 const HASH_ID_BLAKE3 = 1;

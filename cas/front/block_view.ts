@@ -12,18 +12,6 @@ import type { Overlay } from "./overlay.ts";
 /** Bytes of a sector. */
 export const SECTOR_SIZE = 512;
 
-/** Some sectors of one block. */
-export interface BlockPart {
-  /** The block. */
-  readonly block: number;
-  /** First sector within it. */
-  readonly first: number;
-  /** How many. */
-  readonly count: number;
-  /** Where their bytes are in the caller's buffer. */
-  readonly offset: number;
-}
-
 /** Bits of `count` sectors from `first`. */
 export function sectorMask(first: number, count: number): number {
   return (FULL_MASK >> (8 - count)) << first;

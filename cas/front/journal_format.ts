@@ -26,7 +26,7 @@ export const CHECKSUM_LENGTH = 8;
 /** Bytes of the random number that sets a segment's checksums apart. */
 export const NONCE_LENGTH = 16;
 /** The journal's format. */
-export const JOURNAL_VERSION = 1;
+const JOURNAL_VERSION = 1;
 
 const SEGMENT_MAGIC = 0x4c4e524a464c4853n; // "SHLFJRNL"
 const BATCH_MAGIC = 0x48435442464c4853n; // "SHLFBTCH"

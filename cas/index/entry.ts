@@ -17,11 +17,11 @@ import type { BlockLocation, IndexEntries } from "./score_index.ts";
 /** 32-bit words of an entry. */
 export const ENTRY_WORDS = 8;
 /** Words of the score in an entry. */
-export const KEY_WORDS = 5;
+const KEY_WORDS = 5;
 /** Word of the pack number. */
 export const PACK_WORD = 5;
 /** Word of the offset. */
-export const OFFSET_WORD = 6;
+const OFFSET_WORD = 6;
 /** Word of length, codec and flags. */
 export const EXTENT_WORD = 7;
 

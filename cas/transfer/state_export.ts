@@ -91,7 +91,7 @@ export async function exportState(
 }
 
 /** The tree of a root, whose record is verified by its hash. */
-export async function readTree(
+async function readTree(
   rootHash: string,
   blocks: PlacedBlocks,
 ): Promise<Tree> {
@@ -117,7 +117,7 @@ export interface Leaf {
 }
 
 /** All pointer blocks of level 1, in order. Rejects with `Damaged`. */
-export async function* leavesOf(
+async function* leavesOf(
   tree: Tree,
   pointers: Pointers,
 ): AsyncGenerator<Leaf, void, undefined> {

@@ -53,6 +53,11 @@ function findCommand(
   const group = commands.filter(({ words }) => words[0] === first);
   if (group.length > 0) {
     const seconds = group.map(({ words }) => words[1] ?? "");
+    if (second === "") {
+      throw new UsageError(
+        `Say what to do: ${first} ${seconds.join(", ")} (see: main.ts help)`,
+      );
+    }
     throw unknownWord(`${first} command`, second, seconds);
   }
   const firsts = new Set(commands.map(({ words }) => words[0]));

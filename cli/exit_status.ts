@@ -92,5 +92,8 @@ export function isOperatorError(error: unknown): boolean {
     error instanceof DeviceError || error instanceof ControlError ||
     error instanceof AtaError || error instanceof AoeError ||
     error instanceof TimeoutError || error instanceof LinkClosedError ||
+    // Deno names the path and the flag that allows it, the system the path.
+    error instanceof Deno.errors.NotCapable ||
+    error instanceof Deno.errors.PermissionDenied ||
     archiveErrorCode(error) !== undefined || blobErrorCode(error) !== "Unknown";
 }

@@ -30,10 +30,23 @@ export function parseTime(text: string): number {
   );
 }
 
+/** Reads `root:HASH`; undefined for what is written otherwise. */
+export function parseRoot(text: string): string | undefined {
+  return /^root:([0-9a-fA-F]{64})$/.exec(text)?.[1]?.toLowerCase();
+}
+
+/** What to say of a root hash that is none. */
+export function badRoot(text: string): UsageError {
+  return new UsageError(
+    `Cannot read the root hash in "${text}": write root: and all of its 64 hexadecimal digits; history and snapshot list show them`,
+  );
+}
+
 /** Reads a state. Throws a `UsageError`. */
 export function parseState(text: string): StateReference {
-  const root = /^root:([0-9a-fA-F]{64})$/.exec(text)?.[1];
-  if (root !== undefined) return { root: root.toLowerCase() };
+  const root = parseRoot(text);
+  if (root !== undefined) return { root };
+  if (text.startsWith("root:")) throw badRoot(text);
   const match = /^([^:@]+)(?:@([^@]+))?$/.exec(text);
   const volume = match?.[1];
   if (match === null || volume === undefined) {

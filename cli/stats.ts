@@ -66,7 +66,7 @@ function linesOf(statistics: ArchiveStatistics): string[] {
       formatSize(packBytes)
     } in all, with the whole history`,
   );
-  lines.push(...describeScrubs(scrub), describeIndex(index));
+  lines.push(...describeScrubs(scrub), `Index of ${describeIndex(index)}`);
   if (total.estimated) {
     lines.push("Of many blocks, UNIQUE and COMPRESSED are known within 0.3 %");
   }

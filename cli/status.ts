@@ -94,7 +94,7 @@ function linesOf(status: ServerStatus): string[] {
       formatSize(status.journalBytesMax)
     }; room for writes is ${part} % used, and they are slowed from 50 % on`,
     `Cache      ${formatSize(status.cachedBytes)} of blocks in memory`,
-    describeIndex(status.index),
+    `Index      ${describeIndex(status.index)}`,
     ...status.schedules.map(describeSchedule),
     ...describeScrubs(status.scrub).map((line) => `Scrubs     ${line}`),
   ];

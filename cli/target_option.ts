@@ -6,8 +6,13 @@
  * @module
  */
 
-import { parseVolumeSize } from "./size.ts";
-import { looksLikeTime, parseTime } from "./state_reference.ts";
+import { parseSize, parseVolumeSize } from "./size.ts";
+import {
+  badRoot,
+  looksLikeTime,
+  parseRoot,
+  parseTime,
+} from "./state_reference.ts";
 import { parseTuning, type TargetTuning } from "./target_tuning.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -51,8 +56,8 @@ function parseDisk(
   disk: string,
   text: string,
 ): Omit<TargetOption, "shelf" | "slot"> {
-  const root = /^root:([0-9a-fA-F]{64})$/.exec(disk)?.[1];
-  if (root !== undefined) return { root: root.toLowerCase() };
+  const root = parseRoot(disk);
+  if (root !== undefined) return { root };
   const path = /^path:(.+)$/s.exec(disk)?.[1];
   if (path !== undefined) return { path };
   const size = /^memory:(.+)$/.exec(disk)?.[1];
@@ -68,6 +73,10 @@ function parseDisk(
   if (match === null || volume === undefined) {
     throw new UsageError(`Cannot read the target "${text}": write ${FORM}`);
   }
+  // A volume may have the name "root": what follows is then its size.
+  const isHash = volume === "root" && match[2] !== undefined &&
+    parseSize(match[2]) === undefined;
+  if (isHash) throw badRoot(disk);
   return {
     volume,
     ...(match[2] === undefined ? {} : { sizeBytes: parseVolumeSize(match[2]) }),

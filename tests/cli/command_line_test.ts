@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parseCommandLine } from "../../cli/command_line.ts";
 import { COMMANDS } from "../../cli/commands.ts";
+import { isOperatorError } from "../../cli/exit_status.ts";
 import { formatSize, parseVolumeSize } from "../../cli/size.ts";
 import { type ServeFlags, serveOptions } from "../../cli/serve_options.ts";
 import { addressWarnings, parseTargetOption } from "../../cli/target_option.ts";
@@ -210,8 +211,8 @@ Deno.test("parseCommandLine() says what was probably meant", () => {
       [["serv"], /did you mean serve/],
       [["serve", "--targt", "1.0=a"], /did you mean --target/],
       [["snapshot", "lst", "--store", "a"], /did you mean list/],
-      [["snapshot"], /known are create, list/],
       [["help", "serv"], /did you mean serve/],
+      [["snapshot"], /Say what to do: snapshot create, list, retire/],
       [["start", "eth0", "eth1"], /eth1/],
       [["serve", "--store"], /store/],
     ] as const
@@ -354,4 +355,12 @@ Deno.test("serveOptions() refuses a file with unknown keys or wrong types", () =
 Deno.test("nearestWord() gives up on words that resemble nothing", () => {
   assert.equal(nearestWord("sotre", ["store", "state"]), "store");
   assert.equal(nearestWord("xyzzy", ["store", "state"]), null);
+});
+
+Deno.test("what Deno or the system does not permit is told without a stack trace", () => {
+  const { NotCapable, PermissionDenied } = Deno.errors;
+  for (const Refusal of [NotCapable, PermissionDenied]) {
+    assert.ok(isOperatorError(new Refusal('Requires access to "/srv"')));
+  }
+  assert.equal(isOperatorError(new TypeError("a fault of ours")), false);
 });

@@ -65,7 +65,7 @@ Deno.test("the index says in words when it has too little memory", () => {
   const index = { entryCount: 2000, memoryBytes: 4096, pageReads: 0 };
   assert.equal(
     describeIndex({ ...index, passedOverCount: 0 }),
-    "Index of 2000 blocks, 4KiB in memory",
+    "2000 blocks, 4KiB in memory",
   );
   assert.match(
     describeIndex({ ...index, passedOverCount: 500 }),

@@ -52,6 +52,10 @@ Deno.test("parseState() reads every form of a state", () => {
   for (const text of ["", "@x", "disk@", "a:b", "root:12", "disk@a@b"]) {
     assert.throws(() => parseState(text), UsageError, text);
   }
+  const short = { name: "UsageError", message: /all of its 64 hexadecimal/ };
+  assert.throws(() => parseState("root:69e5aa8b"), short);
+  assert.throws(() => parseTargetOption("1.0=root:69e5aa8b"), short);
+  assert.equal(parseTargetOption("1.0=root:64GiB").volume, "root");
   assert.throws(() => parseState("disk@2027-03-01T25:00Z"), UsageError);
 });
 

@@ -57,6 +57,14 @@ async function planVolume(
   to: EngineContext,
   volumeId: string,
 ): Promise<VolumePlan> {
+  // Names are listed before roots: the root of a name is there before it is.
+  const nameKeys = [
+    ...await keysBelow(from, namesPrefix(volumeId)),
+    ...await keysBelow(
+      from,
+      RETIRED_PREFIX + namesPrefix(volumeId).slice(NAMES_PREFIX.length),
+    ),
+  ];
   const source = await listSequences(from, volumeId);
   const there = new Set(await listSequences(to, volumeId));
   const head = await readRoot(from, volumeId, source.at(-1) ?? 0);
@@ -70,18 +78,7 @@ async function planVolume(
       `Cannot copy volume "${head.record.name}" to ${to.store.display}: it was written there since it was copied last, or the other way round; copy into another store, or export the state that you need and import it there`,
     );
   }
-  return {
-    volumeId,
-    head,
-    sequences,
-    nameKeys: [
-      ...await keysBelow(from, namesPrefix(volumeId)),
-      ...await keysBelow(
-        from,
-        RETIRED_PREFIX + namesPrefix(volumeId).slice(NAMES_PREFIX.length),
-      ),
-    ],
-  };
+  return { volumeId, head, sequences, nameKeys };
 }
 
 async function isSameRoot(
@@ -97,16 +94,25 @@ async function isSameRoot(
   return left !== undefined && right !== undefined && equalBytes(left, right);
 }
 
-/** Two volumes of one name could not be told apart at the destination. */
+/**
+ * Two volumes of one name could not be told apart at the destination. Those that
+ * are copied get the names that they have at the source by then, also where one
+ * has left its name to another.
+ */
 async function requireNamesFree(
   plans: readonly VolumePlan[],
   to: EngineContext,
 ): Promise<void> {
   const volumes = await Volumes.load(to, {});
-  for (const { volumeId, head: { record } } of plans) {
+  const copied = new Set(plans.map(({ volumeId }) => volumeId));
+  for (const { head: { record } } of plans) {
     if (record.retired === true) continue;
-    const other = volumes.find(record.name);
-    if (other === undefined || other.id === volumeId) continue;
+    const named = volumes.all().filter(({ name, retired }) =>
+      name === record.name && !retired
+    );
+    // Rejects where the name may be that of a volume that cannot be read.
+    if (named.length === 0) volumes.find(record.name);
+    if (named.every(({ id }) => copied.has(id))) continue;
     throw new ArchiveError(
       "NameTaken",
       `Cannot copy volume "${record.name}" to ${to.store.display}: there is another volume of that name; rename it first with "volume rename ${record.name} NAME"`,

@@ -221,6 +221,65 @@ Deno.test("a destination that went its own way is refused before anything is cop
   await refused(copy(rig, rig.store), "OtherVolume", /the same archive/);
 });
 
+Deno.test("names that volumes left to others at the source are copied, however it ends between", async () => {
+  await using rig = await madeArchive();
+  const space = new PliableStore().space;
+  await copy(rig, new PliableStore(space));
+  const { archive } = rig;
+  const rename = (volume: string, name: string): Promise<unknown> =>
+    archive.operate("volume rename", { volume, name });
+  await rename("disk", "aside");
+  await rename("tape", "disk");
+  await rename("aside", "tape");
+  await archive.operate("volume retire", { volume: "tape" });
+  await addState(rig, "tape", 8);
+  for (let allowed = 1;; allowed++) {
+    const to = new PliableStore(space);
+    let puts = 0;
+    to.before = (operation, key) => {
+      if (operation !== "put" || !key.startsWith("roots/")) return;
+      if (puts++ >= 1) {
+        throw new BlobError("The test ends here", { code: "Unsupported" });
+      }
+    };
+    try {
+      await copy(rig, to);
+      assert.ok(allowed > 2);
+      break;
+    } catch (error) {
+      assert.match(String(error), /The test ends here/);
+    }
+  }
+  await using other = await TransferRig.open(space);
+  assert.deepEqual(
+    await other.archive.operate("volume list", {}),
+    await archive.operate("volume list", {}),
+  );
+});
+
+Deno.test("a snapshot that is made while a copy begins is not copied without its root", async () => {
+  await using rig = await madeArchive();
+  const to = new PliableStore();
+  const [disk] = await rig.archive.operate("volume list", {});
+  const rootsOfDisk = `roots/${disk!.volumeId}/`;
+  let made = false;
+  rig.store.before = async (operation, key) => {
+    if (operation !== "get" || !key.startsWith(rootsOfDisk) || made) return;
+    made = true;
+    await addState(rig, "disk", 60);
+    const state = { volume: "disk" };
+    await rig.archive.operate("snapshot create", { state, name: "late" });
+  };
+  await copy(rig, to);
+  assert.ok(made);
+  await using other = await TransferRig.open(to.space);
+  for (
+    const { volume, name } of await other.archive.operate("snapshot list", {})
+  ) {
+    await other.archive.operate("state", { state: { volume, snapshot: name } });
+  }
+});
+
 Deno.test("a snapshot that is off the list is still found by its name", async () => {
   await using rig = await madeArchive();
   const { archive } = rig;

@@ -11,6 +11,9 @@ import type { EngineContext } from "./context.ts";
 import type { PublishedRoot } from "./root_blob.ts";
 import { readRoot } from "./root_store.ts";
 
+/** A tebibyte has 50,000 packs: a line for each would fill a log. */
+const PROGRESS_INTERVAL_MS = 5_000;
+
 /** Brings the index up to these roots. */
 export async function startBlocks(
   context: EngineContext,
@@ -31,7 +34,7 @@ export async function rebuildBlocks(
   context: EngineContext,
   blocks: BlockStore,
 ): Promise<{ readonly packCount: number }> {
-  const { onEvent, store } = context;
+  const { clock, onEvent, store } = context;
   const details = { store: store.display };
   onEvent({
     event: "index-rebuild",
@@ -40,8 +43,12 @@ export async function rebuildBlocks(
     ...details,
   });
   let packCount = 0;
+  let toldMs = -Infinity;
   await blocks.rebuild((packsDone) => {
     packCount = packsDone;
+    const nowMs = clock.nowMs();
+    if (nowMs - toldMs < PROGRESS_INTERVAL_MS) return;
+    toldMs = nowMs;
     onEvent({
       event: "index-rebuild-progress",
       severity: "info",

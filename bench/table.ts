@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatColumns } from "./columns.ts";
 import type { Aim, Measure, Row } from "./rows.ts";
 
 /** A load with what came of it, round by round. */
@@ -32,15 +33,7 @@ export function formatTable(results: readonly RowResult[]): string {
       name = "";
     }
   }
-  const widths =
-    rows[0]?.map((_, column) =>
-      Math.max(...rows.map((row) => row[column]?.length ?? 0))
-    ) ?? [];
-  const lines = rows.map((row) =>
-    `| ${row.map((it, column) => it.padEnd(widths[column] ?? 0)).join(" | ")} |`
-  );
-  const rule = `| ${widths.map((it) => "-".repeat(it)).join(" | ")} |`;
-  return [lines[0], rule, ...lines.slice(1)].join("\n");
+  return formatColumns(rows);
 }
 
 /** Theirs, ours, the ratio of the medians, the aim, whether it was met. */

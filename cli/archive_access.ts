@@ -22,6 +22,7 @@ import { callControl } from "./control.ts";
 import { controlPathOf, newestClaim, thisHolder } from "./holder.ts";
 import { performOperation } from "./operation.ts";
 import type { Output } from "./output.ts";
+import { randomBytes } from "./random_bytes.ts";
 import { openServingArchive, type ServingArchive } from "./serving_archive.ts";
 import {
   openStateFolder,
@@ -305,10 +306,7 @@ function openExistingState(
       : undefined);
   if (path === undefined || stateIdOf(path) === undefined) return undefined;
   try {
-    return openStateFolder(
-      path,
-      (length) => crypto.getRandomValues(new Uint8Array(length)),
-    );
+    return openStateFolder(path, randomBytes);
   } catch (error) {
     if (error instanceof StateFolderBusyError) return undefined;
     throw error;

@@ -21,6 +21,7 @@ import type { ScoreIndex } from "../cas/index/score_index.ts";
 import { openPacks } from "../cas/packs/open_packs.ts";
 import type { PluginEntry } from "../plugins/configured.ts";
 import { headsFile } from "./heads_file.ts";
+import { randomBytes } from "./random_bytes.ts";
 import { scrubFile } from "./scrub_file.ts";
 import type { EngineBudget } from "./memory_budget.ts";
 import { chooseCodec, type CodecChoice } from "./native_codec.ts";
@@ -98,7 +99,7 @@ export async function openArchiveHere(
         ? {}
         : { scrubs: scrubFile(opening.scrubPath) }),
       clock: systemClock,
-      random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+      random: randomBytes,
       onEvent,
     });
     const close = archive.close.bind(archive);

@@ -6,10 +6,10 @@
  */
 
 import { SECTOR_SIZE } from "../aoe/block_device.ts";
+import { formatMac } from "../aoe/header.ts";
 import type { RemoteTarget } from "../aoe/initiator/remote_target.ts";
 import { ExitStatus } from "./exit_status.ts";
 import { Latencies } from "./latencies.ts";
-import { formatMac } from "./mac_address.ts";
 import type { Output } from "./output.ts";
 import {
   findTarget,

@@ -16,6 +16,7 @@ import type { ArchiveChoice } from "./command.ts";
 import { thisHolder } from "./holder.ts";
 import type { Output } from "./output.ts";
 import { standardProgress } from "./progress.ts";
+import { randomBytes } from "./random_bytes.ts";
 import { formatSize } from "./size.ts";
 import { openLayeredStore } from "./store_opening.ts";
 import { withTransfer } from "./transfers.ts";
@@ -104,7 +105,7 @@ export function engineContext(
   return {
     ...rest,
     clock,
-    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    random: randomBytes,
     retry: new Retry({ clock, onEvent: rest.onEvent, signal }),
   };
 }

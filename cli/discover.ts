@@ -5,10 +5,10 @@
  */
 
 import { SECTOR_SIZE } from "../aoe/block_device.ts";
+import { formatMac } from "../aoe/header.ts";
 import { AoeError, AtaError, TimeoutError } from "../aoe/initiator/errors.ts";
 import type { Initiator } from "../aoe/initiator/initiator.ts";
 import type { DiscoveredTarget } from "../aoe/initiator/remote_target.ts";
-import { formatMac } from "./mac_address.ts";
 import type { Output } from "./output.ts";
 import { openSegments, type Segment } from "./segment.ts";
 import { formatSize } from "./size.ts";

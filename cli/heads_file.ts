@@ -6,18 +6,12 @@
  */
 
 import type { HintsCache } from "../cas/engine/hints.ts";
+import { readJsonFile } from "./json_file.ts";
 
 /** Keeps hints at `path`. A torn or missing file only costs time. */
 export function headsFile(path: string): HintsCache {
   return {
-    async load(): Promise<unknown> {
-      try {
-        return JSON.parse(await Deno.readTextFile(path));
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return undefined;
-        throw error;
-      }
-    },
+    load: () => readJsonFile(path),
     async save(hints): Promise<void> {
       const temporary = `${path}.new`;
       await Deno.writeTextFile(temporary, JSON.stringify(hints));

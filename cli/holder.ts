@@ -14,6 +14,7 @@ import {
 import { systemClock } from "../cas/engine/clock.ts";
 import { Retry } from "../cas/engine/retry.ts";
 import { createWasmHasher } from "../cas/score.ts";
+import { randomBytes } from "./random_bytes.ts";
 
 /** What this process tells of itself. */
 export function thisHolder(controlPath: string | undefined): ClaimHolder {
@@ -34,7 +35,7 @@ export async function newestClaim(
     store,
     hasher: await createWasmHasher(),
     clock: systemClock,
-    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    random: randomBytes,
     onEvent,
     retry: new Retry({ clock: systemClock, onEvent, signal }),
   });

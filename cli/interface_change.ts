@@ -4,8 +4,8 @@
  * @module
  */
 
+import { formatMac } from "../aoe/header.ts";
 import type { InterfaceFacts } from "../aoe/link/pcap_interface.ts";
-import { formatMac } from "./mac_address.ts";
 
 /** Whether a link that was opened on the one is good for the other. */
 export function isSameInterface(

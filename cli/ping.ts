@@ -4,9 +4,9 @@
  * @module
  */
 
+import { formatMac } from "../aoe/header.ts";
 import type { RemoteTarget } from "../aoe/initiator/remote_target.ts";
 import { ExitStatus } from "./exit_status.ts";
-import { formatMac } from "./mac_address.ts";
 import type { Output } from "./output.ts";
 import {
   findTarget,

@@ -10,6 +10,7 @@ import { openArchiveHere } from "./archive_opening.ts";
 import type { ArchiveChoice } from "./command.ts";
 import { thisHolder } from "./holder.ts";
 import type { Output } from "./output.ts";
+import { randomBytes } from "./random_bytes.ts";
 import {
   openStateFolder,
   StateFolderBusyError,
@@ -62,10 +63,7 @@ export async function rebuildState(
 
 function openFolder(path: string): ReturnType<typeof openStateFolder> {
   try {
-    return openStateFolder(
-      path,
-      (length) => crypto.getRandomValues(new Uint8Array(length)),
-    );
+    return openStateFolder(path, randomBytes);
   } catch (error) {
     if (!(error instanceof StateFolderBusyError)) throw error;
     throw new UsageError(

@@ -20,6 +20,7 @@ import { readArchive } from "./archive_access.ts";
 import type { ArchiveChoice } from "./command.ts";
 import { ExitStatus } from "./exit_status.ts";
 import type { Output } from "./output.ts";
+import { randomBytes } from "./random_bytes.ts";
 import { commitSalvage, salvagingPath } from "./salvage_folder.ts";
 import { openStateFolder, stateFolderPath, stateIdOf } from "./state_folder.ts";
 import { UsageError } from "./usage_error.ts";
@@ -233,8 +234,4 @@ function hasJournal(path: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
-}
-
-function randomBytes(length: number): Uint8Array<ArrayBuffer> {
-  return crypto.getRandomValues(new Uint8Array(length));
 }

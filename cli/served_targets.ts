@@ -5,11 +5,12 @@
  */
 
 import { SECTOR_SIZE } from "../aoe/block_device.ts";
+import { formatMac } from "../aoe/header.ts";
 import type { AoeServer } from "../aoe/server.ts";
 import { Target } from "../aoe/target.ts";
 import { emptyTargetState, type TargetState } from "../aoe/target_state.ts";
 import type { EventSink } from "../cas/events.ts";
-import { formatMac, macBytes } from "./mac_address.ts";
+import { macBytes } from "./mac_address.ts";
 import { formatSize } from "./size.ts";
 import {
   addressOf,

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { formatMac } from "../aoe/header.ts";
 import type { AoeServerEvent } from "../aoe/server_event.ts";
 import type { ArchiveEvent } from "../cas/events.ts";
-import { formatMac } from "./mac_address.ts";
 
 /** An event of the server as a line of talk and an object. */
 export function describeServerEvent(event: AoeServerEvent): ArchiveEvent {

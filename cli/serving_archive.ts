@@ -29,6 +29,7 @@ import {
   memoryBudget,
 } from "./memory_budget.ts";
 import { describeHolder, newestClaim, thisHolder } from "./holder.ts";
+import { randomBytes } from "./random_bytes.ts";
 import {
   openStateFolder,
   type StateFolder,
@@ -205,10 +206,7 @@ async function openState(
   const path = stateFolderPath(storePath, storeUrl, options.state);
   if (path === undefined) return undefined;
   try {
-    return openStateFolder(
-      path,
-      (length) => crypto.getRandomValues(new Uint8Array(length)),
-    );
+    return openStateFolder(path, randomBytes);
   } catch (error) {
     if (!(error instanceof StateFolderBusyError)) throw error;
     throw await heldError(options, error);

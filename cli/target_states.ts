@@ -9,9 +9,10 @@
  * @module
  */
 
+import { formatMac } from "../aoe/header.ts";
 import { requireTargetState, type TargetState } from "../aoe/target_state.ts";
 import type { EventSink } from "../cas/events.ts";
-import { formatMac, macBytes } from "./mac_address.ts";
+import { macBytes } from "./mac_address.ts";
 import { replaceFile } from "./replace_file.ts";
 import { UsageError } from "./usage_error.ts";
 

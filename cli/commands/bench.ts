@@ -7,6 +7,7 @@
 import { SECTOR_SIZE } from "../../aoe/block_device.ts";
 import { bench, OUTSTANDING_MAX } from "../bench.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { parseCount } from "../count_option.ts";
 import { parseSize } from "../size.ts";
 import { parseAddress } from "../target_option.ts";
 import { UsageError } from "../usage_error.ts";
@@ -90,12 +91,6 @@ carry bytes that neither compress nor repeat.`,
     }, output);
   },
 });
-
-function parseCount(option: string, text: string, max: number): number {
-  const count = Number(text);
-  if (/^\d+$/.test(text) && count >= 1 && count <= max) return count;
-  throw new UsageError(`${option} is a whole number of 1 to ${max}`);
-}
 
 function parseBytes(option: string, text: string, max: number): number {
   const bytes = parseSize(text);

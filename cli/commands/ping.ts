@@ -5,6 +5,7 @@
  */
 
 import { type Command, defineCommand } from "../command.ts";
+import { parseCount } from "../count_option.ts";
 import { ping } from "../ping.ts";
 import { parseAddress } from "../target_option.ts";
 import { UsageError } from "../usage_error.ts";
@@ -42,14 +43,9 @@ nothing answers.`,
       ...(values.interface === undefined
         ? {}
         : { interfaces: values.interface }),
-      count: parseCount(values.count),
+      count: values.count === undefined
+        ? COUNT_DEFAULT
+        : parseCount("--count", values.count, COUNT_MAX),
     }, output);
   },
 });
-
-function parseCount(text: string | undefined): number {
-  if (text === undefined) return COUNT_DEFAULT;
-  const count = Number(text);
-  if (/^\d+$/.test(text) && count >= 1 && count <= COUNT_MAX) return count;
-  throw new UsageError(`--count is a whole number of 1 to ${COUNT_MAX}`);
-}

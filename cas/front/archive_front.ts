@@ -72,10 +72,8 @@ export class ArchiveFront {
     this.#sectorsPerWriteMax = Math.floor(batchBytes / 2 / SECTOR_SIZE);
     this.#cache = new BlockCache(options.pool);
     const { slotCount } = options.pool;
-    const readSlots = Math.max(
-      READ_SLOTS_MIN,
-      Math.floor(slotCount / READ_SHARE),
-    );
+    const share = Math.floor(slotCount / READ_SHARE);
+    const readSlots = Math.max(READ_SLOTS_MIN, share);
     if (slotCount < 2 * READ_SLOTS_MIN) {
       throw new RangeError(
         `A block pool of ${slotCount} slots is too small: ${
@@ -92,7 +90,7 @@ export class ArchiveFront {
       fetchBudget: new FetchBudget(this.#cache, readSlots),
       write: (...write) => this.#write(...write),
       writable: () => new Promise((resolve) => this.#roomWaiters.push(resolve)),
-      flushRemote: () => this.checkpoint(),
+      flushRemote: (head) => this.#checkpointer.flush(head),
       empty: (head) => this.#checkpointer.empty(head),
     });
     this.#lag = new ArchiveLag({
@@ -269,7 +267,7 @@ export class ArchiveFront {
   }
 
   async #recover(options: JournalRecoveryOptions): Promise<void> {
-    const { disk, report } = this.#options;
+    const { disk, port, report } = this.#options;
     const recovery = await JournalRecovery.open(options);
     try {
       const count = await replay(recovery, {
@@ -291,6 +289,7 @@ export class ArchiveFront {
     } finally {
       recovery.close();
     }
+    await port.beginWrites();
     await this.#startJournal(recovery, options);
     // At once: old segments fill the journal, however few blocks are in them.
     if (this.#budget.slotsUsed > 0) this.#checkpointer.noteWrite(true);

@@ -95,7 +95,7 @@ export class Checkpointer {
   #queue: Promise<unknown> = Promise.resolve();
   #queuedCount = 0;
   /** A checkpoint of all writes until it begins, for all who ask meanwhile. */
-  #waiting: Promise<void> | undefined;
+  #waiting: Promise<ReadonlySet<Head>> | undefined;
   #frozen: FrozenState | undefined;
   #bytesAtFreeze = 0;
   #requested = false;
@@ -121,10 +121,23 @@ export class Checkpointer {
   }
 
   /** Takes all writes of before this call into the archive. */
-  checkpoint(): Promise<void> {
+  async checkpoint(): Promise<void> {
+    await this.#foldSoon();
+  }
+
+  /**
+   * The same, for a client that relies on it: rejects with `Damaged` when the
+   * archive cannot take some of the volume's writes now.
+   */
+  async flush(head: Head): Promise<void> {
+    const kept = await this.#foldSoon();
+    if (kept.has(head)) throw incompleteError(`flush volume "${head.name}"`);
+  }
+
+  #foldSoon(): Promise<ReadonlySet<Head>> {
     this.#waiting ??= this.#enqueue(() => {
       this.#waiting = undefined;
-      return this.#foldAll().then(() => {});
+      return this.#foldAll();
     });
     return this.#waiting;
   }
@@ -135,11 +148,14 @@ export class Checkpointer {
    * the archive cannot take some of its writes now: the state would lack them.
    */
   snapshot(head: Head, name: string): Promise<SnapshotDescription> {
-    const early = this.#queuedCount === 0 && this.#frozen === undefined;
-    if (early) this.#freeze();
+    const early = this.#queuedCount === 0 && this.#freeze();
     return this.#enqueue(async () => {
       const kept = early ? await this.#foldFrozen() : await this.#foldAll();
-      if (kept.has(head)) throw incompleteError(head.name, name);
+      if (kept.has(head)) {
+        throw incompleteError(
+          `make snapshot "${name}" of volume "${head.name}"`,
+        );
+      }
       return await this.#options.port.createSnapshot(head.view.view, name);
     });
   }
@@ -154,7 +170,8 @@ export class Checkpointer {
       const { journal } = this.#options;
       await this.#foldFrozen();
       const below = await journal.turnOver();
-      this.#freeze();
+      // The journal has the writes of others, too: no part of it goes alone.
+      if (!this.#freeze()) return false;
       const kept = await this.#foldFrozen();
       const { overlay } = head.view;
       if (kept.size > 0 || (overlay?.activeCount ?? 0) > 0) return false;
@@ -218,13 +235,17 @@ export class Checkpointer {
 
   async #foldAll(): Promise<ReadonlySet<Head>> {
     await this.#foldFrozen();
+    if (this.#stop.signal.aborted) throw new Error("the server is leaving");
     this.#freeze();
     return await this.#foldFrozen();
   }
 
-  /** At one instant: the journal's segment ends, and the overlays swap. */
-  #freeze(): void {
-    if (this.#frozen !== undefined || this.#stop.signal.aborted) return;
+  /**
+   * At one instant: the journal's segment ends, and the overlays swap. False
+   * when that cannot be now, and what was written stays unarchived.
+   */
+  #freeze(): boolean {
+    if (this.#frozen !== undefined || this.#stop.signal.aborted) return false;
     this.#requested = false;
     this.#ageTimer?.abort();
     this.#ageTimer = undefined;
@@ -234,11 +255,12 @@ export class Checkpointer {
       if (overlay === undefined || overlay.activeCount === 0) continue;
       parts.push({ head, generation: overlay.freeze() });
     }
-    if (parts.length === 0) return;
+    if (parts.length === 0) return true;
     const { journal } = this.#options;
     this.#bytesAtFreeze = journal.appendedBytes();
     this.#frozen = { parts, trimBelow: journal.rotate() };
     this.#options.lag.noteFrozen();
+    return true;
   }
 
   /** The volumes with writes that the archive could not take. */
@@ -354,9 +376,9 @@ export class Checkpointer {
   }
 }
 
-function incompleteError(volume: string, name: string): ArchiveError {
+function incompleteError(what: string): ArchiveError {
   return new ArchiveError(
     "Damaged",
-    `Cannot make snapshot "${name}" of volume "${volume}": the archive cannot take some of the writes that belong to it, because what lies under them is damaged; restore the damaged packs, or overwrite the damaged sectors as a whole, and try again`,
+    `Cannot ${what}: the archive cannot take some of the writes that belong to it, because what lies under them is damaged; restore the damaged packs, or overwrite the damaged sectors as a whole, and try again`,
   );
 }

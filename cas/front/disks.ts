@@ -47,8 +47,8 @@ export interface DisksOptions {
   ) => number;
   /** Resolves when a refused write may be tried again. */
   readonly writable: () => Promise<void>;
-  /** Resolves when all writes of before are in the store. */
-  readonly flushRemote: () => Promise<void>;
+  /** Resolves when all writes of before to a head are in the store. */
+  readonly flushRemote: (head: Head) => Promise<void>;
   /**
    * Takes all writes of a head into the archive and out of the journal; false
    * when some have to stay.
@@ -78,7 +78,7 @@ export class Disks {
   /** States that stay, by the disk that shows them. */
   readonly #past: Map<Volume, DiskState> = new Map();
   #headCount = 0;
-  /** Openings under way: the engine may be giving out a view that is closed here. */
+  /** Openings of heads under way: the engine may be giving out a view that is closed here. */
   #openingCount = 0;
 
   /** No disks yet. */
@@ -101,23 +101,28 @@ export class Disks {
 
   /** The head that the engine opened; one for each volume. */
   headOf(opened: ViewDescription): Head {
-    const known = this.#heads.get(opened.view);
-    if (known !== undefined) return known;
-    const { budget } = this.#options;
-    const view = new BlockView(opened, budget.cache, new Overlay(budget));
-    const fetcher = this.#fetcherOf(view, opened.volume);
-    const head = new Head(this.#headCount++, opened, view, fetcher);
-    this.#heads.set(opened.view, head);
+    let head = this.#heads.get(opened.view);
+    if (head === undefined) {
+      const { budget } = this.#options;
+      const view = new BlockView(opened, budget.cache, new Overlay(budget));
+      const fetcher = this.#fetcherOf(view, opened.volume);
+      head = new Head(this.#headCount++, opened, view, fetcher);
+      this.#heads.set(opened.view, head);
+    }
+    head.userCount++;
     return head;
   }
 
   /** Opens a disk of its own, with its own listener. */
-  async open(
+  open(
     request: ViewRequest,
     { flushRemote = false }: OpenDiskOptions = {},
   ): Promise<Volume> {
+    return this.#openView(request, (opened) => this.#show(opened, flushRemote));
+  }
+
+  #show(opened: ViewDescription, flushRemote: boolean): Volume {
     const { write, writable, flushRemote: flush } = this.#options;
-    const opened = await this.#openView(request);
     const { readOnly, volume: name } = opened;
     const identity = diskIdentity(opened, false);
     if (readOnly) {
@@ -136,7 +141,7 @@ export class Disks {
         write: (range, from, offset) => write(head, range, from, offset),
         writable,
       },
-      ...(flushRemote ? { flush } : {}),
+      ...(flushRemote ? { flush: () => flush(head) } : {}),
     });
     head.disks.push(disk);
     return disk;
@@ -161,8 +166,8 @@ export class Disks {
   }
 
   /** The head of a volume, opened if it is not. */
-  async openHead(volume: string): Promise<Head> {
-    return this.headOf(await this.#openView({ volume }));
+  openHead(volume: string): Promise<Head> {
+    return this.#openView({ volume }, (opened) => this.headOf(opened));
   }
 
   /** Keeps a head open during `work`, which begins at once. */
@@ -171,6 +176,7 @@ export class Disks {
     work: () => Promise<Result>,
   ): Promise<Result> {
     head.useCount++;
+    head.userCount++;
     try {
       return await work();
     } finally {
@@ -180,10 +186,11 @@ export class Disks {
   }
 
   async #closeUnused(head: Head): Promise<void> {
+    const { userCount } = head;
     if (isUsed(head) || !await this.#options.empty(head)) return;
     await this.#idle(head);
-    // Who came meanwhile uses it further.
-    if (isUsed(head) || this.#openingCount > 0) return;
+    // Who came meanwhile uses it further, or closes it when it is empty again.
+    if (head.userCount !== userCount || this.#openingCount > 0) return;
     if (!this.#heads.delete(head.view.view)) return;
     await this.#closeState(head);
   }
@@ -199,10 +206,14 @@ export class Disks {
     while (!fetcher.idle) await this.#options.clock.sleep(IDLE_LOOK_MS);
   }
 
-  async #openView(request: ViewRequest): Promise<ViewDescription> {
+  /** Opens a view, and uses it before anybody may close it. */
+  async #openView<Result>(
+    request: ViewRequest,
+    use: (opened: ViewDescription) => Result,
+  ): Promise<Result> {
     this.#openingCount++;
     try {
-      return await this.#options.port.openView(request);
+      return use(await this.#options.port.openView(request));
     } finally {
       this.#openingCount--;
     }
@@ -211,7 +222,7 @@ export class Disks {
   /** Opens a volume of an archive that is only read, and follows it. */
   async follow(volume: string): Promise<FollowedDisk> {
     const { port, clock, report } = this.#options;
-    const opened = await this.#openView({ volume });
+    const opened = await port.openView({ volume });
     const state = this.#stateOf(opened);
     const identity = diskIdentity(opened, true);
     const disk = new Volume({ name: volume, identity, ...state });

@@ -26,6 +26,8 @@ export class Head {
   readonly disks: Volume[] = [];
   /** Others that need it for a while. */
   useCount = 0;
+  /** Counts who ever opened or used it. */
+  userCount = 0;
   /** Sequence of the root on which new writes stand. */
   baseSequence: number;
   /** Who wrote that root. */

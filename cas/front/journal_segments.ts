@@ -125,9 +125,11 @@ export class SegmentStore {
     return this.#taken.at(-1)?.number ?? this.#old.at(-1)?.number ?? 0;
   }
 
-  /** Makes the next segment if there is none; rejects with a `DiskError`. */
+  /** Makes the next segment if there is none and the journal is open; rejects with a `DiskError`. */
   prepare(): Promise<void> {
     return this.#inTurn(async () => {
+      // The folder may be another process's by now.
+      if (this.#closing.signal.aborted) return;
       this.#next ??= await this.#make();
     });
   }

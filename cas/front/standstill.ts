@@ -35,6 +35,8 @@ export class Standstill {
   #wallMs: number;
   /** What waits for being confirmed. */
   #waiting: (() => void)[] | undefined;
+  /** Counts standstills. */
+  #count = 0;
 
   /** Counts from now. */
   constructor(options: StandstillOptions) {
@@ -73,6 +75,7 @@ export class Standstill {
     this.#tickMs = clock.nowMs();
     this.#wallMs = clock.wallMs();
     if (elapsedMs > STANDSTILL_MS && !this.#stop.signal.aborted) {
+      this.#count++;
       this.#confirm(elapsedMs);
     }
   }
@@ -89,8 +92,14 @@ export class Standstill {
     });
     const waiting: (() => void)[] = [];
     this.#waiting = waiting;
+    let confirmed: number;
     try {
-      await this.#options.confirm();
+      do {
+        confirmed = this.#count;
+        await this.#options.confirm();
+        // The answer may be from before another standstill.
+        this.#look();
+      } while (confirmed !== this.#count);
     } catch {
       // For good: whoever lost the archive has nothing to say.
       return;

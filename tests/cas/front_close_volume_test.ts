@@ -128,3 +128,51 @@ Deno.test("a server that is leaving closes no volume: its writes are in the jour
   await rig.front.closeVolume(disk);
   assert.deepEqual(rig.port.closedViews, []);
 });
+
+Deno.test("a volume that is opened, written and closed while it is being closed keeps what was written", async () => {
+  const gates = {
+    fetch: Promise.withResolvers<void>(),
+    checkpoint: Promise.withResolvers<void>(),
+  };
+  const rig = await openRig({
+    port: {
+      pause: async (where) => {
+        if (where === "fetch" || where === "checkpoint") {
+          await gates[where].promise;
+        }
+      },
+    },
+  });
+  const first = await open(rig, "disk");
+  // As what is fetched ahead of a reader, it is waited for by the close alone.
+  const range = { lba: 400, sectorCount: 8 };
+  const read = first.read(range, new Uint8Array(4096), 0);
+  const firstClosed = rig.front.closeVolume(first);
+  await quiet();
+  const second = await open(rig, "disk");
+  await write(second, 2);
+  const secondClosed = rig.front.closeVolume(second);
+  await quiet();
+  assert.ok(rig.port.checkpointing, "the archive does not have it yet");
+  gates.fetch.resolve();
+  await read;
+  await rig.clock.advance(100);
+  await assertStamp(await open(rig, "disk"), 2);
+  gates.checkpoint.resolve();
+  for (let turn = 0; turn < 4; turn++) await rig.clock.advance(100);
+  await Promise.all([firstClosed, secondClosed]);
+  await rig.front.close();
+});
+
+Deno.test("a volume that is being closed when the server leaves takes no other's writes out of the journal", async () => {
+  const rig = await openRig();
+  const other = await open(rig, "other");
+  const unused = await open(rig, "disk");
+  await write(other, 7);
+  const closed = rig.front.closeVolume(unused);
+  await rig.front.abandon();
+  await closed;
+  const again = await openRig({ archive: rig.archive, disk: rig.disk });
+  await assertStamp(await open(again, "other"), 7);
+  await again.front.close();
+});

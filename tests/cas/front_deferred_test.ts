@@ -96,3 +96,15 @@ Deno.test("writing the rest of a damaged block archives it and frees the journal
   assert.deepEqual([...damaged], []);
   assert.deepEqual(segmentNames(rig.disk), []);
 });
+
+Deno.test("a FLUSH for the store is not done while the store lacks a write", async () => {
+  const { rig, damaged } = await damagedRig();
+  const how = { flushRemote: true };
+  const volume = await rig.front.openVolume({ volume: "disk" }, how);
+  volume.write({ lba: LBA + 2, sectorCount: 2 }, stamped(2, 2), 0);
+  await assert.rejects(volume.flush!(), /Cannot flush volume "disk"/);
+  damaged.clear();
+  await volume.flush!();
+  assert.equal(rig.front.usage.unarchivedBytes, 0);
+  await rig.front.close();
+});

@@ -180,3 +180,32 @@ Deno.test("after a standstill nothing is acknowledged before the claim is confir
   assert.equal(history.unsettledCount, 1, "neither, nor for ever");
   await rig.front.abandon();
 });
+
+Deno.test("a confirmation that is older than another standstill confirms nothing", async () => {
+  const confirms: PromiseWithResolvers<void>[] = [];
+  const rig = await openRig({
+    port: {
+      pause: (where) => {
+        if (where !== "confirm") return Promise.resolve();
+        const confirm = Promise.withResolvers<void>();
+        confirms.push(confirm);
+        return confirm.promise;
+      },
+    },
+  });
+  const history = await openHistory(rig);
+  await rig.clock.advance(11_000);
+  history.write(0, 1);
+  await quiet();
+  assert.equal(confirms.length, 1);
+  // Answered, and stopped before the answer was read.
+  await rig.clock.advance(60_000);
+  confirms[0]!.resolve();
+  await quiet();
+  assert.ok(history.unsettledCount > 0, "who knows what happened meanwhile");
+  assert.equal(confirms.length, 2);
+  confirms[1]!.resolve();
+  await quiet();
+  assert.equal(history.unsettledCount, 0);
+  await rig.front.close();
+});

@@ -7,7 +7,8 @@
 import type { ExchangeOptions } from "../aoe/initiator/exchange.ts";
 import { TimeoutError } from "../aoe/initiator/errors.ts";
 import { Initiator } from "../aoe/initiator/initiator.ts";
-import { listInterfaces, PcapLink } from "../aoe/link/pcap.ts";
+import { PcapLink } from "../aoe/link/pcap.ts";
+import { listInterfaces } from "../aoe/link/pcap_watch.ts";
 import { LinkError } from "../aoe/link/pcap_error.ts";
 import type { RemoteTarget } from "../aoe/initiator/remote_target.ts";
 import type { TargetAddress } from "../aoe/reply.ts";

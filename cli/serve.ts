@@ -5,7 +5,8 @@
  * @module
  */
 
-import { InterfaceWatch, PcapLink } from "../aoe/link/pcap.ts";
+import { PcapLink } from "../aoe/link/pcap.ts";
+import { InterfaceWatch } from "../aoe/link/pcap_watch.ts";
 import { AoeServer } from "../aoe/server.ts";
 import { systemClock } from "../cas/engine/clock.ts";
 import { shownUrl } from "../blobstores/shown_url.ts";

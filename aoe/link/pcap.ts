@@ -1,6 +1,5 @@
 /**
- * The link of a real network interface: libpcap through Deno's FFI. This is
- * the one file of the link that loads C.
+ * The link of a real network interface: libpcap through Deno's FFI.
  *
  * Invariants:
  * - a frame is copied once from the capture, into one buffer that is reused;
@@ -15,15 +14,14 @@ import type { FrameHandler, Link, LinkStatistics } from "./link.ts";
 import { ETHERNET_HEADER_LENGTH, FRAME_LENGTH_MIN } from "./link.ts";
 import { ETHERTYPE_AOE, openCapture } from "./pcap_capture.ts";
 import * as failure from "./pcap_error.ts";
+import { interfaceExists, interfaceFacts } from "./pcap_interface.ts";
 import {
-  interfaceExists,
-  type InterfaceFacts,
-  interfaceFacts,
-  interfaceNames,
-} from "./pcap_interface.ts";
+  openPcapLibrary,
+  type PcapLibrary,
+  type PcapLibraryOptions,
+} from "./pcap_library.ts";
 import { Pace } from "./pcap_pace.ts";
 import * as structs from "./pcap_structs.ts";
-import { SYMBOLS, type Symbols } from "./pcap_symbols.ts";
 
 const ETHERTYPE_OFFSET = 12;
 
@@ -48,65 +46,10 @@ const SEND_WAIT_MS = 2;
 const CAPTURE_HEADER_BYTES = BigInt(structs.CAPTURE_HEADER_LENGTH);
 const BLOCK_TIME: BigInt64Array<ArrayBuffer> = structs.encodeTimespec(BLOCK_MS);
 
-type Library = Deno.DynamicLibrary<Symbols>;
-
-/** Where distributions keep libpcap: Debian's name first, then the others'. */
-const LIBRARY_PATHS: readonly string[] = [
-  `/usr/lib/${Deno.build.arch}-linux-gnu/libpcap.so.0.8`,
-  `/usr/lib/${Deno.build.arch}-linux-gnu/libpcap.so.1`,
-  "/usr/lib64/libpcap.so.1",
-  "/usr/lib/libpcap.so.1",
-];
-
 /** How to find libpcap, and how much to capture. */
-export interface PcapLinkOptions {
-  /** Absolute path of libpcap, instead of the places it usually has. */
-  readonly libraryPath?: string;
+export interface PcapLinkOptions extends PcapLibraryOptions {
   /** Kernel memory for frames that were not drained yet; 16 MiB by default. */
   readonly captureBufferBytes?: number;
-}
-
-/** The names of all network interfaces here, with or without an address. */
-export function listInterfaces(options: PcapLinkOptions = {}): string[] {
-  const library = openLibrary(options.libraryPath);
-  try {
-    return interfaceNames(library.symbols);
-  } finally {
-    library.close();
-  }
-}
-
-/**
- * Looks again and again which interfaces there are, and how they are. It keeps the library open,
- * since loading it takes 25 ms, which is too long beside a frame loop.
- */
-export class InterfaceWatch {
-  readonly #library: Library;
-
-  /** @throws {LinkError} `library` or `ffi-permission`. */
-  constructor(options: PcapLinkOptions = {}) {
-    this.#library = openLibrary(options.libraryPath);
-  }
-
-  /** The names of all interfaces. */
-  names(): string[] {
-    return interfaceNames(this.#library.symbols);
-  }
-
-  /** An interface as it is now; undefined when it is no Ethernet interface, or not there. */
-  facts(name: string): InterfaceFacts | undefined {
-    try {
-      return interfaceFacts(this.#library.symbols, name);
-    } catch (error) {
-      if (error instanceof failure.LinkError) return undefined;
-      throw error;
-    }
-  }
-
-  /** Lets go of the library. */
-  close(): void {
-    this.#library.close();
-  }
 }
 
 /** One network interface through libpcap. */
@@ -121,7 +64,7 @@ export class PcapLink implements Link {
   /** The interface's MTU when it was opened. */
   readonly mtu: number;
 
-  readonly #library: Library;
+  readonly #library: PcapLibrary;
   readonly #handle: bigint;
   /** Written to by `close()`, to end a sleep at once. */
   readonly #wakeFd: number;
@@ -161,7 +104,7 @@ export class PcapLink implements Link {
    */
   constructor(name: string, options: PcapLinkOptions = {}) {
     this.name = name;
-    this.#library = openLibrary(options.libraryPath);
+    this.#library = openPcapLibrary(options);
     try {
       const facts = interfaceFacts(this.#library.symbols, name);
       if (!facts.isUp) throw failure.interfaceDown(name);
@@ -371,25 +314,4 @@ export class PcapLink implements Link {
     this.#library.symbols.close(this.#wakeFd);
     this.#library.close();
   }
-}
-
-/** @throws {LinkError} `library` or `ffi-permission`. */
-function openLibrary(libraryPath: string | undefined): Library {
-  const paths = libraryPath === undefined ? LIBRARY_PATHS : [libraryPath];
-  // Those that are granted come first, so that none of the others asks.
-  const granted = paths.filter((path) =>
-    Deno.permissions.querySync({ name: "ffi", path }).state === "granted"
-  );
-  let cause: unknown;
-  for (const path of granted.length > 0 ? granted : paths) {
-    try {
-      return Deno.dlopen(path, SYMBOLS);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) {
-        throw failure.ffiNotPermitted(paths, error);
-      }
-      cause = error;
-    }
-  }
-  throw failure.libraryMissing(paths, cause);
 }

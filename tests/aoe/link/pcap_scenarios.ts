@@ -6,7 +6,8 @@
 
 import assert from "node:assert/strict";
 import { Initiator } from "../../../aoe/initiator/initiator.ts";
-import { listInterfaces, PcapLink } from "../../../aoe/link/pcap.ts";
+import { PcapLink } from "../../../aoe/link/pcap.ts";
+import { listInterfaces } from "../../../aoe/link/pcap_watch.ts";
 import { LinkError, type LinkErrorCode } from "../../../aoe/link/pcap_error.ts";
 import { MemoryDevice } from "../../../aoe/memory_device.ts";
 import { AoeServer } from "../../../aoe/server.ts";

@@ -135,7 +135,7 @@ export class AoeServer {
     this.#targets.splice(at, 1);
     this.#targetOfAddress.delete(key);
     this.#conflicts.forget(key);
-    await target.stop();
+    await Promise.race([target.stop(), this.#abandoned.promise]);
   }
 
   /**
@@ -200,7 +200,8 @@ export class AoeServer {
 
   /**
    * Answers nothing any more, from this instant on: for a server whose disks
-   * are another one's now. `close` does not wait for the answers, either.
+   * are another one's now. `close` and `removeTarget` do not wait for the
+   * answers, either.
    */
   abandon(): void {
     for (const port of this.#ports) port.link.close();

@@ -178,7 +178,8 @@ export class Interfaces {
     try {
       this.#open(name, state);
     } catch (error) {
-      this.#unusable.set(name, state);
+      // One that was down for a moment may be up again, and as it was before.
+      if (!isPassing(error)) this.#unusable.set(name, state);
       this.#report(name, `Not served on: ${(error as Error).message}`);
     }
   }
@@ -205,9 +206,7 @@ export class Interfaces {
     try {
       this.#open(name, this.#options.look(name));
     } catch (error) {
-      if (!(error instanceof LinkError) || !PASSING.has(error.code)) {
-        throw error;
-      }
+      if (!isPassing(error)) throw error;
       this.#report(name, `${error.message}; it is used when it is there`);
       return error;
     }
@@ -220,13 +219,12 @@ export class Interfaces {
     try {
       this.#open(name, state);
     } catch (error) {
-      const passes = error instanceof LinkError && PASSING.has(error.code);
       const isOther = error instanceof LinkError &&
         error.code === "interface-kind";
       if (isOther || error instanceof RangeError) {
         this.#unusable.set(name, state);
         this.#report(name, `Not served on: ${error.message}`);
-      } else if (!passes) throw error;
+      } else if (!isPassing(error)) throw error;
     }
   }
 
@@ -269,6 +267,10 @@ export class Interfaces {
       interface: name,
     });
   }
+}
+
+function isPassing(error: unknown): error is LinkError {
+  return error instanceof LinkError && PASSING.has(error.code);
 }
 
 function isPattern(wish: string): boolean {

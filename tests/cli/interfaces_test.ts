@@ -269,3 +269,23 @@ Deno.test("an MTU that carries no sector ends serving until it is another", () =
   interfaces.stop();
   used[0]?.close();
 });
+
+Deno.test("what was down for a moment while it was opened is tried again, though it looks as before", () => {
+  let mtu = 1500;
+  const machine = machineWith(["eth0"], {
+    get eth0(): State {
+      // Up when it is looked at, and down when it is opened for the second time.
+      const isOpening = machine.tries.length === 2 && mtu === 9000;
+      if (!isOpening) return { mtu };
+      machine.tries.push("");
+      return "interface-down";
+    },
+  });
+  machine.interfaces.start();
+  mtu = 9000;
+  machine.tick();
+  machine.tick();
+  machine.interfaces.stop();
+  assert.deepEqual(machine.interfaces.open, ["eth0"]);
+  for (const link of machine.used) link.close();
+});

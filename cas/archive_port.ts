@@ -177,6 +177,15 @@ export interface ArchivePort {
   openView(request: ViewRequest): Promise<ViewDescription>;
 
   /**
+   * Called once, when the journal was checked against the volumes and replayed:
+   * from now on heads are written. Where a root of a writer that was cut off may
+   * still appear behind one that is opened, its state is first published once
+   * more, so that nothing appears under acknowledged writes. Not earlier: a
+   * journal that must not be replayed would find a root of its own server.
+   */
+  beginWrites(): Promise<void>;
+
+  /**
    * Looks whether another server has published a newer state of a read-only
    * view's volume; opens it as a view of its own, or answers undefined.
    */

@@ -87,6 +87,8 @@ export class Archive implements OpenedArchive {
   /** Present where another server may write. */
   readonly #refresh: Refresh | undefined;
   readonly #pending = new Set<Promise<unknown>>();
+  /** Heads must be this writer's own before they are given out. */
+  #writing = false;
   #closed: Promise<void> | undefined;
 
   /** Takes over the parts. */
@@ -148,6 +150,17 @@ export class Archive implements OpenedArchive {
 
   openView(request: ViewRequest): Promise<ViewDescription> {
     return this.#run(() => this.#openings.run(() => this.#openView(request)));
+  }
+
+  beginWrites(): Promise<void> {
+    return this.#run(() =>
+      this.#openings.run(async () => {
+        this.#writing = this.#parts.claim !== undefined;
+        for (const volume of this.#views.openVolumes()) {
+          await this.#fence(volume);
+        }
+      })
+    );
   }
 
   newerView(view: number): Promise<ViewDescription | undefined> {
@@ -320,12 +333,19 @@ export class Archive implements OpenedArchive {
   }
 
   /** The head of a volume; where another server may move it, what it is now. */
-  #openPresent(volume: Volume): ViewDescription {
+  async #openPresent(volume: Volume): Promise<ViewDescription> {
+    if (this.#writing && !this.#views.isOpen(volume)) await this.#fence(volume);
     return describeView(
       this.#refresh === undefined
         ? this.#views.openHead(volume)
         : this.#views.openRoot(volume.head),
     );
+  }
+
+  /** Sees to it that no root of a writer before appears behind this head. */
+  async #fence(volume: Volume): Promise<void> {
+    await this.#writes.run(() => this.#changes.fence(volume));
+    await this.saveHints();
   }
 
   async #create(name: string, blockCount: number): Promise<Volume> {

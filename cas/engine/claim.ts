@@ -18,7 +18,13 @@ import {
 } from "../../blobstores/blob_store.ts";
 import { ArchiveError, archiveErrorCode } from "../errors.ts";
 import { createBlob, readBlob } from "./blobs.ts";
-import { CallAnswerer, hasLeft, holderAnswers, leave } from "./claim_calls.ts";
+import {
+  CallAnswerer,
+  hasLeft,
+  haveLeft,
+  holderAnswers,
+  leave,
+} from "./claim_calls.ts";
 import { tryCreateAgain } from "./claim_trial.ts";
 import type { EngineContext } from "./context.ts";
 import { EPOCH_PREFIX, epochKey, parseEpochKey } from "./names.ts";
@@ -70,6 +76,7 @@ export class Claim {
   readonly #hold: StoreHold | undefined;
   readonly #resolveLost: (reason: Error) => void;
   #isLost = false;
+  #rootOnItsWay = false;
   #watching: Promise<void> | undefined;
 
   /** Made by `takeClaim`. */
@@ -119,6 +126,23 @@ export class Claim {
     }
   }
 
+  /**
+   * True if a root of a writer before, that was on its way when that one was
+   * cut off, may still appear behind a root of `epoch`. Not where there is a
+   * hold, which ends with the writer, nor where all since have left.
+   */
+  async mayBeFollowed(epoch: number): Promise<boolean> {
+    if (this.#hold !== undefined || epoch === this.epoch) return false;
+    // Of a root that was copied from another archive the epoch tells nothing.
+    const first = Math.max(1, Math.min(epoch, this.epoch - 1));
+    return !await haveLeft(this.#context, first, this.epoch);
+  }
+
+  /** Notes that a root may still appear though its put has failed. */
+  noteRootOnItsWay(): void {
+    this.#rootOnItsWay = true;
+  }
+
   /** Notes that the claim is lost to a newer epoch; the error to throw. */
   async lose(newerEpoch: number): Promise<ArchiveError> {
     this.#isLost = true;
@@ -148,7 +172,8 @@ export class Claim {
 
   async #leave(): Promise<void> {
     await this.#watching;
-    if (this.#isLost) return;
+    // Whoever left publishes nothing more, not even late.
+    if (this.#isLost || this.#rootOnItsWay) return;
     try {
       await leave(this.#context, this.epoch);
     } catch {

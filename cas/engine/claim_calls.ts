@@ -19,6 +19,7 @@ import {
   answerKey,
   callKey,
   callsPrefix,
+  LEFT_PREFIX,
   leftKey,
   parseCallKey,
 } from "./names.ts";
@@ -50,6 +51,31 @@ export async function leave(
 ): Promise<void> {
   const body = encodeSealedText({ type: LEFT_TYPE, epoch }, context.hasher);
   await createBlob(context, leftKey(epoch), body);
+}
+
+/** True if the holders of all epochs from `first` to below `end` have closed the archive. */
+export async function haveLeft(
+  context: EngineContext,
+  first: number,
+  end: number,
+): Promise<boolean> {
+  const { store, retry } = context;
+  const from = leftKey(first);
+  const startAfter = leftKey(first - 1);
+  const left = await retry.run(
+    `list from "${from}" on in ${store.display}`,
+    async () => {
+      const keys = new Set<string>();
+      for await (const { key } of store.list(LEFT_PREFIX, { startAfter })) {
+        keys.add(key);
+      }
+      return keys;
+    },
+  );
+  for (let epoch = first; epoch < end; epoch++) {
+    if (!left.has(leftKey(epoch))) return false;
+  }
+  return true;
 }
 
 /**

@@ -13,6 +13,8 @@ export const FORMAT_KEY = "format";
 export const EPOCH_PREFIX = "epoch/";
 /** Prefix of the root blobs. */
 export const ROOTS_PREFIX = "roots/";
+/** Prefix of the notes of writers that have closed the archive. */
+export const LEFT_PREFIX = "left/";
 /** Prefix of the snapshots. */
 export const NAMES_PREFIX = "names/";
 
@@ -102,7 +104,7 @@ export function answerKey(epoch: number, number: number): string {
 
 /** Key of the note that the holder of an epoch has closed the archive. */
 export function leftKey(epoch: number): string {
-  return `left/${digits(epoch)}`;
+  return `${LEFT_PREFIX}${digits(epoch)}`;
 }
 
 /** Prefix of the snapshots of one volume. */

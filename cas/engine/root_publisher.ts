@@ -108,7 +108,10 @@ async function publishRoot(
     const cost = { packs, packBytes, blocksWritten, blocksNew };
     const blob = encodeRootBlob(bytes, cost, context.hasher);
     const key = rootKey(record.volumeId, record.sequence);
-    const other = await createBlob(context, key, blob);
+    const other = await createBlob(context, key, blob).catch((error) => {
+      claim.noteRootOnItsWay();
+      throw error;
+    });
     if (other === undefined) {
       const hash = hashRoot(bytes, context.hasher).toHex();
       return { root: { record, hash, ...cost }, written };

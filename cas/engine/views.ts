@@ -42,6 +42,11 @@ export class Views {
     return this.#heads().some((view) => view.volume === volume);
   }
 
+  /** The volumes whose heads are open. */
+  openVolumes(): Volume[] {
+    return this.#heads().flatMap(({ volume }) => volume ?? []);
+  }
+
   /** Opens a root that stays, with the snapshot's name if it has one. */
   openRoot(root: ViewRoot, snapshot?: string): View {
     const named = snapshot === undefined ? {} : { snapshot };

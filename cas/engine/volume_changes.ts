@@ -72,6 +72,17 @@ export class VolumeChanges {
     return this.#begin(name, { blockCount, depth, treeRoot, parentHash });
   }
 
+  /**
+   * Publishes the present state once more as this writer's own, if a root of a
+   * writer before may still appear behind it: that one finds its place taken.
+   */
+  async fence(volume: Volume): Promise<void> {
+    const { epoch } = volume.head.record;
+    if (await this.#options.claim().mayBeFollowed(epoch)) {
+      await this.#follow(volume, {});
+    }
+  }
+
   /** Makes a volume larger, also while it is open. Rejects with `SizeMismatch`. */
   async grow(volume: Volume, blockCount: number): Promise<Volume> {
     const tree = treeOf(volume.head.record);

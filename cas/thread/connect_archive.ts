@@ -179,6 +179,10 @@ class RemoteArchive implements OpenedArchive {
     return this.#connection.call("closeView", view);
   }
 
+  beginWrites(): Promise<void> {
+    return this.#connection.call("beginWrites");
+  }
+
   confirm(): Promise<void> {
     return this.#connection.call("confirm");
   }

@@ -40,6 +40,7 @@ export const ARCHIVE_METHODS: readonly ArchiveMethod[] = [
   "openView",
   "newerView",
   "closeView",
+  "beginWrites",
   "confirm",
   "fetch",
   "checkpoint",

@@ -1,7 +1,7 @@
 /** A second server takes the archive over from one that stands still. */
 
 import { checkpoint, write } from "./client_actions.ts";
-import { resume } from "./hazards.ts";
+import { crash, resume } from "./hazards.ts";
 import { codeOf, messageOf, type Run } from "./run.ts";
 import { Place } from "./simulated_place.ts";
 import { Violation } from "./world.ts";
@@ -29,14 +29,12 @@ export async function takeOver(run: Run): Promise<void> {
   run.place = newPlace(run);
   await run.start();
   await resume(run);
-  // Until it has published, a root that was on its way counts (docs/format.md, "Epochs").
-  for (const volume of run.open()) write(run, volume);
-  await run.settle(run.server.front.checkpoint(), "the first checkpoint");
   for (let left = world.below(3); left > 0; left--) {
     for (const volume of run.open()) write(run, volume);
   }
   if (world.chance(0.4)) checkpoint(run);
   await world.steps(world.below(40));
+  if (world.chance(0.3)) await crash(run);
   world.note("the first server goes on");
   old.process.paused = false;
   for (let left = 0; left < 5; left++) {
@@ -45,6 +43,8 @@ export async function takeOver(run: Run): Promise<void> {
     }
     await world.pass(world.below(NOTICE_MS / 4));
   }
+  // What it had on its way is there now: does the journal still fit?
+  if (world.chance(0.3)) await crash(run);
   await world.pass(NOTICE_MS);
   if (!old.lost) {
     throw new Violation("A superseded server has not noticed it");

@@ -168,6 +168,10 @@ export class ModelPort implements ArchivePort {
     return Promise.resolve();
   }
 
+  beginWrites(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async confirm(): Promise<void> {
     this.confirmCount++;
     await this.#pause("confirm");

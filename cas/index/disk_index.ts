@@ -25,7 +25,7 @@ import {
   setKey,
   setSuspect,
 } from "./entry.ts";
-import { EntryTable } from "./entry_table.ts";
+import { EntryTables } from "./entry_tables.ts";
 import {
   indexDiscarded,
   indexMemoryFull,
@@ -72,13 +72,8 @@ export class DiskIndex implements ScoreIndex {
   readonly #tableEntriesMax: number;
   readonly #files: IndexFiles;
   readonly #entry = new Uint32Array(ENTRY_WORDS);
-  /** Takes what is added. */
-  #table = new EntryTable();
-  /** Is being written to a run. */
-  #frozen: EntryTable | undefined;
-  /** Takes what is added next: empty. */
-  #spare = new EntryTable();
-  /** Packs that were there when it was frozen. */
+  readonly #tables = new EntryTables();
+  /** Packs that were there when a table was frozen. */
   #frozenPackCount = 0;
   #packs = new PackTable();
   #suspectPacks = new Set<number>();
@@ -126,14 +121,10 @@ export class DiskIndex implements ScoreIndex {
   }
 
   get statistics(): IndexStatistics {
-    const tables = [this.#table, this.#spare];
-    if (this.#frozen !== undefined) tables.push(this.#frozen);
-    const bytes = tables.reduce((sum, it) => sum + it.words.byteLength, 0);
-    const count = tables.reduce((sum, it) => sum + it.count, 0);
     return {
-      entryCount: count + this.#runs.entryCount,
+      entryCount: this.#tables.count + this.#runs.entryCount,
       passedOverCount: this.#runs.unfilteredCount,
-      memoryBytes: bytes + this.#runs.filterBytes,
+      memoryBytes: this.#tables.memoryBytes + this.#runs.filterBytes,
       pageReads: this.#runs.pageReads,
     };
   }
@@ -154,13 +145,13 @@ export class DiskIndex implements ScoreIndex {
     const pack = this.#packs.add(name);
     for (let position = 0; position < entries.count; position++) {
       setEntry(this.#entry, entries, { pack, position });
-      this.#table.set(this.#entry);
+      this.#tables.set(this.#entry);
     }
     this.#unsavedPacks++;
     this.#dirty = true;
     this.#debt += Math.max(entries.count, PACK_CREDIT_MIN);
     if (
-      this.#table.count >= this.#tableEntriesMax ||
+      this.#tables.addedCount >= this.#tableEntriesMax ||
       this.#unsavedPacks >= UNSAVED_PACKS_MAX
     ) this.#flushWanted = true;
     const work = this.#startWork();
@@ -173,7 +164,7 @@ export class DiskIndex implements ScoreIndex {
     if (found === undefined) return;
     const entry = found.words.slice(found.at, found.at + ENTRY_WORDS);
     setSuspect(entry, 0);
-    this.#table.set(entry);
+    this.#tables.set(entry);
     this.#suspectPacks.add(entry[PACK_WORD] as number);
     this.#dirty = true;
   }
@@ -196,8 +187,7 @@ export class DiskIndex implements ScoreIndex {
     this.#damage = undefined;
     this.#compaction.close();
     this.#runs.close();
-    this.#table = new EntryTable();
-    this.#frozen = undefined;
+    this.#tables.reset();
     this.#packs = new PackTable();
     this.#suspectPacks = new Set();
     this.#unsavedPacks = 0;
@@ -269,8 +259,7 @@ export class DiskIndex implements ScoreIndex {
     const found = this.#find(scores, offset, cheaply);
     if (found === undefined) return false;
     readLocation(found.words, found.at, location);
-    location.paged = found.words !== this.#table.words &&
-      found.words !== this.#frozen?.words;
+    location.paged = !this.#tables.holds(found);
     return true;
   }
 
@@ -281,8 +270,7 @@ export class DiskIndex implements ScoreIndex {
   ): FoundEntry | undefined {
     if (this.#damage !== undefined) throw this.#damage;
     setKey(this.#entry, scores, offset);
-    const found = findIn(this.#table, this.#entry) ??
-      findIn(this.#frozen, this.#entry);
+    const found = this.#tables.find(this.#entry);
     if (found !== undefined) return found;
     try {
       return this.#runs.find(this.#entry, cheaply);
@@ -327,15 +315,14 @@ export class DiskIndex implements ScoreIndex {
 
   async #flushTable(): Promise<void> {
     this.#flushWanted = false;
-    if (this.#frozen === undefined) {
-      this.#frozen = this.#table;
+    let table = this.#tables.frozen;
+    // Else an attempt before failed.
+    if (table === undefined) {
+      table = this.#tables.freeze();
       this.#frozenPackCount = this.#packs.count;
-      this.#table = this.#spare;
-      this.#spare = new EntryTable();
       this.#unsavedPacks = 0;
       this.#dirty = false;
     }
-    const table = this.#frozen;
     if (table.count > 0) {
       const run = await writeTable(table, {
         files: this.#files,
@@ -345,10 +332,7 @@ export class DiskIndex implements ScoreIndex {
       });
       this.#runs.recent.push({ run, level: 0 });
     }
-    this.#frozen = undefined;
-    // Its memory is used again: it is most of what an index drops.
-    table.clear();
-    this.#spare = table;
+    this.#tables.release();
     this.#packsInRuns = this.#frozenPackCount;
     await this.#save();
   }
@@ -388,12 +372,4 @@ export class DiskIndex implements ScoreIndex {
     const { disk, onEvent } = this.#options;
     onEvent(indexNotSaved(disk.location, (error as Error).message));
   }
-}
-
-function findIn(
-  table: EntryTable | undefined,
-  entry: Uint32Array,
-): FoundEntry | undefined {
-  const at = table?.find(entry) ?? -1;
-  return table === undefined || at < 0 ? undefined : { words: table.words, at };
 }

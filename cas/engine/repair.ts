@@ -32,16 +32,21 @@ import {
   ROOTS_PREFIX,
 } from "./names.ts";
 import { listBoth, type Listing, requireCopy } from "./repair_copies.ts";
+import { isOtherRoot } from "./root.ts";
+import type { PublishedRoot } from "./root_blob.ts";
 import { RootChain } from "./root_chain.ts";
+import { decodeSealedText } from "./sealed_text.ts";
 
+const PACKS_PREFIX = "packs/";
 /** What is mended, in this order: packs are there before a root names them. */
 const PREFIXES: readonly string[] = [
-  "packs/",
+  PACKS_PREFIX,
   ROOTS_PREFIX,
   NAMES_PREFIX,
   RETIRED_PREFIX,
 ];
 
+const OTHER_HISTORY = "it belongs to another history";
 const MISSING = "it is missing, here and in every copy";
 
 /** How to repair. */
@@ -117,6 +122,10 @@ class Repair {
   /** Packs that roots name. */
   readonly #named = new Set<string>();
   readonly #packs = new Set<string>();
+  /** Hashes of roots of copies that are of another history. */
+  readonly #foreign = new Set<string>();
+  /** Packs that were there before, sound or not. */
+  #packsBefore: ReadonlySet<string> = new Set();
   /** What is wrong with packs that are only in copies. */
   readonly #absent = new Map<string, string>();
   #mayAdopt: Promise<boolean> | undefined;
@@ -138,6 +147,9 @@ class Repair {
     for (const prefix of PREFIXES) {
       const listing = await listBoth(prefix, here, copies);
       listings.set(prefix, listing);
+      if (prefix === PACKS_PREFIX) {
+        this.#packsBefore = new Set(listing.here.keys());
+      }
       this.#bytesTotal += sum(listing.here.values());
     }
     for (const listing of listings.values()) await this.#mendAll(listing);
@@ -197,7 +209,7 @@ class Repair {
         : await this.#splice(key, own.bytes, found.bytes);
       const fault = bytes === undefined
         ? (found as { fault: string }).fault
-        : await this.#objection(key, bytes, isHere);
+        : await this.#objection(key, bytes, own.bytes);
       if (bytes === undefined || fault !== undefined) {
         faults.push(`in ${copy.store.display}: ${fault}`);
         continue;
@@ -211,10 +223,12 @@ class Repair {
       return this.#accept(key, bytes);
     }
     const reason = faults.join("; ");
-    // A damaged pack of a copy concerns nobody unless a root here needs it.
-    const isPack = packNameOf(key) !== undefined;
-    if (!isHere && isPack) this.#absent.set(key, reason);
-    else this.#unmended.push({ key, reason });
+    // A damaged pack of a copy concerns nobody unless a root here needs it,
+    if (!isHere && packNameOf(key) !== undefined) this.#absent.set(key, reason);
+    // nor a name that somebody gave there.
+    else if (isHere || !key.startsWith(NAMES_PREFIX)) {
+      this.#unmended.push({ key, reason });
+    }
   }
 
   async #read(context: EngineContext, key: string): Promise<Found> {
@@ -255,21 +269,40 @@ class Repair {
     return splicePack(name, [own, other], { hasher, verifier: this.#verifier });
   }
 
-  /** Why a sound blob of a copy is not taken. */
+  /** Why a sound blob of a copy is not taken; `rest` is what is left of it here. */
   async #objection(
     key: string,
     bytes: Uint8Array,
-    isHere: boolean,
+    rest: Uint8Array | undefined,
   ): Promise<string | undefined> {
-    const { here } = this.#options;
-    if (!key.startsWith(ROOTS_PREFIX)) return undefined;
-    const root = rootOfBlob(key, bytes, here.hasher);
-    if (typeof root === "string") return root;
-    if (!this.#chain.fits(root)) return "it belongs to another history";
-    if (!isHere && this.#chain.isNewest(root) && !await this.#adopts()) {
-      return "a server holds this archive, and would not notice a newer root: stop it, and repair again";
+    const { here: { hasher } } = this.#options;
+    if (key.startsWith(NAMES_PREFIX)) {
+      const { volumeId, sequence, rootHash } = decodeSealedText(bytes, hasher)!;
+      const state = { sequence: Number(sequence), hash: String(rootHash) };
+      const isForeign = this.#foreign.has(state.hash) ||
+        this.#chain.denies(String(volumeId), state);
+      return isForeign ? OTHER_HISTORY : undefined;
     }
-    return undefined;
+    if (!key.startsWith(ROOTS_PREFIX)) return undefined;
+    const root = rootOfBlob(key, bytes, hasher);
+    if (typeof root === "string") return root;
+    if (!this.#chain.fits(root)) return this.#refuse(root);
+    // Its own pack was put before it: it is the root that stood here.
+    const last = root.packs.at(-1);
+    const isProven = rest !== undefined && last !== undefined &&
+      this.#packsBefore.has(packKey(last));
+    if (isProven || !this.#chain.isHead(root)) return undefined;
+    if (rest !== undefined && isOtherRoot(rest, bytes)) {
+      return this.#refuse(root);
+    }
+    return await this.#adopts()
+      ? undefined
+      : "a server holds this archive, and would not notice another newest root: stop it, and repair again";
+  }
+
+  #refuse({ hash }: PublishedRoot): string {
+    this.#foreign.add(hash);
+    return OTHER_HISTORY;
   }
 
   #adopts(): Promise<boolean> {

@@ -78,6 +78,18 @@ if (ROOT_LENGTH !== 256 || ROOT_LENGTH !== Field.Name + NAME_FIELD_LENGTH) {
   throw new RangeError("The fields of a root record must add up to 256 bytes");
 }
 
+/** True where what is left of a damaged root shows another tree than these bytes: more than rot explains. */
+export function isOtherRoot(rest: Uint8Array, bytes: Uint8Array): boolean {
+  let differing = 0;
+  for (let at = 0; at < Field.PreviousHash; at++) {
+    if (rest[at] === bytes[at]) continue;
+    // What has lost its beginning tells nothing.
+    if (at < Field.Version) return false;
+    if (at >= Field.TreeRoot) differing++;
+  }
+  return 2 * differing > SCORE_LENGTH && rest.length >= Field.PreviousHash;
+}
+
 /** One state of one volume. Scores and hashes are never changed in place. */
 export interface RootRecord {
   /** The volume's id, 32 hexadecimal digits. */

@@ -60,9 +60,21 @@ export class RootChain {
     return below === undefined || below.hash === previous.hash;
   }
 
-  /** True if it is newer than all that are there. */
-  isNewest({ record }: PublishedRoot): boolean {
-    return record.sequence > this.#volume(record.volumeId).newest;
+  /** True if no blob there, sound or not, is of a newer state: it would be the present one. */
+  isHead({ record }: PublishedRoot): boolean {
+    return record.sequence >= this.#volume(record.volumeId).newest;
+  }
+
+  /** True if what is there has no such state: another one in its place, or none so new. */
+  denies(
+    volumeId: string,
+    state: { readonly sequence: number; readonly hash: string },
+  ): boolean {
+    const { links, newest } = this.#volume(volumeId);
+    const link = links.get(state.sequence);
+    return link === undefined
+      ? state.sequence > newest
+      : link.hash !== state.hash;
   }
 
   /** Places without a sound root below the newest; of each volume once. */

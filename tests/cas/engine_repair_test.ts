@@ -182,6 +182,36 @@ Deno.test("a copy that was written to since gives nothing of its other history",
   assert.ok(again.mended.some((it) => it.key === before.at(-2)));
 });
 
+Deno.test("a damaged newest root is not replaced by that of another history, nor are names taken of it", async () => {
+  const whole = await makeArchive();
+  const copy = copySpace(whole);
+  await write(whole, 20);
+  await write(copy, 30);
+  const newest = keysOf(whole, /^roots/).at(-1)!;
+  const names = keysOf(whole, /^names/);
+  for (const at of [40, 100, 300]) {
+    const here = copySpace(whole);
+    const body = here.blobs.get(newest)!.slice();
+    body[at]! ^= 1;
+    here.blobs.set(newest, body);
+    const { mended, unmended } = await repair(here, [copy]);
+    assert.deepEqual(unmended.map((it) => it.key), [newest]);
+    assert.match(unmended[0]!.reason, /another history/);
+    assert.deepEqual(mended.filter(({ key }) => !key.startsWith("packs")), []);
+    assert.deepEqual(here.blobs.get(newest), body);
+    assert.deepEqual(keysOf(here, /^names/), names);
+    // Its own pack proves the right one, also beside a server.
+    const again = await repair(here, [whole], { held: true });
+    assert.deepEqual(again.unmended, []);
+    assert.deepEqual(here.blobs.get(newest), whole.blobs.get(newest));
+  }
+  // Where nothing is left of it, a server may have another one in mind.
+  const here = copySpace(whole);
+  here.blobs.set(newest, new Uint8Array(0));
+  const beside = await repair(here, [copy], { held: true });
+  assert.match(beside.unmended[0]!.reason, /stop it, and repair again/);
+});
+
 Deno.test("the format blob is made again from a claim, with the id it had", async () => {
   const here = await makeArchive();
   const before = JSON.parse(

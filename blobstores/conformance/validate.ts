@@ -140,7 +140,11 @@ async function tidy(store: BlobStore, prefix: string): Promise<boolean> {
   if (remove === undefined) return false;
   try {
     const keys: string[] = [];
-    for await (const { key } of store.list(prefix)) keys.push(key);
+    for await (const { key } of store.list(prefix)) {
+      // A broken store may list what is somebody's archive.
+      if (!key.startsWith(prefix)) return false;
+      keys.push(key);
+    }
     const rest = keys.values();
     const work = async (): Promise<void> => {
       for (const key of rest) await remove.call(store, key);

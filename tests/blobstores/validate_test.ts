@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { BlobDescription } from "../../blobstores/blob_store.ts";
 import {
   blobStoreChecks,
   validateStore,
@@ -63,6 +64,22 @@ Deno.test("what cannot be deleted is told of", async () => {
     override readonly delete = undefined as unknown as MemoryStore["delete"];
   }
   assert.equal((await validate(Keeps)).leftBehind, "validate-1/");
+});
+
+Deno.test("nothing but what it put is deleted, whatever a broken store lists", async () => {
+  class ListsAll extends AlteredStore {
+    override list(): AsyncGenerator<BlobDescription, void, undefined> {
+      return super.list("");
+    }
+  }
+  const space = new MemorySpace();
+  space.blobs.set("format", new Uint8Array(1));
+  space.blobs.set("roots/1", new Uint8Array(1));
+  const report = await validate(ListsAll, space);
+  assert.ok(report.checks.some(({ outcome }) => outcome === "broken"));
+  assert.ok(space.blobs.has("format"));
+  assert.ok(space.blobs.has("roots/1"));
+  assert.equal(report.leftBehind, "validate-1/");
 });
 
 Deno.test("the hold of a running server is respected", async () => {

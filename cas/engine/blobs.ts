@@ -1,6 +1,6 @@
 /**
- * The two operations of the engine on small blobs, each retried: read one, and
- * create one exactly once.
+ * The operations of the engine on small blobs, each retried: read one, create
+ * one exactly once, list some.
  *
  * @module
  */
@@ -55,4 +55,16 @@ export async function createBlob(
       return equalBytes(existing, body) ? undefined : existing;
     }
   }
+}
+
+/** The keys below a prefix, ascending. */
+export function listKeys(
+  { store, retry }: EngineContext,
+  prefix: string,
+): Promise<string[]> {
+  return retry.run(
+    `list "${prefix}" in ${store.display}`,
+    async () =>
+      (await Array.fromAsync(store.list(prefix))).map(({ key }) => key),
+  );
 }

@@ -19,10 +19,9 @@ import {
 } from "../block_store.ts";
 import type { EventSink } from "../events.ts";
 import { scoreAt } from "../bytes.ts";
+import { PACKS_PREFIX } from "../packs/pack_files.ts";
 import type { EngineClock } from "./clock.ts";
 import type { Retry } from "./retry.ts";
-
-const PACK_KEY_PREFIX = "packs/";
 
 /** How long what a search found is believed. */
 const SEARCH_PAUSE_MS = 60_000;
@@ -113,7 +112,7 @@ export class BlockReader {
       `list packs in ${store.display}`,
       async () => {
         const unknown: string[] = [];
-        for await (const { key } of store.list(PACK_KEY_PREFIX)) {
+        for await (const { key } of store.list(PACKS_PREFIX)) {
           const name = key.slice(key.lastIndexOf("/") + 1);
           if (!blocks.knowsPack(name)) unknown.push(name);
         }

@@ -5,10 +5,8 @@
  */
 
 import type { BlockStore } from "../block_store.ts";
-import { packNameOf } from "../packs/pack_files.ts";
+import { packNameOf, PACKS_PREFIX } from "../packs/pack_files.ts";
 import type { EngineContext } from "./context.ts";
-
-const PACKS_PREFIX = "packs/";
 
 /** Sizes of all packs in the store, by name. */
 async function listPacks(

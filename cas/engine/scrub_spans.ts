@@ -8,6 +8,7 @@
  * @module
  */
 
+import { PACKS_PREFIX } from "../packs/pack_files.ts";
 /** Keys behind `after`, up to `until`. */
 export interface KeySpan {
   /** The last key that was read, or one before the first. */
@@ -29,7 +30,6 @@ export const BLOB_PREFIXES: readonly string[] = [
   "roots/",
 ];
 
-const PACKS_PREFIX = "packs/";
 /** Behind every key. */
 const END = "~";
 const NAME_DIGITS = 8;

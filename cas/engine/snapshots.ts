@@ -6,7 +6,7 @@
 
 import type { SnapshotDescription } from "../archive_port.ts";
 import { ArchiveError } from "../errors.ts";
-import { createBlob, readBlob } from "./blobs.ts";
+import { createBlob, listKeys, readBlob } from "./blobs.ts";
 import type { EngineContext } from "./context.ts";
 import {
   checkName,
@@ -126,10 +126,10 @@ export async function listSnapshots(
   const below = volumeId === undefined ? "" : namesPrefix(volumeId).slice(
     NAMES_PREFIX.length,
   );
-  const all = await keysBelow(context, NAMES_PREFIX + below);
+  const all = await listKeys(context, NAMES_PREFIX + below);
   const retired = choice === "all"
     ? undefined
-    : new Set(await keysBelow(context, RETIRED_PREFIX + below));
+    : new Set(await listKeys(context, RETIRED_PREFIX + below));
   const snapshots: StoredSnapshot[] = [];
   for (const key of all) {
     // Schedules leave thousands behind: those are not read.
@@ -154,17 +154,6 @@ export async function listSnapshots(
   }
   return snapshots.sort((left, right) =>
     left.timeMs - right.timeMs || (left.name < right.name ? -1 : 1)
-  );
-}
-
-function keysBelow(
-  { store, retry }: EngineContext,
-  prefix: string,
-): Promise<string[]> {
-  return retry.run(
-    `list "${prefix}" in ${store.display}`,
-    async () =>
-      (await Array.fromAsync(store.list(prefix))).map(({ key }) => key),
   );
 }
 

@@ -11,6 +11,7 @@ import type {
 } from "../archive_operations.ts";
 import { SCORE_LENGTH } from "../block_store.ts";
 import { isNullAt } from "../bytes.ts";
+import { PACKS_PREFIX } from "../packs/pack_files.ts";
 import type { EngineContext } from "./context.ts";
 import { DamageReport, type ReportedDamage } from "./damage_report.ts";
 import { describeState } from "./describe_state.ts";
@@ -19,8 +20,6 @@ import type { ReadyBlocks } from "./open_blocks.ts";
 import { ScoreSample } from "./score_sample.ts";
 import { walkTree } from "./tree_walk.ts";
 import { treeOf, type ViewRoot } from "./views.ts";
-
-const PACKS_PREFIX = "packs/";
 
 /** A state to be counted. */
 export interface CountedState {

@@ -14,12 +14,13 @@ import {
 import { Retry } from "../engine/retry.ts";
 import type { EventSink } from "../events.ts";
 
-const PREFIX = "packs/";
+/** What the keys of all packs begin with. */
+export const PACKS_PREFIX = "packs/";
 const KEY = /^packs\/([0-9a-f]{2})\/(\1[0-9a-f]{62})$/;
 
 /** The key of a pack: `packs/<first two digits>/<name>`. */
 export function packKey(name: string): string {
-  return `${PREFIX}${name.slice(0, 2)}/${name}`;
+  return `${PACKS_PREFIX}${name.slice(0, 2)}/${name}`;
 }
 
 /** The name of the pack under a key; undefined when it is not a pack's key. */
@@ -140,7 +141,7 @@ export class PackFiles {
 
   /** All packs, by name. Blobs with other keys are passed over. */
   async *list(): AsyncGenerator<PackFile, void, undefined> {
-    const action = `list "${PREFIX}" in ${this.#store.display}`;
+    const action = `list "${PACKS_PREFIX}" in ${this.#store.display}`;
     let listing = this.#listAfter("");
     let last = "";
     try {
@@ -199,6 +200,6 @@ export class PackFiles {
   #listAfter(startAfter: string): AsyncIterator<BlobDescription> {
     const signal = this.#closing.signal;
     const options = startAfter === "" ? { signal } : { signal, startAfter };
-    return this.#store.list(PREFIX, options)[Symbol.asyncIterator]();
+    return this.#store.list(PACKS_PREFIX, options)[Symbol.asyncIterator]();
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { equalBytes } from "../bytes.ts";
-import { readBlob } from "../engine/blobs.ts";
+import { listKeys, readBlob } from "../engine/blobs.ts";
 import type { EngineContext } from "../engine/context.ts";
 import {
   NAMES_PREFIX,
@@ -59,8 +59,8 @@ async function planVolume(
 ): Promise<VolumePlan> {
   // Names are listed before roots: the root of a name is there before it is.
   const nameKeys = [
-    ...await keysBelow(from, namesPrefix(volumeId)),
-    ...await keysBelow(
+    ...await listKeys(from, namesPrefix(volumeId)),
+    ...await listKeys(
       from,
       RETIRED_PREFIX + namesPrefix(volumeId).slice(NAMES_PREFIX.length),
     ),
@@ -118,15 +118,4 @@ async function requireNamesFree(
       `Cannot copy volume "${record.name}" to ${to.store.display}: there is another volume of that name; rename it first with "volume rename ${record.name} NAME"`,
     );
   }
-}
-
-function keysBelow(
-  { store, retry }: EngineContext,
-  prefix: string,
-): Promise<string[]> {
-  return retry.run(
-    `list "${prefix}" in ${store.display}`,
-    async () =>
-      (await Array.fromAsync(store.list(prefix))).map(({ key }) => key),
-  );
 }

@@ -61,8 +61,6 @@ export class ArchiveFront {
   readonly #sectorsPerWriteMax: number;
   #journal: Journal | undefined;
   #lastTicket = 0;
-  /** Batches that could not be made durable. */
-  #failureCount = 0;
   #state: "open" | "closing" | "lost" = "open";
   #roomWaiters: (() => void)[] = [];
 
@@ -346,8 +344,8 @@ export class ArchiveFront {
         retireBelow: async (number) => {
           await this.#journal?.retireBelow(number);
         },
-        drained: async () => await this.#journal?.drain(),
-        failureCount: () => this.#failureCount,
+        written: async () => await this.#journal?.written(),
+        failureCount: () => this.#journal?.failureCount ?? 0,
       },
       heads: () => this.#disks.heads(),
       moved: (head) => {
@@ -374,7 +372,6 @@ export class ArchiveFront {
   #settled(throughTicket: number, ok: boolean): void {
     // Another server may be serving these disks by now: not a word more.
     if (this.#state === "lost") return;
-    if (!ok) this.#failureCount++;
     for (const head of this.#disks.heads()) {
       for (const disk of head.disks) disk.settled(throughTicket, ok);
     }

@@ -46,8 +46,8 @@ export interface CheckpointJournal {
   turnOver(): Promise<number>;
   /** Lets go of the segments below a number. */
   retireBelow(number: number): Promise<void>;
-  /** Resolves when all that was appended is settled. */
-  drained(): Promise<void>;
+  /** Resolves when all that was appended before is durable, or failed. */
+  written(): Promise<void>;
   /** Counts batches that could not be made durable. */
   failureCount(): number;
 }
@@ -290,7 +290,7 @@ export class Checkpointer {
       kept.add(part.head);
       // At the end nothing is written any more: generation and journal stay.
       if (!await this.#keep(part, deferred)) return kept;
-      await journal.drained();
+      await journal.written();
     }
     this.#frozen = undefined;
     this.#options.lag.noteArchived(result.deferred !== undefined);

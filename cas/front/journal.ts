@@ -59,6 +59,8 @@ export interface JournalOptions {
 export class Journal {
   /** Bytes of all writes ever appended to this object. */
   appendedBytes = 0;
+  /** Counts batches that could not be made durable. */
+  failureCount = 0;
   readonly #options: JournalOptions;
   readonly #policy: SyncPolicy = new SyncPolicy();
   readonly #stop: AbortController = new AbortController();
@@ -74,6 +76,11 @@ export class Journal {
   #turnUsed = false;
   #closed: Promise<void> | undefined;
   #idleWaiters: (() => void)[] = [];
+  #lastAppended = 0;
+  /** Through this ticket all is durable, or could not be made so. */
+  #lastWritten = 0;
+  #writtenWaiters: { readonly ticket: number; readonly resolve: () => void }[] =
+    [];
 
   /** A journal that goes on after `last`. */
   constructor(options: JournalOptions) {
@@ -112,6 +119,7 @@ export class Journal {
       return false;
     }
     this.appendedBytes += write.sectorCount * SECTOR_SIZE;
+    this.#lastAppended = ticket;
     if (!this.#busy) this.#schedule();
     return true;
   }
@@ -143,6 +151,29 @@ export class Journal {
   async retireBelow(number: number): Promise<void> {
     await this.#options.segments.retireBelow(number);
     this.#options.roomMade();
+  }
+
+  /**
+   * Resolves when what was appended before is durable, or could not be made so;
+   * rejects when the journal is closed before. Nothing is held back for
+   * back-pressure meanwhile.
+   */
+  written(): Promise<void> {
+    const ticket = this.#lastAppended;
+    if (ticket <= this.#lastWritten) return Promise.resolve();
+    const { signal } = this.#stop;
+    return new Promise((resolve, reject) => {
+      const close = (): void => reject(new Error("the journal was closed"));
+      if (signal.aborted) return close();
+      signal.addEventListener("abort", close, { once: true });
+      this.#writtenWaiters.push({
+        ticket,
+        resolve: () => {
+          signal.removeEventListener("abort", close);
+          resolve();
+        },
+      });
+    });
   }
 
   /** Settles what was appended, from now on without holding anything back. */
@@ -272,6 +303,8 @@ export class Journal {
       this.#succeed(batch, sealed);
     } catch (error) {
       this.#fail(segment, error);
+      this.failureCount++;
+      this.#noteWritten(batch);
       this.#settle(batch, false);
     }
   }
@@ -301,8 +334,18 @@ export class Journal {
   #succeed(batch: JournalBatch, checksum: Uint8Array): void {
     this.#sequence++;
     this.#lastChecksum = checksum;
+    this.#noteWritten(batch);
     if (this.#options.delayMs() === 0) this.#settle(batch, true);
     else this.#settleLater(batch);
+  }
+
+  #noteWritten(batch: JournalBatch): void {
+    this.#lastWritten = batch.lastTicket;
+    const waiters = this.#writtenWaiters;
+    const isDone = ({ ticket }: { readonly ticket: number }): boolean =>
+      ticket <= this.#lastWritten;
+    this.#writtenWaiters = waiters.filter((waiter) => !isDone(waiter));
+    for (const { resolve } of waiters.filter(isDone)) resolve();
   }
 
   async #settleLater(batch: JournalBatch): Promise<void> {
@@ -311,7 +354,7 @@ export class Journal {
     while (!this.#hurry.signal.aborted) {
       // Asked again and again: a checkpoint that made room ends the wait.
       const leftMs = startMs + delayMs() - clock.nowMs();
-      if (leftMs <= 0) break;
+      if (leftMs <= 0 || this.#writtenWaiters.length > 0) break;
       await clock.sleep(Math.min(leftMs, HOLD_LOOK_MS), this.#hurry.signal);
     }
     this.#settle(batch, true);

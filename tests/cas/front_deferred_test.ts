@@ -108,3 +108,22 @@ Deno.test("a FLUSH for the store is not done while the store lacks a write", asy
   assert.equal(rig.front.usage.unarchivedBytes, 0);
   await rig.front.close();
 });
+
+Deno.test("replies are held back as before when a write could not be archived", async () => {
+  const { rig, volume } = await damagedRig();
+  volume.write({ lba: LBA + 2, sectorCount: 2 }, stamped(2, 2), 0);
+  await rig.front.checkpoint();
+  const request = { volume: "large", createBlockCount: 128 };
+  const large = await rig.front.openVolume(request);
+  for (let block = 0; block < 90; block++) {
+    if (block === 45) await quiet();
+    large.write({ lba: block * 8, sectorCount: 8 }, stamped(3, 8), 0);
+  }
+  await quiet();
+  assert.ok(rig.front.usage.fill > 0.8);
+  assert.notEqual(large.lastTicket, 0, "it is held back");
+  await rig.clock.advance(100);
+  await rig.clock.advance(100);
+  assert.equal(large.lastTicket, 0);
+  await rig.front.abandon();
+});

@@ -84,8 +84,7 @@ export class Archive implements OpenedArchive {
   readonly #changes: VolumeChanges;
   readonly #scrubs: Scrubs;
   readonly #operations: Operations;
-  /** Present where another server may write. */
-  readonly #refresh: Refresh | undefined;
+  readonly #refresh: Refresh;
   readonly #pending = new Set<Promise<unknown>>();
   /** Heads must be this writer's own before they are given out. */
   #writing = false;
@@ -103,9 +102,12 @@ export class Archive implements OpenedArchive {
     );
     this.#reported = new ReportedDamage(() => context.clock.nowMs());
     this.#states = new States(context, volumes, this.#blocks);
-    this.#refresh = claim === undefined
-      ? new Refresh(context, volumes, this.#blocks)
-      : undefined;
+    this.#refresh = new Refresh(
+      context,
+      (context) =>
+        claim === undefined ? volumes.refresh(context) : volumes.mend(context),
+      this.#blocks,
+    );
     const shared = {
       context,
       claim: () => this.#claim(),
@@ -166,7 +168,7 @@ export class Archive implements OpenedArchive {
   newerView(view: number): Promise<ViewDescription | undefined> {
     return this.#run(async () => {
       const { volumeId, sequence } = rootOf(this.#views.get(view)).record;
-      await this.#refresh?.run();
+      await this.#refresh.run();
       const head = this.#parts.volumes.byId(volumeId)?.head;
       if (head === undefined || head.record.sequence <= sequence) return;
       return describeView(this.#views.openRoot(head));
@@ -241,7 +243,7 @@ export class Archive implements OpenedArchive {
     request: OperationRequest<Name>,
   ): Promise<OperationResult<Name>> {
     return this.#run(async () => {
-      if (!LOCAL_OPERATIONS.includes(name)) await this.#refresh?.run();
+      if (!LOCAL_OPERATIONS.includes(name)) await this.#refresh.run();
       return await this.#operations.operate(name, request);
     });
   }
@@ -313,7 +315,7 @@ export class Archive implements OpenedArchive {
 
   async #openView(request: ViewRequest): Promise<ViewDescription> {
     const { volume: name, snapshot, atMs, root, createBlockCount } = request;
-    await this.#refresh?.run();
+    await this.#refresh.run();
     if (
       name === undefined ||
       [snapshot, atMs, root].some((it) => it !== undefined)
@@ -336,9 +338,9 @@ export class Archive implements OpenedArchive {
   async #openPresent(volume: Volume): Promise<ViewDescription> {
     if (this.#writing && !this.#views.isOpen(volume)) await this.#fence(volume);
     return describeView(
-      this.#refresh === undefined
-        ? this.#views.openHead(volume)
-        : this.#views.openRoot(volume.head),
+      this.#parts.claim === undefined
+        ? this.#views.openRoot(volume.head)
+        : this.#views.openHead(volume),
     );
   }
 

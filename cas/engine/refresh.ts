@@ -1,29 +1,32 @@
 /**
- * Keeps an archive that is only read up to date with what the server that
- * writes it publishes.
+ * Looks again for roots: those that another server publishes, in an archive that
+ * is only read; those that were damaged, in one that is written.
  *
  * @module
  */
 
 import type { EngineContext } from "./context.ts";
 import type { OpenBlocks } from "./open_blocks.ts";
-import type { Volumes } from "./volumes.ts";
+import type { PublishedRoot } from "./root_blob.ts";
 
 /** What was found less than this ago is believed. */
 const FRESH_MS = 1000;
 
-/** Looks for newer roots. */
+/** Looks for the heads that are new; gives them. */
+export type RootSearch = (context: EngineContext) => Promise<PublishedRoot[]>;
+
+/** Looks for roots now and then. */
 export class Refresh {
   readonly #context: EngineContext;
-  readonly #volumes: Volumes;
+  readonly #search: RootSearch;
   readonly #blocks: OpenBlocks;
   #lookedMs: number;
   #looking: Promise<void> | undefined;
 
   /** For volumes that were just loaded. */
-  constructor(context: EngineContext, volumes: Volumes, blocks: OpenBlocks) {
+  constructor(context: EngineContext, search: RootSearch, blocks: OpenBlocks) {
     this.#context = context;
-    this.#volumes = volumes;
+    this.#search = search;
     this.#blocks = blocks;
     this.#lookedMs = context.clock.nowMs();
   }
@@ -40,7 +43,7 @@ export class Refresh {
   async #look(): Promise<void> {
     try {
       const startMs = this.#context.clock.nowMs();
-      const moved = await this.#volumes.refresh(this.#context);
+      const moved = await this.#search(this.#context);
       // Blocks first: whoever finds the volume's new head may read it.
       await this.#blocks.extend(moved);
       this.#lookedMs = startMs;

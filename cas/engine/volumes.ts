@@ -81,6 +81,20 @@ export class Volumes {
     return moved;
   }
 
+  /**
+   * Looks again for the newest roots of volumes that are damaged: what a store
+   * answered wrongly it may answer rightly now. Gives the heads that are new.
+   */
+  async mend(context: EngineContext): Promise<PublishedRoot[]> {
+    const mended: PublishedRoot[] = [];
+    for (const id of [...this.#damaged.keys()]) {
+      await this.#find(context, id, this.#seen.get(id));
+      const volume = this.#byId.get(id);
+      if (volume !== undefined) mended.push(volume.head);
+    }
+    return mended;
+  }
+
   /** Finds the newest root of a volume, reporting a damaged one once. */
   async #find(
     context: EngineContext,

@@ -195,6 +195,28 @@ Deno.test("a damaged newest root is refused by name, never replaced by an older 
   await other.close();
 });
 
+Deno.test("a volume whose newest root is sound again is served again, without another start", async () => {
+  const { bench, archive, view } = await makeDisk();
+  await bench.write(archive, view, [whole(1, 1)]);
+  await archive.close();
+  const key = [...bench.space.blobs.keys()].find((each) =>
+    /^roots.*1$/.test(each)
+  )!;
+  bench.space.blobs.get(key)![100]! ^= 1;
+  const again = new Bench(bench.space);
+  const other = await again.open();
+  const open = () => other.openView({ volume: "disk" });
+  await assert.rejects(open(), { code: "Damaged" });
+  bench.space.blobs.get(key)![100]! ^= 1;
+  again.clock.timeMs += 2000;
+  const head = await open();
+  assert.equal((await again.read(other, head.view, [1]))[0]![0], 1);
+  await again.write(other, head.view, [whole(1, 2)]);
+  assert.equal((await again.read(other, head.view, [1]))[0]![0], 2);
+  assert.equal(again.eventsOf("root-damaged").length, 1);
+  await other.close();
+});
+
 Deno.test("a damaged snapshot is reported and refused, the others are listed", async () => {
   const { bench, archive, view } = await makeDisk();
   await archive.createSnapshot(view, "bad");

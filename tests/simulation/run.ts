@@ -62,8 +62,6 @@ export class Run {
   violation: Violation | undefined;
   /** A pack was met while it was damaged: the index must be made anew when it is mended. */
   salvaged = false;
-  /** A root was read wrong at the start: its volume is refused until the next one. */
-  rootRefused = false;
   #created = false;
   #processCount = 0;
   #stamp = 100;
@@ -81,7 +79,7 @@ export class Run {
   get troubled(): boolean {
     const { world, damage, weather, place } = this;
     if (
-      this.salvaged || this.rootRefused || damage.any || weather.lies ||
+      this.salvaged || damage.any || weather.lies ||
       weather.full ||
       place.index.ails ||
       place.journal.ails
@@ -203,7 +201,6 @@ export class Run {
     const process = new Process(world, `server${this.#processCount++}`);
     place.runs(process);
     const heldBefore = this.space.hold;
-    this.rootRefused = false;
     try {
       this.server = await this.settle(
         startServer({
@@ -276,7 +273,6 @@ export class Run {
     if (event.event === "pack-salvaged" || event.event === "pack-missing") {
       this.salvaged = true;
     }
-    if (event.event === "root-damaged") this.rootRefused ||= this.troubled;
     if (this.troubled) return;
     if (event.severity === "corrupt") {
       this.fail(`There is no damage, but: ${event.message}`);

@@ -18,7 +18,7 @@ import {
 } from "./state_folder.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** Makes the index of a state folder anew, and forgets its other caches. */
+/** Makes the index of a state folder anew, and forgets where scrubs stood. */
 export async function rebuildState(
   { store: storeUrl, state, ...choice }: ArchiveChoice,
   output: Output,
@@ -32,9 +32,8 @@ export async function rebuildState(
   }
   const folder = openFolder(path);
   try {
-    for (const cache of [folder.headsPath, folder.scrubPath]) {
-      await removeIfPresent(cache);
-    }
+    // Not the heads: that a newest root was lost must not be forgotten by the way.
+    await removeIfPresent(folder.scrubPath);
     const archive = await openArchiveHere(
       {
         storeUrl,

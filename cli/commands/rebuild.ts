@@ -13,11 +13,11 @@ import {
 import { ExitStatus } from "../exit_status.ts";
 import { rebuildState } from "../rebuild.ts";
 
-/** Makes index and caches anew. */
+/** Makes the index anew. */
 export const rebuildCommand: Command = defineCommand({
   words: ["rebuild"],
   usage: "--store URL [--state DIR] [--json]",
-  summary: "Make the index and the caches of a state folder anew.",
+  summary: "Make the index of a state folder anew.",
   details:
     `The index is made from the directories of all packs; the journal is not touched.
 A server that starts without an index does the same by itself. Not while a server

@@ -14,6 +14,7 @@ import {
   Target,
 } from "../../aoe/mod.ts";
 import { findProgram } from "../../setup/requirements.ts";
+import { testUnless } from "../obstacle.ts";
 import {
   CLIENT_MAC,
   configRequest,
@@ -35,16 +36,12 @@ const MACS: readonly Uint8Array[] = [
   ...[1, 2, 3, 4, 5].map(hostMac),
 ];
 
-/** A test that needs tcpdump; skipped, or failed in CI, without it. */
+/** A test that needs tcpdump. */
 function dumpTest(name: string, body: () => Promise<void>): void {
-  if (TCPDUMP !== undefined || Deno.env.get("CI") === "true") {
-    Deno.test(name, body);
-  } else {
-    Deno.test.ignore(
-      `${name} (skipped: type "apt-get install tcpdump")`,
-      body,
-    );
-  }
+  const obstacle = TCPDUMP === undefined
+    ? "no tcpdump: apt-get install --no-install-recommends tcpdump"
+    : undefined;
+  testUnless(obstacle, { name, fn: body });
 }
 
 /** What tcpdump says, frame by frame. */

@@ -1,20 +1,10 @@
 import assert from "node:assert/strict";
 import { BlobError } from "../../blobstores/blob_store.ts";
 import { type FileStore, openFileStore } from "../../blobstores/file_store.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { SimulatedDisk } from "./simulated_disk.ts";
 
 const ROOT = "/archive";
-
-async function withFolder(
-  run: (path: string) => Promise<void>,
-): Promise<void> {
-  const path = await Deno.makeTempDir({ prefix: "deepshelf-" });
-  try {
-    await run(path);
-  } finally {
-    await Deno.remove(path, { recursive: true });
-  }
-}
 
 function openOn(disk: SimulatedDisk, writerId = "writer"): Promise<FileStore> {
   return openFileStore({ path: ROOT, disk, writerId, create: true });

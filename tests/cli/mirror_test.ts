@@ -2,86 +2,13 @@ import assert from "node:assert/strict";
 import { blobErrorCode } from "../../blobstores/blob_store.ts";
 import { parseMirrorUrl } from "../../blobstores/mirror_plugin.ts";
 import { MirrorStore } from "../../blobstores/layers/mirror.ts";
-import type { ArchiveEvent } from "../../cas/events.ts";
 import { openStore } from "../../plugins/registry.ts";
-import { BlockPool } from "../../cas/block_pool.ts";
-import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
-import { ArchiveFront } from "../../cas/front/archive_front.ts";
-import type { Volume } from "../../cas/front/volume.ts";
-import { openArchiveHere } from "../../cli/archive_opening.ts";
 import { createWasmHasher } from "../../cas/score.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { fill, openDisk, type OpenedDisk, readAll } from "./opened_disk.ts";
 
-const BLOCKS = 256;
-
-interface Opened {
-  readonly front: ArchiveFront;
-  readonly disk: Volume;
-  readonly events: ArchiveEvent[];
-  close(): Promise<void>;
-}
-
-async function withFolder(
-  body: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "deepshelf-mirror-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** Serves a disk of an archive in a store; its journal is in memory. */
-async function open(storeUrl: string): Promise<Opened> {
-  const events: ArchiveEvent[] = [];
-  const report = (event: ArchiveEvent): void => void events.push(event);
-  const pool = BlockPool.allocate(4 * BLOCKS);
-  const stateId = "6".repeat(32);
-  const port = await openArchiveHere(
-    { storeUrl, create: true, access: "serve", stateId, holder: {} },
-    pool,
-    report,
-  );
-  const front = await ArchiveFront.open({
-    port,
-    pool,
-    disk: new SimulatedDisk({ random: Math.random }),
-    stateId,
-    budget: {
-      journalBytesMax: 16 * 1024 * 1024,
-      checkpointBytes: 4 * 1024 * 1024,
-      checkpointAgeMs: 60_000,
-    },
-    report,
-  });
-  const disk = await front.openVolume({
-    volume: "disk",
-    createBlockCount: BLOCKS,
-  });
-  const close = async (): Promise<void> => {
-    await front.close();
-    await port.close();
-  };
-  return { front, disk, events, close };
-}
-
-async function fill({ disk, front }: Opened): Promise<Uint8Array> {
-  const content = new Uint8Array(BLOCKS * 4096);
-  for (let at = 0; at < content.length; at += 65_536) {
-    crypto.getRandomValues(content.subarray(at, at + 65_536));
-  }
-  for (let lba = 0; lba < BLOCKS * 8; lba += 64) {
-    const range = { lba, sectorCount: 64 };
-    assert.ok(disk.write(range, content, lba * 512) > 0);
-  }
-  await front.checkpoint();
-  return content;
-}
-
-async function readAll({ disk }: Opened): Promise<Uint8Array> {
-  const content = new Uint8Array(BLOCKS * 4096);
-  await disk.read({ lba: 0, sectorCount: BLOCKS * 8 }, content, 0);
-  return content;
+function open(storeUrl: string): Promise<OpenedDisk> {
+  return openDisk({ storeUrl });
 }
 
 async function packPaths(folder: string): Promise<string[]> {

@@ -1,103 +1,22 @@
 import assert from "node:assert/strict";
-import type {
-  OpenedArchive,
-  StoreStatistics,
-} from "../../cas/archive_operations.ts";
-import { BlockPool } from "../../cas/block_pool.ts";
-import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
-import type { ArchiveEvent } from "../../cas/events.ts";
-import { ArchiveFront } from "../../cas/front/archive_front.ts";
-import type { Volume } from "../../cas/front/volume.ts";
-import { openArchiveHere } from "../../cli/archive_opening.ts";
+import type { StoreStatistics } from "../../cas/archive_operations.ts";
 import { parseStoreOptions } from "../../cli/store_settings.ts";
 import { linesOf } from "../../cli/store_stats.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { fill, openDisk, type OpenedDisk, readAll } from "./opened_disk.ts";
 
-const BLOCKS = 512;
-
-interface Opened {
-  readonly port: OpenedArchive;
-  readonly front: ArchiveFront;
-  readonly disk: Volume;
-  readonly events: ArchiveEvent[];
-  close(): Promise<void>;
-}
-
-/** Serves a disk of an archive in `folder`, with store options; its journal is in memory. */
-async function open(folder: string, ...options: string[]): Promise<Opened> {
-  const events: ArchiveEvent[] = [];
-  const report = (event: ArchiveEvent): void => void events.push(event);
-  const pool = BlockPool.allocate(4 * BLOCKS);
-  const stateId = "5".repeat(32);
+/** Opens an archive in `folder`, with store options. */
+async function open(folder: string, ...options: string[]): Promise<OpenedDisk> {
   await Deno.mkdir(`${folder}/state/index`, { recursive: true });
-  const port = await openArchiveHere(
-    {
-      storeUrl: `file:${folder}/archive`,
-      storeSettings: parseStoreOptions(options),
-      create: true,
-      access: "serve",
-      stateId,
-      holder: {},
-      indexPath: `${folder}/state/index`,
-      cachePath: `${folder}/state/cache`,
-    },
-    pool,
-    report,
-  );
-  const front = await ArchiveFront.open({
-    port,
-    pool,
-    disk: new SimulatedDisk({ random: Math.random }),
-    stateId,
-    budget: {
-      journalBytesMax: 16 * 1024 * 1024,
-      checkpointBytes: 4 * 1024 * 1024,
-      checkpointAgeMs: 60_000,
-    },
-    report,
+  return await openDisk({
+    storeUrl: `file:${folder}/archive`,
+    storeSettings: parseStoreOptions(options),
+    indexPath: `${folder}/state/index`,
+    cachePath: `${folder}/state/cache`,
   });
-  const disk = await front.openVolume({
-    volume: "disk",
-    createBlockCount: BLOCKS,
-  });
-  const close = async (): Promise<void> => {
-    await front.close();
-    await port.close();
-  };
-  return { port, front, disk, events, close };
 }
 
-async function withFolder(
-  body: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "deepshelf-cache-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** Writes blocks that differ, and has them archived. */
-async function fill(opened: Opened): Promise<Uint8Array> {
-  const content = new Uint8Array(BLOCKS * 4096);
-  for (let at = 0; at < content.length; at += 65_536) {
-    crypto.getRandomValues(content.subarray(at, at + 65_536));
-  }
-  for (let lba = 0; lba < BLOCKS * 8; lba += 64) {
-    const range = { lba, sectorCount: 64 };
-    assert.ok(opened.disk.write(range, content, lba * 512) > 0);
-  }
-  await opened.front.checkpoint();
-  return content;
-}
-
-async function readAll({ disk }: Opened): Promise<Uint8Array> {
-  const content = new Uint8Array(BLOCKS * 4096);
-  await disk.read({ lba: 0, sectorCount: BLOCKS * 8 }, content, 0);
-  return content;
-}
-
-async function cacheOf({ port }: Opened): Promise<StoreStatistics> {
+async function cacheOf({ port }: OpenedDisk): Promise<StoreStatistics> {
   return await port.operate("store stats", {});
 }
 

@@ -3,6 +3,7 @@ import { emptyTargetState, type TargetState } from "../../aoe/target_state.ts";
 import type { ArchiveEvent } from "../../cas/events.ts";
 import { TargetStates } from "../../cli/target_states.ts";
 import { UsageError } from "../../cli/usage_error.ts";
+import { withFolder } from "../temporary_folder.ts";
 
 const STATE: TargetState = {
   configString: Uint8Array.from({ length: 256 }, (_, at) => at),
@@ -13,12 +14,8 @@ const STATE: TargetState = {
   ],
 };
 
-async function withFolder(
-  body: (path: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "deepshelf-states-" });
-  await body(`${folder}/targets.json`);
-  await Deno.remove(folder, { recursive: true });
+function withPath(body: (path: string) => Promise<void>): Promise<void> {
+  return withFolder((folder) => body(`${folder}/targets.json`));
 }
 
 function refuse(event: ArchiveEvent): void {
@@ -26,7 +23,7 @@ function refuse(event: ArchiveEvent): void {
 }
 
 Deno.test("states of targets are in the file once it is closed", async () => {
-  await withFolder(async (path) => {
+  await withPath(async (path) => {
     const states = TargetStates.open(path, refuse);
     assert.equal(states.get("1.0"), undefined);
     states.set("1.0", emptyTargetState());
@@ -55,7 +52,7 @@ Deno.test("without a file states are kept in memory", async () => {
 });
 
 Deno.test("a damaged file of states is refused, not replaced", async () => {
-  await withFolder(async (path) => {
+  await withPath(async (path) => {
     for (
       const text of [
         "",
@@ -75,7 +72,7 @@ Deno.test("a damaged file of states is refused, not replaced", async () => {
 });
 
 Deno.test("a state is in the file when its promise resolves, and each write has the newest", async () => {
-  await withFolder(async (path) => {
+  await withPath(async (path) => {
     const states = TargetStates.open(path, refuse);
     await states.set("1.0", STATE);
     assert.deepEqual(TargetStates.open(path, refuse).get("1.0"), STATE);
@@ -90,7 +87,7 @@ Deno.test("a state is in the file when its promise resolves, and each write has 
 });
 
 Deno.test("a file that cannot be written is told of once, and written when it can be", async () => {
-  await withFolder(async (path) => {
+  await withPath(async (path) => {
     await Deno.mkdir(`${path}.new`);
     const events: ArchiveEvent[] = [];
     const states = TargetStates.open(path, (event) => events.push(event));

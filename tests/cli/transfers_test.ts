@@ -1,20 +1,9 @@
 import assert from "node:assert/strict";
 import { runCommand } from "../guest/server.ts";
+import { withFolder } from "../temporary_folder.ts";
 
 const MAIN_PATH: string = new URL("../../main.ts", import.meta.url).pathname;
 const MEBIBYTE: number = 1024 * 1024;
-
-/** Runs a body with a folder of its own. */
-async function withFolder(
-  body: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "deepshelf-transfers-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 interface Ran {
   readonly success: boolean;

@@ -7,7 +7,7 @@ import {
   SERVER_REQUIREMENTS,
   unmet,
 } from "../../setup/requirements.ts";
-import { say } from "../../setup/say.ts";
+import { testUnless } from "../obstacle.ts";
 import { Guest } from "./guest.ts";
 import { NetNamespace } from "./net_namespace.ts";
 
@@ -84,15 +84,7 @@ export function guestTest(
   body: (t: Deno.TestContext) => Promise<void>,
   furtherRequirements: readonly Requirement[] = [],
 ): void {
-  const obstacle = guestObstacle(furtherRequirements);
-  if (obstacle === undefined) return Deno.test(name, body);
-  if (Deno.env.get("CI") === "true") {
-    return Deno.test(name, () => {
-      throw new Error(obstacle);
-    });
-  }
-  say(`Skipped: ${name}: ${obstacle}`);
-  Deno.test.ignore(name, body);
+  testUnless(guestObstacle(furtherRequirements), { name, fn: body });
 }
 
 /** What keeps this machine from booting a guest, and what to type. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { withFolder } from "../temporary_folder.ts";
 import { hashOf, ModuleServer, pluginText } from "./module_server.ts";
 import { runMain } from "./main_process.ts";
 
@@ -7,20 +8,8 @@ const OPTIONS = `options: [
   { name: "depth", type: "number", description: "How deep" },
 ],`;
 
-/** Runs `body` with a folder of its own. */
-async function inFolder(
-  body: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "deepshelf-plugins-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("a plugin from the web: refused unpinned, runs pinned, refused changed, runs from the cache", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const text = pluginText();
     const server = new ModuleServer(text);
     const { address } = server;
@@ -52,7 +41,7 @@ Deno.test("a plugin from the web: refused unpinned, runs pinned, refused changed
 });
 
 Deno.test("plugin add shows a plugin, whose lines allow it", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const text = pluginText(OPTIONS);
     await using server = new ModuleServer(text);
     const module = server.address.replace("plugin.ts", "moved");
@@ -103,7 +92,7 @@ Deno.test("plugin add shows a plugin, whose lines allow it", async () => {
 });
 
 Deno.test("plugin add writes where it is asked to, once", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const config = `${folder}/config.toml`;
     const module = `${folder}/plugin.ts`;
     await Deno.writeTextFile(module, pluginText());
@@ -128,7 +117,7 @@ Deno.test("plugin add writes where it is asked to, once", async () => {
 });
 
 Deno.test("plugin add runs nothing of a plugin that could do harm", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const module = `${folder}/plugin.ts`;
     const touch = `Deno.writeTextFileSync("${folder}/touched", "");`;
     await Deno.writeTextFile(module, touch + pluginText());
@@ -154,7 +143,7 @@ Deno.test("plugin add runs nothing of a plugin that could do harm", async () => 
 });
 
 Deno.test("plugin verify finds what changed, and options that do not fit", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const module = `${folder}/plugin.ts`;
     const config = `${folder}/config.toml`;
     const text = pluginText(OPTIONS);
@@ -191,7 +180,7 @@ Deno.test("plugin verify finds what changed, and options that do not fit", async
 });
 
 Deno.test("a secret of a plugin is in nothing that the program says", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const module = `${folder}/plugin.ts`;
     const config = `${folder}/config.toml`;
     const text = pluginText(`${OPTIONS}

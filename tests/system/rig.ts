@@ -7,7 +7,6 @@ import { Initiator } from "../../aoe/initiator/initiator.ts";
 import type { RemoteTarget } from "../../aoe/initiator/remote_target.ts";
 import type { PcapLink } from "../../aoe/link/pcap.ts";
 import { run } from "../../setup/run.ts";
-import { say } from "../../setup/say.ts";
 import {
   type Requirement,
   SERVER_REQUIREMENTS,
@@ -15,6 +14,7 @@ import {
 } from "../../setup/requirements.ts";
 import { NetNamespace } from "../guest/net_namespace.ts";
 import { type RunningServer, startServer } from "../guest/server.ts";
+import { testUnless } from "../obstacle.ts";
 import { openLinkWithin } from "./namespace_link.ts";
 
 const SERVER_INTERFACE = "server0";
@@ -113,15 +113,7 @@ export function systemTest(
   body: (t: Deno.TestContext) => Promise<void>,
   furtherRequirements: readonly Requirement[] = [],
 ): void {
-  const obstacle = systemObstacle(furtherRequirements);
-  if (obstacle === undefined) return Deno.test(name, body);
-  if (Deno.env.get("CI") === "true") {
-    return Deno.test(name, () => {
-      throw new Error(obstacle);
-    });
-  }
-  say(`Skipped: ${name}: ${obstacle}`);
-  Deno.test.ignore(name, body);
+  testUnless(systemObstacle(furtherRequirements), { name, fn: body });
 }
 
 function systemObstacle(

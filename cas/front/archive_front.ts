@@ -17,7 +17,6 @@ import { ArchiveLag } from "./archive_lag.ts";
 import { backPressureMs } from "./back_pressure.ts";
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { BlockCache } from "./block_cache.ts";
-import { SECTOR_SIZE } from "./block_view.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { Disks, type FollowedDisk, type OpenDiskOptions } from "./disks.ts";
@@ -35,39 +34,29 @@ import { SegmentStore } from "./journal_segments.ts";
 import { OverlayBudget } from "./overlay.ts";
 import { replay } from "./replay.ts";
 import { Standstill } from "./standstill.ts";
-import {
-  blockSpan,
-  type SectorRange,
-  type Volume,
-  writeToOverlay,
-} from "./volume.ts";
+import type { SectorRange, Volume } from "./volume.ts";
+import { NO_ROOM, WriteIntake } from "./write_intake.ts";
 
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 /** One in so many slots is for reads alone, and at least so many slots. */
 const READ_SHARE = 8;
 const READ_SLOTS_MIN = 16;
-/** Returned for a ticket: slots or journal are full. */
-const NO_ROOM = -1;
 
 /** An archive as a set of disks. */
 export class ArchiveFront {
   readonly #options: ArchiveFrontOptions;
   readonly #cache: BlockCache;
   readonly #budget: OverlayBudget;
+  readonly #intake: WriteIntake;
   readonly #disks: Disks;
   readonly #lag: ArchiveLag;
   readonly #checkpointer: Checkpointer;
   readonly #standstill: Standstill;
-  readonly #sectorsPerWriteMax: number;
-  #journal: Journal | undefined;
-  #lastTicket = 0;
   #state: "open" | "closing" | "lost" = "open";
   #roomWaiters: (() => void)[] = [];
 
   private constructor(options: ArchiveFrontOptions, clock: Clock) {
     this.#options = options;
-    const batchBytes = options.budget.batchBytesMax ?? BATCH_BYTES_MAX;
-    this.#sectorsPerWriteMax = Math.floor(batchBytes / 2 / SECTOR_SIZE);
     this.#cache = new BlockCache(options.pool);
     const { slotCount } = options.pool;
     const share = Math.floor(slotCount / READ_SHARE);
@@ -80,6 +69,12 @@ export class ArchiveFront {
       );
     }
     this.#budget = new OverlayBudget(this.#cache, slotCount - readSlots);
+    this.#intake = new WriteIntake({
+      cache: this.#cache,
+      budget: this.#budget,
+      batchBytesMax: options.budget.batchBytesMax ?? BATCH_BYTES_MAX,
+      journalBytesMax: options.budget.journalBytesMax,
+    });
     this.#disks = new Disks({
       port: options.port,
       clock,
@@ -189,11 +184,11 @@ export class ArchiveFront {
     return {
       overlaySlots: slotsUsed,
       cachedSlots: this.#cache.cachedCount,
-      journalBytes: this.#journal?.byteCount ?? 0,
+      journalBytes: this.#intake.journal?.byteCount ?? 0,
       unarchivedBytes: slotsUsed * BLOCK_SIZE,
       lagMs: this.#lag.lagMs,
       behind: this.#lag.behind,
-      fill: this.#fill(),
+      fill: this.#intake.fill,
     };
   }
 
@@ -204,17 +199,17 @@ export class ArchiveFront {
    */
   async close(): Promise<void> {
     if (this.#state === "open") this.#state = "closing";
-    await this.#journal?.drain();
+    await this.#intake.journal?.drain();
     const archived = await this.#checkpointer.finish();
     this.#stop();
-    await this.#journal?.close(archived);
+    await this.#intake.journal?.close(archived);
   }
 
   /** Leaves at once: what was acknowledged is in the journal. */
   async abandon(): Promise<void> {
     if (this.#state === "open") this.#state = "closing";
     this.#stop();
-    await this.#journal?.close(false);
+    await this.#intake.journal?.close(false);
   }
 
   #stop(): void {
@@ -230,38 +225,9 @@ export class ArchiveFront {
     offset: number,
   ): number {
     if (this.#state !== "open") return 0;
-    const ticket = this.#append(head, range, from, offset);
+    const ticket = this.#intake.append(head, range, from, offset);
     this.#checkpointer.noteWrite(ticket === NO_ROOM);
     return Math.max(0, ticket);
-  }
-
-  /**
-   * Takes sectors into overlay and journal: a ticket, 0 when the batch is full,
-   * or `NO_ROOM`. While the journal is replayed it has the sectors already.
-   */
-  #append(
-    head: Head,
-    range: SectorRange,
-    from: Uint8Array,
-    offset: number,
-  ): number {
-    const { overlay } = head.view;
-    const journal = this.#journal;
-    if (overlay === undefined) return 0;
-    if (range.sectorCount > this.#sectorsPerWriteMax) {
-      throw new RangeError(
-        `A write of ${range.sectorCount} sectors does not fit into a batch of the journal; ${this.#sectorsPerWriteMax} do`,
-      );
-    }
-    const { firstBlock, lastBlock } = blockSpan(range);
-    const ticket = this.#lastTicket + 1;
-    const needed = overlay.slotsNeeded(firstBlock, lastBlock);
-    if (!this.#budget.hasRoom(needed)) return NO_ROOM;
-    if (journal?.isFullFor(range)) return NO_ROOM;
-    if (journal?.append(head, range, from, offset, ticket) === false) return 0;
-    this.#lastTicket = ticket;
-    writeToOverlay(head.view, this.#cache.pool.bytes, range, from, offset);
-    return ticket;
   }
 
   async #recover(options: JournalRecoveryOptions): Promise<void> {
@@ -305,7 +271,7 @@ export class ArchiveFront {
       fillBytes: budget.journalFillBytes ?? 0,
     });
     await segments.prepare();
-    this.#journal = new Journal({
+    this.#intake.journal = new Journal({
       segments,
       checksum: options.checksum,
       clock: options.clock,
@@ -316,9 +282,9 @@ export class ArchiveFront {
       settled: (through, ok) =>
         this.#standstill.pass(() => this.#settled(through, ok)),
       roomMade: () => this.#roomMade(),
-      delayMs: () => backPressureMs(this.#fill(), this.#lag.stalledMs),
+      delayMs: () => backPressureMs(this.#intake.fill, this.#lag.stalledMs),
     });
-    this.#journal.rotate();
+    this.#intake.journal.rotate();
   }
 
   async #openReplayed(record: OpenVolumeRecord): Promise<Head> {
@@ -337,15 +303,15 @@ export class ArchiveFront {
       report,
       budget: this.#budget,
       journal: {
-        appendedBytes: () => this.#journal?.appendedBytes ?? 0,
+        appendedBytes: () => this.#intake.journal?.appendedBytes ?? 0,
         // While it is replayed all of the journal stays.
-        rotate: () => this.#journal?.rotate() ?? 0,
-        turnOver: async () => await this.#journal?.turnOver() ?? 0,
+        rotate: () => this.#intake.journal?.rotate() ?? 0,
+        turnOver: async () => await this.#intake.journal?.turnOver() ?? 0,
         retireBelow: async (number) => {
-          await this.#journal?.retireBelow(number);
+          await this.#intake.journal?.retireBelow(number);
         },
-        written: async () => await this.#journal?.written(),
-        failureCount: () => this.#journal?.failureCount ?? 0,
+        written: async () => await this.#intake.journal?.written(),
+        failureCount: () => this.#intake.journal?.failureCount ?? 0,
       },
       heads: () => this.#disks.heads(),
       moved: (head) => {
@@ -353,20 +319,12 @@ export class ArchiveFront {
         head.baseWriterId = this.#options.stateId;
       },
       rewrite: (head, range, from, offset) =>
-        this.#append(head, range, from, offset) > 0,
+        this.#intake.append(head, range, from, offset) > 0,
       roomMade: () => this.#roomMade(),
       checkpointBytes: budget.checkpointBytes,
       checkpointAgeMs: budget.checkpointAgeMs,
       lag: this.#lag,
     });
-  }
-
-  #fill(): number {
-    const { journalBytesMax } = this.#options.budget;
-    return Math.max(
-      this.#budget.slotsUsed / this.#budget.slotsMax,
-      (this.#journal?.byteCount ?? 0) / journalBytesMax,
-    );
   }
 
   #settled(throughTicket: number, ok: boolean): void {

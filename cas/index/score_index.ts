@@ -3,8 +3,13 @@
  * everything in it comes from the directories of the packs.
  *
  * An index may have forgotten packs, newest first. It never claims to know a
- * pack while it lacks one of that pack's entries, and it never takes damaged
- * bytes of its own for an answer: it throws `IndexDamagedError` instead.
+ * pack while it lacks one of the entries it was given for it, and it never takes
+ * damaged bytes of its own for an answer: it throws `IndexDamagedError` instead.
+ *
+ * Of a pack whose directory is damaged those entries are given that could be
+ * saved, and the pack counts as known: else it would be read as a whole, and
+ * reported, whenever unknown packs are looked for. When its file is whole again,
+ * only an index that is made anew has the rest.
  *
  * @module
  */
@@ -91,7 +96,7 @@ export interface ScoreIndex {
   /** True if a block of this pack was ever marked. */
   isSuspectPack(pack: number): boolean;
 
-  /** True if every entry of this pack is here. */
+  /** True if this pack was added: all that was given of it is here. */
   knowsPack(name: string): boolean;
 
   /** The name of a pack by its number, 64 hexadecimal digits. */

@@ -149,7 +149,7 @@ export function snapshot(run: Run, volume: VolumeModel): void {
   world.note(`snapshot ${volume.name} ${name}`);
   function made(sure: boolean): void {
     if (taken) return;
-    volume.snapshots.set(name, { content: volume.since(capture), sure });
+    volume.snapshots.set(name, { content: volume.sinceGrowing(capture), sure });
   }
   run.later(server.front.snapshot(volume.name, name), {
     answered: () => {
@@ -246,6 +246,7 @@ export async function grow(run: Run, volume: VolumeModel): Promise<void> {
   const before = volume.sectorCount / SECTORS;
   if (before > 300) return;
   const blockCount = before + 1 + world.below(world.chance(0.3) ? 130 : 8);
+  volume.askToGrow(blockCount * SECTORS);
   await change(
     run,
     server.port.operate("volume grow", { volume: volume.name, blockCount }),

@@ -66,6 +66,8 @@ export class VolumeModel {
   readonly states: Map<number, string> = new Map();
   /** False until its content was looked at since the last start. */
   sure = true;
+  /** What it may have grown to since it was asked to, though nobody was told. */
+  #sectorsAsked = 0;
   #stamps: number[][];
   /** For each sector, how many of its writes from the first on are past. */
   #acknowledged: number[];
@@ -89,6 +91,19 @@ export class VolumeModel {
       this.#acknowledged.push(0);
       this.#archived.push(0);
     }
+  }
+
+  /** Notes that it was asked to grow. */
+  askToGrow(sectorCount: number): void {
+    this.#sectorsAsked = Math.max(this.#sectorsAsked, sectorCount);
+  }
+
+  /** As `since`, of a state that may be of after a growth under way. */
+  sinceGrowing(capture: readonly number[]): Content {
+    const { allowed } = this.since(capture);
+    const grownBy = Math.max(0, this.#sectorsAsked - allowed.length);
+    const zeros = Array.from({ length: grownBy }, () => [0]);
+    return new Content([...allowed, ...zeros], capture.length);
   }
 
   /** Notes a write; what to call when it is acknowledged. */
@@ -138,6 +153,7 @@ export class VolumeModel {
     });
     this.#acknowledged = this.#stamps.map(({ length }) => length - 1);
     this.#archived = this.#stamps.map(() => 0);
+    this.#sectorsAsked = 0;
     this.sure = true;
   }
 

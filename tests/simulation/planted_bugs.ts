@@ -149,8 +149,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: "a snapshot that lacks writes over damage",
     patch: {
       file: "cas/front/checkpointer.ts",
-      find: "if (kept.has(head)) throw incompleteError(head.name, name);",
-      replace: "",
+      find: `      if (kept.has(head)) {
+        throw incompleteError(
+          \`make snapshot`,
+      replace: `      if (kept === undefined) {
+        throw incompleteError(
+          \`make snapshot`,
     },
   },
   {
@@ -176,6 +180,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       find: "return (await listSequences(context, volumeId)).at(-1);",
       replace:
         "const all = await listSequences(context, volumeId); return all.at(-2) ?? all.at(-1);",
+    },
+  },
+  {
+    what: "a root of the writer before under acknowledged writes",
+    patch: {
+      file: "cas/engine/archive.ts",
+      find: "this.#writing = this.#parts.claim !== undefined;",
+      replace: "this.#writing = false;",
     },
   },
   {

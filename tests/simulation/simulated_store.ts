@@ -33,6 +33,8 @@ const PASSING: readonly BlobErrorCode[] = [
 
 /** How the store behaves now. */
 export class StoreWeather {
+  /** Servers that wait for a root to be stored. */
+  readonly rootsOnTheirWay: Set<Process> = new Set();
   /** No operation takes longer. */
   slowMs = 1;
   /** Chance of a failure that passes, before or after the effect. */
@@ -46,7 +48,8 @@ export class StoreWeather {
 
   /** What any store does. */
   clear(): void {
-    Object.assign(this, new StoreWeather());
+    const { rootsOnTheirWay } = this;
+    Object.assign(this, new StoreWeather(), { rootsOnTheirWay });
   }
 
   /** True while what was read need not be what is stored. */
@@ -133,7 +136,8 @@ export class SimulatedStore implements BlobStore {
   }
 
   async put(key: string, body: Uint8Array, options: PutOptions): Promise<void> {
-    const { space, damage, world, weather } = this.#options;
+    const { space, damage, world, weather, process } = this.#options;
+    if (key.startsWith("roots/")) weather.rootsOnTheirWay.add(process);
     const own = new Uint8Array(body);
     const lies = /^(packs|roots)\//.test(key) &&
       world.chance(weather.lyingPuts);
@@ -152,6 +156,7 @@ export class SimulatedStore implements BlobStore {
       }
       throw error;
     } finally {
+      weather.rootsOnTheirWay.delete(process);
       const stored = space.blobs.get(key);
       if (
         lies && weather.lies && stored !== undefined && sameBytes(stored, own)

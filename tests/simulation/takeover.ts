@@ -8,6 +8,7 @@ import { Violation } from "./world.ts";
 
 /** Twice as long as a server takes to notice that it was superseded. */
 const NOTICE_MS = 10_000;
+const STEPS_MAX = 100;
 const STATES = "bcdefghijklmnopqrstuvwxy";
 
 /** While the first server lives the second is refused; once it stands still it is superseded for good. */
@@ -22,7 +23,8 @@ export async function takeOver(run: Run): Promise<void> {
   }
   const oldDisks = run.open().map((volume) => run.disk(volume));
   if (world.chance(0.5)) checkpoint(run);
-  await world.steps(world.below(25));
+  if (world.chance(0.5)) await untilRootIsOnItsWay(run);
+  else await world.steps(world.below(25));
   old.process.paused = true;
   run.forgetAsked();
   run.loss = "journal";
@@ -50,6 +52,15 @@ export async function takeOver(run: Run): Promise<void> {
     throw new Violation("A superseded server has not noticed it");
   }
   old.process.kill();
+}
+
+/** The worst moment: what was sent arrives when another server writes. */
+async function untilRootIsOnItsWay(run: Run): Promise<void> {
+  const { world, weather, server } = run;
+  for (let left = STEPS_MAX; left > 0; left--) {
+    if (weather.rootsOnTheirWay.has(server.process)) return;
+    await world.steps(1);
+  }
 }
 
 async function refused(run: Run): Promise<void> {

@@ -84,6 +84,7 @@ async function rotJournal(run: Run): Promise<boolean> {
   const { place, world } = run;
   const sound = place.journal.disk.afterPowerLoss(seeded(1));
   if (!place.journal.rot()) return false;
+  run.completeIndex();
   const error = await run.tryStart();
   if (error === undefined) {
     run.loss = "all";

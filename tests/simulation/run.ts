@@ -179,10 +179,7 @@ export class Run {
   async start(): Promise<void> {
     // Whether it was made must be seen at once.
     if (this.pendingChanges.length > 0) this.heal();
-    if (this.salvaged && !this.damage.any) {
-      this.place.index.wipe();
-      this.salvaged = false;
-    }
+    this.completeIndex();
     let error = await this.tryStart();
     if (error === undefined) return;
     if (!this.troubled) {
@@ -193,6 +190,13 @@ export class Run {
     if (error !== undefined) {
       throw new Violation(`A start was refused at last: ${messageOf(error)}`);
     }
+  }
+
+  /** Has the next start make the index anew where it lacks what has been mended since. */
+  completeIndex(): void {
+    if (!this.salvaged || this.damage.any) return;
+    this.place.index.wipe();
+    this.salvaged = false;
   }
 
   /** Starts the server; why it would not. */

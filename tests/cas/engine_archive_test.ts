@@ -1,35 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { BLOCK_SIZE } from "../../cas/block_pool.ts";
-import type { ArchivePort } from "../../cas/archive_port.ts";
-import { ArchiveError } from "../../cas/errors.ts";
 import {
   assertHolds,
   Bench,
-  copySpace,
+  EDGE_BLOCKS,
+  makeDisk,
   Model,
   whole,
   type Write,
 } from "./engine_bench.ts";
-
-const GIB = 2 ** 30 / BLOCK_SIZE;
-
-function refusal(code: string, message: RegExp): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof ArchiveError, String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, message);
-    return true;
-  };
-}
-
-async function makeDisk(
-  archive: ArchivePort,
-  volume = "disk",
-  createBlockCount = GIB,
-): Promise<number> {
-  return (await archive.openView({ volume, createBlockCount })).view;
-}
+import { refusal } from "./refusal.ts";
 
 Deno.test("a missing archive is refused with the way to make it, and left missing", async () => {
   const bench = new Bench();
@@ -105,17 +85,15 @@ Deno.test("a volume is made once, and found again with its size", async () => {
   await again.close();
 });
 
-const BLOCKS = [0, 1, 2, 127, 128, 300, 16_383, 16_384, GIB - 1];
-
 const write: fc.Arbitrary<Write> = fc.record({
-  block: fc.constantFrom(...BLOCKS),
+  block: fc.constantFrom(...EDGE_BLOCKS),
   mask: fc.oneof(fc.constant(0xff), fc.integer({ min: 1, max: 255 })),
   value: fc.integer({ min: 0, max: 3 }),
 });
 
 const generation = fc.uniqueArray(write, {
   minLength: 1,
-  maxLength: BLOCKS.length,
+  maxLength: EDGE_BLOCKS.length,
   selector: ({ block }) => block,
 });
 
@@ -144,7 +122,7 @@ Deno.test("checkpoints and reopenings give what a model says, partial blocks too
             assert.equal(opened.rootHash, roots[0]!.rootHash);
             view = opened.view;
           }
-          const blocks = [...BLOCKS].reverse();
+          const blocks = [...EDGE_BLOCKS].reverse();
           await assertHolds(bench, archive, { view, model, blocks });
         }
         await archive.close();
@@ -240,173 +218,6 @@ Deno.test("one checkpoint moves several volumes", async () => {
   assert.equal(found[0]![0], 1);
   assert.equal((await bench.read(archive, two, [2]))[0]![0], 2);
   await archive.close();
-});
-
-Deno.test("a snapshot stays while its volume moves, across reopening, and is read-only", async () => {
-  let bench = new Bench();
-  let archive = await bench.open();
-  const view = await makeDisk(archive);
-  const model = new Model();
-  const first = [whole(1, 1), whole(2, 2), { block: 3, mask: 5, value: 3 }];
-  model.write(first);
-  const { roots } = await bench.write(archive, view, first);
-  const made = await archive.createSnapshot(view, "before");
-  assert.equal(made.rootHash, roots[0]!.rootHash);
-  await bench.write(archive, view, [whole(1, 7), whole(2, 0), whole(3, 7)]);
-  const later = await archive.createSnapshot(view, "after");
-  for (let round = 0; round < 2; round++) {
-    const opened = await archive.openView({
-      volume: "disk",
-      snapshot: "before",
-    });
-    assert.equal(opened.readOnly, true);
-    assert.equal(opened.snapshot, "before");
-    const blocks = [0, 1, 2, 3];
-    await assertHolds(bench, archive, { view: opened.view, model, blocks });
-    await assert.rejects(
-      bench.write(archive, opened.view, [whole(1, 1)]),
-      refusal("ReadOnly", /past state/),
-    );
-    assert.deepEqual(await archive.listSnapshots(), [made, later]);
-    assert.deepEqual(await archive.listSnapshots("disk"), [made, later]);
-    await archive.close();
-    bench = new Bench(bench.space);
-    archive = await bench.open();
-  }
-  await assert.rejects(
-    archive.createSnapshot(await makeDisk(archive), "before"),
-    refusal("NameTaken", /"before"/),
-  );
-  await assert.rejects(
-    archive.createSnapshot(await makeDisk(archive), "no/way"),
-    refusal("BadName", /snapshot/),
-  );
-  await assert.rejects(
-    archive.openView({ volume: "disk", snapshot: "none" }),
-    refusal("NoSnapshot", /snapshot list/),
-  );
-  await archive.close();
-});
-
-Deno.test("a root hash and a copy of the blobs alone serve the state", async () => {
-  const bench = new Bench();
-  const archive = await bench.open();
-  const created = await archive.openView({
-    volume: "disk",
-    createBlockCount: GIB,
-  });
-  const { view } = created;
-  const model = new Model();
-  const writes = BLOCKS.map((block, index) => whole(block, index + 1));
-  model.write(writes);
-  const { roots } = await bench.write(archive, view, writes);
-  await bench.write(archive, view, [whole(0, 99), whole(300, 98)]);
-  await archive.close();
-  for (const withRoots of [true, false]) {
-    const copy = copySpace(bench.space);
-    if (!withRoots) {
-      for (const key of [...copy.blobs.keys()]) {
-        if (key.startsWith("roots/") && !key.includes("0000000000000002")) {
-          copy.blobs.delete(key);
-        }
-      }
-    }
-    const elsewhere = new Bench(copy);
-    const other = await elsewhere.open({ access: "read", create: false });
-    const opened = await other.openView({ root: roots[0]!.rootHash });
-    assert.equal(opened.volume, "disk");
-    assert.equal(opened.readOnly, true);
-    assert.equal(opened.blockCount, GIB);
-    await assertHolds(elsewhere, other, {
-      view: opened.view,
-      model,
-      blocks: BLOCKS,
-    });
-    const empty = await other.openView({ root: created.rootHash });
-    assert.equal(empty.sequence, 0);
-    await assert.rejects(
-      other.openView({ root: "0".repeat(64) }),
-      refusal("NoRoot", /snapshot list/),
-    );
-    await other.close();
-    assert.deepEqual(
-      [...copy.blobs.keys()].filter((key) => !bench.space.blobs.has(key)),
-      [],
-    );
-  }
-});
-
-Deno.test("a fetch stands on the root that was the head when it began", async () => {
-  const bench = new Bench();
-  const archive = await bench.open({ pointerCacheBytesMax: 0 });
-  const view = await makeDisk(archive);
-  const blocks = Array.from({ length: 300 }, (_, index) => index);
-  await bench.write(archive, view, blocks.map((block) => whole(block, 1)));
-  let running = true;
-  const fetches = (async (): Promise<number> => {
-    let count = 0;
-    for (; running; count++) {
-      const slots = Uint32Array.from(blocks, (block) => 600 + block);
-      const { sequence, states } = await archive.fetch({
-        view,
-        blocks: Float64Array.from(blocks),
-        slots,
-      });
-      assert.ok(states.every((state) => state === 1));
-      for (const slot of slots) {
-        assert.equal(bench.pool.slot(slot)[77], sequence);
-      }
-      await bench.clock.yieldNow();
-    }
-    return count;
-  })();
-  for (let value = 2; value < 8; value++) {
-    await bench.write(
-      archive,
-      view,
-      blocks.map((block) => whole(block, value)),
-    );
-  }
-  running = false;
-  assert.ok(await fetches > 6);
-  await archive.close();
-});
-
-Deno.test("reading needs no claim and writes nothing", async () => {
-  const bench = new Bench();
-  const server = await bench.open();
-  const view = await makeDisk(server);
-  await server.createSnapshot(view, "one");
-  const keys = [...bench.space.blobs.keys()];
-  const reader = await new Bench(bench.space).open({ access: "read" });
-  assert.equal((await reader.listSnapshots("disk")).length, 1);
-  const { view: head } = await reader.openView({ volume: "disk" });
-  await assert.rejects(
-    reader.createSnapshot(head, "two"),
-    refusal("ReadOnly", /reading only/),
-  );
-  await assert.rejects(
-    reader.openView({ volume: "new", createBlockCount: 1 }),
-    refusal("ReadOnly", /reading only/),
-  );
-  await reader.close();
-  assert.deepEqual([...bench.space.blobs.keys()], keys);
-  await server.close();
-});
-
-Deno.test("a snapshot made offline needs the claim but no blocks", async () => {
-  const bench = new Bench();
-  const server = await bench.open();
-  await makeDisk(server);
-  await server.close();
-  const offline = await new Bench(bench.space).open({
-    access: "write",
-    openBlocks: () => Promise.reject(new Error("not needed")),
-  });
-  const { view } = await offline.openView({ volume: "disk" });
-  await offline.createSnapshot(view, "offline");
-  assert.equal((await offline.listSnapshots()).length, 1);
-  await offline.close();
 });
 
 Deno.test("a closed archive refuses and has let everything go", async () => {

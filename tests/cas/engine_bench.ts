@@ -28,6 +28,22 @@ import { MapBlocks } from "./engine_map_blocks.ts";
 /** The hasher of all these tests. */
 export const hasher: Hasher = await createWasmHasher();
 
+/** Blocks of a volume of 1 GiB. */
+export const GIB: number = 2 ** 30 / BLOCK_SIZE;
+
+/** Blocks of such a volume, on both sides of where pointer blocks end. */
+export const EDGE_BLOCKS: readonly number[] = [
+  0,
+  1,
+  2,
+  127,
+  128,
+  300,
+  16_383,
+  16_384,
+  GIB - 1,
+];
+
 /** Told apart from all other waits of the engine by its length. */
 const CLAIM_CHECK_MS = 5001;
 
@@ -235,4 +251,13 @@ export function copySpace(space: MemorySpace): MemorySpace {
   const copy = new MemorySpace();
   for (const [key, body] of space.blobs) copy.blobs.set(key, body);
   return copy;
+}
+
+/** Makes a volume of 1 GiB, or opens it; its view. */
+export async function makeDisk(
+  archive: ArchivePort,
+  volume: string = "disk",
+  createBlockCount: number = GIB,
+): Promise<number> {
+  return (await archive.openView({ volume, createBlockCount })).view;
 }

@@ -3,22 +3,10 @@ import type {
   OpenedArchive,
   StateDescription,
 } from "../../cas/archive_operations.ts";
-import { archiveErrorCode } from "../../cas/errors.ts";
 import { assertHolds, Bench, Model, whole } from "./engine_bench.ts";
+import { refused } from "./refusal.ts";
 
 const BLOCKS = [0, 1, 99, 127, 128, 20_000];
-
-async function refused(
-  work: Promise<unknown>,
-  code: string,
-  message: RegExp,
-): Promise<void> {
-  await assert.rejects(work, (error: Error) => {
-    assert.equal(archiveErrorCode(error), code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
-}
 
 async function names(archive: OpenedArchive, retired = false): Promise<string> {
   const volumes = await archive.operate("volume list", { retired });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { BlobError } from "../../blobstores/blob_store.ts";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
-import { archiveErrorCode } from "../../cas/errors.ts";
 import {
   copyArchive,
   type CopyResult,
 } from "../../cas/transfer/archive_copy.ts";
 import { importImage } from "../../cas/transfer/image_import.ts";
 import { noise, PliableStore } from "./packs_rig.ts";
+import { refused } from "./refusal.ts";
 import { engineOf, TestImage, TransferRig } from "./transfer_rig.ts";
 
 const nothing = (): void => {};
@@ -44,18 +44,6 @@ function copy(
 
 function keysOf(store: PliableStore, prefix: RegExp): string[] {
   return [...store.space.blobs.keys()].filter((key) => prefix.test(key)).sort();
-}
-
-async function refused(
-  work: Promise<unknown>,
-  code: string,
-  message: RegExp,
-): Promise<void> {
-  await assert.rejects(work, (error: Error) => {
-    assert.equal(archiveErrorCode(error), code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
 }
 
 /** Two volumes, two states and a snapshot that is off the list. */

@@ -134,6 +134,9 @@ export interface BlockStore {
   /** True if this pack's blocks can be found by score. */
   knowsPack(name: string): boolean;
 
+  /** Names of all packs whose blocks can be found by score. */
+  knownPacks(): Iterable<string>;
+
   /** Makes the blocks of these packs findable, reading their directories. */
   addPacks(names: readonly string[]): Promise<void>;
 

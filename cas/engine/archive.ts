@@ -65,6 +65,8 @@ export interface ArchiveParts {
   readonly closing: AbortController;
   /** What it was opened with. */
   readonly options: ArchiveOptions;
+  /** Local state remembers nothing by which an index that names too much would show. */
+  readonly indexMayBeAhead: boolean;
 }
 
 /** An open archive; made by `openArchive`. */
@@ -99,6 +101,7 @@ export class Archive implements OpenedArchive {
       options,
       parts.archiveId,
       () => volumes.all().map(({ head }) => head),
+      parts.indexMayBeAhead,
     );
     this.#reported = new ReportedDamage(() => context.clock.nowMs());
     this.#states = new States(context, volumes, this.#blocks);

@@ -5,8 +5,9 @@
  */
 
 import type { BlockStore } from "../block_store.ts";
-import { packNameOf, PACKS_PREFIX } from "../packs/pack_files.ts";
+import { packKey, packNameOf, PACKS_PREFIX } from "../packs/pack_files.ts";
 import type { EngineContext } from "./context.ts";
+import { rebuildBlocks } from "./start_blocks.ts";
 
 /** Sizes of all packs in the store, by name. */
 async function listPacks(
@@ -31,4 +32,37 @@ export async function addUnknownPacks(
   const unknown = [...packs.keys()].filter((it) => !blocks.knowsPack(it));
   if (unknown.length > 0) await blocks.addPacks(unknown);
   return packs;
+}
+
+/**
+ * Makes an index anew that names packs which the store has no more, since it was
+ * put back to what it was before: their blocks would not be stored again.
+ * `listed` are the packs of the store, when absent they are listed for it.
+ */
+export async function dropGonePacks(
+  context: EngineContext,
+  blocks: BlockStore,
+  listed?: ReadonlyMap<string, number>,
+): Promise<void> {
+  const packs = listed ?? await listPacks(context);
+  const { store, retry, onEvent } = context;
+  for (const name of blocks.knownPacks()) {
+    if (packs.has(name)) continue;
+    const key = packKey(name);
+    // It may have come since, or the listing may be behind.
+    const found = await retry.run(
+      `look for "${key}" in ${store.display}`,
+      () => store.head(key),
+    );
+    if (found !== null) continue;
+    onEvent({
+      event: "index-ahead",
+      severity: "strange",
+      message:
+        `The index names pack ${name}, which is not in ${store.display}: it is made anew, so that nothing relies on what is gone`,
+      pack: name,
+    });
+    await rebuildBlocks(context, blocks);
+    return;
+  }
 }

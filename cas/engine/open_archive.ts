@@ -50,6 +50,8 @@ export async function openArchive(
       volumes,
       closing,
       options,
+      indexMayBeAhead: claim !== undefined && options.hints !== undefined &&
+        hints.epoch === undefined,
       ...(claim === undefined ? {} : { claim }),
     });
     // From now on it answers calls, however long it takes to get ready.

@@ -9,6 +9,7 @@ import type { BlockStore } from "../block_store.ts";
 import type { ArchiveOptions } from "./archive_options.ts";
 import { BlockReader } from "./block_reader.ts";
 import type { EngineContext } from "./context.ts";
+import { dropGonePacks } from "./listed_packs.ts";
 import { Pointers } from "./pointers.ts";
 import type { PublishedRoot } from "./root_blob.ts";
 import { startBlocks } from "./start_blocks.ts";
@@ -31,20 +32,23 @@ export class OpenBlocks {
   readonly #options: ArchiveOptions;
   readonly #archiveId: string;
   readonly #heads: () => readonly PublishedRoot[];
+  readonly #mayBeAhead: boolean;
   #opened: Promise<BlockStore> | undefined;
   #ready: Promise<ReadyBlocks> | undefined;
 
-  /** `heads` gives the roots that must be readable. */
+  /** `heads` gives the roots that must be readable; an index that may be ahead of the store is compared with it. */
   constructor(
     context: EngineContext,
     options: ArchiveOptions,
     archiveId: string,
     heads: () => readonly PublishedRoot[],
+    mayBeAhead: boolean,
   ) {
     this.#context = context;
     this.#options = options;
     this.#archiveId = archiveId;
     this.#heads = heads;
+    this.#mayBeAhead = mayBeAhead;
   }
 
   /** The blocks, all of them findable. */
@@ -70,7 +74,9 @@ export class OpenBlocks {
     const { store, retry, clock, onEvent } = this.#context;
     this.#opened = this.#options.openBlocks(this.#archiveId);
     const blocks = await this.#opened;
+    const isKept = !blocks.empty;
     await startBlocks(this.#context, blocks, this.#heads());
+    if (isKept && this.#mayBeAhead) await dropGonePacks(this.#context, blocks);
     const reader = new BlockReader({
       blocks,
       store,

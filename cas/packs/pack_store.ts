@@ -149,6 +149,13 @@ export class PackStore implements BlockStore {
     return this.#options.index.knowsPack(name);
   }
 
+  *knownPacks(): Generator<string, void, undefined> {
+    const { index } = this.#options;
+    for (let pack = 0; pack < index.packCount; pack++) {
+      yield index.packName(pack);
+    }
+  }
+
   async addPacks(names: readonly string[]): Promise<void> {
     this.#throwIfClosed("add packs");
     try {

@@ -122,6 +122,10 @@ export class MapBlocks implements BlockStore {
     }
   }
 
+  knownPacks(): Iterable<string> {
+    return this.packs;
+  }
+
   knowsPack(name: string): boolean {
     return this.packs.has(name);
   }

@@ -185,6 +185,27 @@ Deno.test("what a long import stored in its first step counts in the next", asyn
   assert.deepEqual(kept.blocks, blocks);
 });
 
+Deno.test("an import stores again what the index knows and the store has lost", async () => {
+  await using rig = await TransferRig.open();
+  const blocks = noiseBlocks(range(0, 40));
+  const image = new TestImage(40 * BLOCK_SIZE, blocks);
+  const before = new Map(rig.space.blobs);
+  await importImage(image, "disk", rig.context, nothing);
+  // The store is what it was, as after a backup was put back.
+  for (const key of rig.packs) {
+    if (!before.has(key)) rig.space.blobs.delete(key);
+  }
+  const { state, blocksNew } = await importImage(
+    image,
+    "other",
+    rig.context,
+    nothing,
+  );
+  assert.equal(blocksNew, 40);
+  const found = await contentOf(rig, state.rootHash);
+  assert.deepEqual(found.blocks, blocks);
+});
+
 Deno.test("a volume in use is refused before anything is read", async () => {
   await using rig = await TransferRig.open();
   await rig.archive.openView({ volume: "disk", createBlockCount: 100 });

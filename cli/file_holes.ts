@@ -63,7 +63,9 @@ function holesOf(
   return {
     holeLength(offset: number): number {
       const data = seek(offset, SEEK_DATA);
-      return data < 0 ? Infinity : data - offset;
+      if (data >= 0) return data - offset;
+      // No data any more, or a disk that fails: that must be met by a read.
+      return seek(offset, SEEK_HOLE) === offset ? Infinity : 0;
     },
     close(): void {
       close(file);

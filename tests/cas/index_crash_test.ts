@@ -237,17 +237,22 @@ Deno.test("packs put before a crash and not yet in the index are added again", a
   assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
 });
 
+/** Overwrites entries of every run. */
+function damageRuns(disk: SimulatedDisk): void {
+  for (const name of disk.list()) {
+    if (name.startsWith("run-")) {
+      disk.open(name).write(new Uint8Array(64).fill(0xff), 100);
+    }
+  }
+}
+
 Deno.test("an index damaged while in use is rebuilt, and the read that found it succeeds", async () => {
   const disk = new SimulatedDisk({ random: seededRandom(4) });
   const store = new PliableStore();
   const blocks = sampleBlocks(100);
   const { packs, events } = openDiskRig(disk, store);
   await writeBlocks(packs, blocks);
-  for (const name of disk.list()) {
-    if (name.startsWith("run-")) {
-      disk.open(name).write(new Uint8Array(64).fill(0xff), 100);
-    }
-  }
+  damageRuns(disk);
   await assertReads(packs, blocks);
   assert.deepEqual(events.map((event) => event.event), ["index-damaged"]);
   assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
@@ -287,11 +292,7 @@ Deno.test("a writer that meets a damaged index stores blocks again rather than f
   const blocks = sampleBlocks(100);
   const { packs, events } = openDiskRig(disk, store);
   await writeBlocks(packs, blocks);
-  for (const name of disk.list()) {
-    if (name.startsWith("run-")) {
-      disk.open(name).write(new Uint8Array(64).fill(0xff), 100);
-    }
-  }
+  damageRuns(disk);
   await writeBlocks(packs, blocks);
   assert.deepEqual(events.map((event) => event.event), ["index-damaged"]);
   await assertReads(packs, blocks);

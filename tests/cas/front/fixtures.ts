@@ -13,6 +13,7 @@ import type { ArchiveEvent } from "../../../cas/events.ts";
 import { ArchiveFront } from "../../../cas/front/archive_front.ts";
 import type { Clock } from "../../../cas/front/clock.ts";
 import type { FrontBudget } from "../../../cas/front/front_options.ts";
+import type { Volume } from "../../../cas/front/volume.ts";
 import {
   ModelArchive,
   ModelPort,
@@ -125,6 +126,15 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     },
   });
   return { archive, disk, port, clock, events, front };
+}
+
+/** A disk of a volume, which is made if it is not there. */
+export function openDisk(
+  rig: Rig,
+  volume: string = "disk",
+  createBlockCount: number = 512,
+): Promise<Volume> {
+  return rig.front.openVolume({ volume, createBlockCount });
 }
 
 /** Sectors that all hold this number. */

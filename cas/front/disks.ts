@@ -188,22 +188,26 @@ export class Disks {
   async #closeUnused(head: Head): Promise<void> {
     const { userCount } = head;
     if (isUsed(head) || !await this.#options.empty(head)) return;
-    await this.#idle(head);
+    // An opening under way may be of this very view.
+    while (!head.fetcher.idle || this.#openingCount > 0) await this.#pause();
     // Who came meanwhile uses it further, or closes it when it is empty again.
-    if (head.userCount !== userCount || this.#openingCount > 0) return;
-    if (!this.#heads.delete(head.view.view)) return;
-    await this.#closeState(head);
+    if (head.userCount !== userCount) return;
+    if (this.#heads.delete(head.view.view)) await this.#letGo(head);
   }
 
   async #closeState(state: DiskState): Promise<void> {
-    await this.#idle(state);
-    state.view.cached.clear();
-    await this.#options.port.closeView(state.view.view);
+    while (!state.fetcher.idle) await this.#pause();
+    await this.#letGo(state);
   }
 
-  /** Resolves when nothing is being fetched. */
-  async #idle({ fetcher }: DiskState): Promise<void> {
-    while (!fetcher.idle) await this.#options.clock.sleep(IDLE_LOOK_MS);
+  /** Not a turn passes before the engine is told: an opening after it is of another view. */
+  #letGo({ view }: DiskState): Promise<void> {
+    view.cached.clear();
+    return this.#options.port.closeView(view.view);
+  }
+
+  #pause(): Promise<void> {
+    return this.#options.clock.sleep(IDLE_LOOK_MS);
   }
 
   /** Opens a view, and uses it before anybody may close it. */

@@ -176,3 +176,27 @@ Deno.test("a volume that is being closed when the server leaves takes no other's
   await assertStamp(await open(again, "other"), 7);
   await again.front.close();
 });
+
+Deno.test("a volume is closed although another one is being opened meanwhile", async () => {
+  const opened = Promise.withResolvers<void>();
+  let isSlow = false;
+  const rig = await openRig({
+    port: {
+      pause: async (where) => {
+        if (isSlow && where === "openView") await opened.promise;
+      },
+    },
+  });
+  const disk = await open(rig, "disk");
+  isSlow = true;
+  const opening = open(rig, "other");
+  const closed = rig.front.closeVolume(disk);
+  await quiet();
+  assert.deepEqual(rig.port.closedViews, [], "it may be the same view");
+  opened.resolve();
+  await opening;
+  await rig.clock.advance(100);
+  await closed;
+  assert.deepEqual(rig.port.closedViews, [0]);
+  await rig.front.close();
+});

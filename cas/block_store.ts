@@ -137,6 +137,9 @@ export interface BlockStore {
   /** Names of all packs whose blocks can be found by score. */
   knownPacks(): Iterable<string>;
 
+  /** Relies on these packs no more, and on all others again: a block of theirs is stored again when it is written. */
+  forsakePacks(names: Iterable<string>): void;
+
   /** Makes the blocks of these packs findable, reading their directories. */
   addPacks(names: readonly string[]): Promise<void>;
 

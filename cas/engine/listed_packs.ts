@@ -37,32 +37,51 @@ export async function addUnknownPacks(
 /**
  * Makes an index anew that names packs which the store has no more, since it was
  * put back to what it was before: their blocks would not be stored again.
- * `listed` are the packs of the store, when absent they are listed for it.
  */
-export async function dropGonePacks(
+export async function requireKnownPacks(
   context: EngineContext,
   blocks: BlockStore,
-  listed?: ReadonlyMap<string, number>,
 ): Promise<void> {
-  const packs = listed ?? await listPacks(context);
-  const { store, retry, onEvent } = context;
-  for (const name of blocks.knownPacks()) {
-    if (packs.has(name)) continue;
+  const gone = await gonePacks(context, blocks, await listPacks(context));
+  if (gone.length > 0) await rebuildBlocks(context, blocks);
+}
+
+/** As `requireKnownPacks` beside reads, which cannot wait for a new index: the packs are not relied on. */
+export async function forsakeGonePacks(
+  context: EngineContext,
+  blocks: BlockStore,
+  packs: ReadonlyMap<string, number>,
+): Promise<void> {
+  blocks.forsakePacks(await gonePacks(context, blocks, packs));
+}
+
+/** The packs that the index names and the store has not, those that are listed put aside. */
+async function gonePacks(
+  { store, retry, onEvent }: EngineContext,
+  blocks: BlockStore,
+  listed: ReadonlyMap<string, number>,
+): Promise<string[]> {
+  const gone: string[] = [];
+  for (const name of [...blocks.knownPacks()]) {
+    if (listed.has(name)) continue;
     const key = packKey(name);
     // It may have come since, or the listing may be behind.
     const found = await retry.run(
       `look for "${key}" in ${store.display}`,
       () => store.head(key),
     );
-    if (found !== null) continue;
+    if (found === null) gone.push(name);
+  }
+  const [first] = gone;
+  if (first !== undefined) {
     onEvent({
       event: "index-ahead",
       severity: "strange",
       message:
-        `The index names pack ${name}, which is not in ${store.display}: it is made anew, so that nothing relies on what is gone`,
-      pack: name,
+        `The index names ${gone.length} packs, as ${first}, that are not in ${store.display}: their blocks are stored again when they are written`,
+      pack: first,
+      packCount: gone.length,
     });
-    await rebuildBlocks(context, blocks);
-    return;
   }
+  return gone;
 }

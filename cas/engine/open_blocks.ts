@@ -9,7 +9,7 @@ import type { BlockStore } from "../block_store.ts";
 import type { ArchiveOptions } from "./archive_options.ts";
 import { BlockReader } from "./block_reader.ts";
 import type { EngineContext } from "./context.ts";
-import { dropGonePacks } from "./listed_packs.ts";
+import { requireKnownPacks } from "./listed_packs.ts";
 import { Pointers } from "./pointers.ts";
 import type { PublishedRoot } from "./root_blob.ts";
 import { startBlocks } from "./start_blocks.ts";
@@ -76,7 +76,9 @@ export class OpenBlocks {
     const blocks = await this.#opened;
     const isKept = !blocks.empty;
     await startBlocks(this.#context, blocks, this.#heads());
-    if (isKept && this.#mayBeAhead) await dropGonePacks(this.#context, blocks);
+    if (isKept && this.#mayBeAhead) {
+      await requireKnownPacks(this.#context, blocks);
+    }
     const reader = new BlockReader({
       blocks,
       store,

@@ -22,7 +22,7 @@ import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { describeState } from "./describe_state.ts";
 import { DamageReport, type ReportedDamage } from "./damage_report.ts";
-import { addUnknownPacks, dropGonePacks } from "./listed_packs.ts";
+import { addUnknownPacks, forsakeGonePacks } from "./listed_packs.ts";
 import { locateBlocks } from "./locate.ts";
 import type { OpenBlocks } from "./open_blocks.ts";
 import { historyPage } from "./root_history.ts";
@@ -136,7 +136,7 @@ export class Operations implements ArchiveOperator {
         // What an import stored that was killed counts from now on,
         const packs = await addUnknownPacks(context, blocks);
         // and nothing that is gone.
-        await dropGonePacks(context, blocks, packs);
+        await forsakeGonePacks(context, blocks, packs);
         return { blockCount: size };
       },
       "import": (tree) => this.#change(() => changes.replace(tree)),

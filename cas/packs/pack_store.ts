@@ -54,6 +54,8 @@ export class PackStore implements BlockStore {
   /** How often the index was made anew. */
   #rebuildCount = 0;
   #closed = false;
+  /** Names of packs that are not relied on. */
+  #forsaken: ReadonlySet<string> = new Set();
 
   /** Touches neither store nor index. */
   constructor(options: PackOptions) {
@@ -121,8 +123,10 @@ export class PackStore implements BlockStore {
     try {
       const { index } = this.#options;
       if (!index.get(scores, offset, location)) return undefined;
-      const { pack, offset: start, ...rest } = location;
-      return { ...rest, pack: index.packName(pack), offset: start };
+      const { offset: start, ...rest } = location;
+      const pack = index.packName(location.pack);
+      const suspect = rest.suspect || this.#forsaken.has(pack);
+      return { ...rest, pack, offset: start, suspect };
     } catch (error) {
       this.#reportIndexDamage(error);
       return undefined;
@@ -141,6 +145,8 @@ export class PackStore implements BlockStore {
       lz4,
       packBytesMax: this.#options.packBytesMax ?? PACK_BYTES_MAX,
       packsInFlightMax: Math.min(inFlight, this.#files.concurrencyMax),
+      isForsaken: (pack) =>
+        this.#forsaken.size > 0 && this.#forsaken.has(index.packName(pack)),
       onIndexDamage: (error) => this.#reportIndexDamage(error),
     });
   }
@@ -154,6 +160,10 @@ export class PackStore implements BlockStore {
     for (let pack = 0; pack < index.packCount; pack++) {
       yield index.packName(pack);
     }
+  }
+
+  forsakePacks(names: Iterable<string>): void {
+    this.#forsaken = new Set(names);
   }
 
   async addPacks(names: readonly string[]): Promise<void> {

@@ -35,6 +35,8 @@ export interface PackWriterOptions {
   readonly packBytesMax: number;
   /** Most packs being put at once. */
   readonly packsInFlightMax: number;
+  /** True for a pack of the index that must not be relied on. */
+  readonly isForsaken: (pack: number) => boolean;
   /** Told when a lookup fails because the index is damaged; the block is then stored as new. */
   readonly onIndexDamage: (error: unknown) => void;
 }
@@ -92,7 +94,8 @@ export class PackWriter implements BlockWriter {
   #isStored(score: Uint8Array): boolean {
     try {
       return this.#options.neighbours.getCheaply(score, 0, this.#location) &&
-        !this.#location.suspect;
+        !this.#location.suspect &&
+        !this.#options.isForsaken(this.#location.pack);
     } catch (error) {
       this.#options.onIndexDamage(error);
       return false;

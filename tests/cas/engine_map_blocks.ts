@@ -126,6 +126,13 @@ export class MapBlocks implements BlockStore {
     return this.packs;
   }
 
+  forsakePacks(names: Iterable<string>): void {
+    const gone = new Set(names);
+    for (const [key, { pack }] of this.known) {
+      if (gone.has(pack)) this.known.delete(key);
+    }
+  }
+
   knowsPack(name: string): boolean {
     return this.packs.has(name);
   }

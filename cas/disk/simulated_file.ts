@@ -8,6 +8,9 @@
 /** The unit that reaches the platter whole or not at all. */
 const DISK_SECTOR_SIZE = 512;
 
+/** Memory of a file that grows, for each byte that it needs. */
+const GROWTH = 1.25;
+
 /** A source of randomness: numbers from 0 to below 1. */
 export type Random = () => number;
 
@@ -121,12 +124,22 @@ function placed(
   position: number,
 ): Uint8Array {
   const end = position + bytes.length;
-  let grown = target;
-  if (end > target.length) {
-    grown = new Uint8Array(end);
-    grown.set(target);
-  }
+  const grown = end > target.length ? lengthened(target, end) : target;
   grown.set(bytes, position);
+  return grown;
+}
+
+/**
+ * The same bytes and zeros behind them, in the same memory if it reaches: a file
+ * that grows by small writes is copied now and then, not by each of them.
+ */
+function lengthened(target: Uint8Array, length: number): Uint8Array {
+  if (length <= target.buffer.byteLength) {
+    return new Uint8Array(target.buffer, 0, length);
+  }
+  const capacity = Math.ceil(length * GROWTH);
+  const grown = new Uint8Array(new ArrayBuffer(capacity), 0, length);
+  grown.set(target);
   return grown;
 }
 

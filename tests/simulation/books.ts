@@ -1,7 +1,7 @@
 /** Names and histories: what was told once stays true. */
 
 import type { VolumeModel } from "./model.ts";
-import { messageOf, type Run } from "./run.ts";
+import { codeOf, messageOf, type Run } from "./run.ts";
 import { Violation } from "./world.ts";
 
 const PAGE_COUNT = 20;
@@ -62,6 +62,8 @@ export async function checkHistoryOf(
   volume: VolumeModel,
 ): Promise<void> {
   const { port } = run.server;
+  const startMs = run.world.nowMs;
+  const states: Told[] = [];
   let newer: { sequence: number; timeMs: number } | undefined;
   let fromSequence: number | undefined;
   do {
@@ -97,8 +99,46 @@ export async function checkHistoryOf(
         );
       }
       volume.states.set(sequence, told);
+      states.push({ sequence, timeMs, rootHash });
     }
   } while (fromSequence !== undefined);
+  if (!run.wasTroubled(startMs)) await checkTimes(run, volume, states);
+}
+
+/** A state of a history. */
+interface Told {
+  readonly sequence: number;
+  readonly timeMs: number;
+  readonly rootHash: string;
+}
+
+/** At a time, the newest state of before counts; `states` are all, newest first. */
+async function checkTimes(
+  run: Run,
+  volume: VolumeModel,
+  states: readonly Told[],
+): Promise<void> {
+  const { world, server: { port } } = run;
+  const sinceMs = world.nowMs;
+  const atMs = world.oneOf(states).timeMs + world.below(5) - 2;
+  const expected = states.find(({ timeMs }) => timeMs <= atMs);
+  const what = `state ${expected?.sequence} of ${volume.name} at ${atMs}`;
+  world.note(what);
+  try {
+    const state = { volume: volume.name, atMs };
+    const found = await run.settle(port.operate("state", { state }), what);
+    // One that was on its way may be newer.
+    const isNew = found.sequence > states[0]!.sequence && found.timeMs <= atMs;
+    if (found.rootHash !== expected?.rootHash && !isNew) {
+      throw new Violation(`${what}: ${found.sequence} is told`);
+    }
+  } catch (error) {
+    if (error instanceof Violation) throw error;
+    const isNone = expected === undefined && codeOf(error) === "NoRoot";
+    if (!isNone && !run.wasTroubled(sinceMs)) {
+      throw new Violation(`${what}: ${messageOf(error)}`);
+    }
+  }
 }
 
 /** Reads everything in the store: all damage is found, and nothing else. */

@@ -191,6 +191,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    what: "a state at a time that is the one before",
+    patch: {
+      file: "cas/engine/root_history.ts",
+      find: "else if (root.record.timeMs <= atMs) {",
+      replace: "else if (root.record.timeMs < atMs) {",
+    },
+  },
+  {
     what: "a history in the wrong order",
     patch: {
       file: "cas/engine/root_history.ts",

@@ -204,7 +204,7 @@ export class Volumes {
       : `it has ${names.join(", ")}`;
     throw new ArchiveError(
       "NoVolume",
-      `There is no volume "${name}" in the archive in ${this.#display} (${others}): check the name, or give it a size and add --create to make it`,
+      `There is no volume "${name}" in the archive in ${this.#display} (${others}): check the name, or make it: volume create NAME SIZE, or serve with a size and --create`,
     );
   }
 

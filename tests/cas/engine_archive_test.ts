@@ -53,7 +53,10 @@ Deno.test("a volume is made once, and found again with its size", async () => {
   const archive = await bench.open();
   await assert.rejects(
     archive.openView({ volume: "disk" }),
-    refusal("NoVolume", /"disk".*it has none.*--create/),
+    refusal(
+      "NoVolume",
+      /"disk".*it has none.*volume create NAME SIZE.*--create/,
+    ),
   );
   const [first, second] = await Promise.all([
     archive.openView({ volume: "disk", createBlockCount: 100 }),

@@ -1,6 +1,7 @@
 /** Apache as a WebDAV server on loopback, for tests: no service, its own folder. */
 
 import { findProgram } from "../../setup/requirements.ts";
+import { answers, freePort, Program } from "../services/process.ts";
 
 const MODULE_FOLDERS = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules"];
 
@@ -14,8 +15,6 @@ const MODULES = [
   "dav",
   "dav_fs",
 ];
-
-const START_TIMEOUT_MS = 10_000;
 
 /** Who may log in to a server that asks for it. */
 export const USER = "shelf";
@@ -35,14 +34,16 @@ export class Apache implements AsyncDisposable {
   readonly host: string;
   /** The folder that it serves. */
   readonly folder: string;
-  readonly #home: string;
-  readonly #process: Deno.ChildProcess;
+  readonly #stack: AsyncDisposableStack;
 
-  private constructor(host: string, home: string, process: Deno.ChildProcess) {
+  private constructor(
+    host: string,
+    home: string,
+    stack: AsyncDisposableStack,
+  ) {
     this.host = host;
     this.folder = `${home}/root`;
-    this.#home = home;
-    this.#process = process;
+    this.#stack = stack;
   }
 
   /** Starts a server, which asks {@link USER} for a password if told to. */
@@ -52,7 +53,9 @@ export class Apache implements AsyncDisposable {
       readonly locks?: boolean;
     } = {},
   ): Promise<Apache> {
+    await using stack = new AsyncDisposableStack();
     const home = await Deno.makeTempDir({ prefix: "deepshelf-apache-" });
+    stack.defer(() => Deno.remove(home, { recursive: true }));
     // The server's workers may be of another user.
     await Deno.chmod(home, 0o755);
     for (const name of ["root", "locks"]) {
@@ -65,42 +68,22 @@ export class Apache implements AsyncDisposable {
       `${home}/httpd.conf`,
       configuration(home, { port, login, locks }),
     );
-    const process = new Deno.Command(findApache()!, {
-      args: ["-d", home, "-f", `${home}/httpd.conf`, "-D", "FOREGROUND"],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    const apache = new Apache(`127.0.0.1:${port}`, home, process);
-    await apache.#ready();
-    return apache;
-  }
-
-  /** What it has logged. */
-  async log(): Promise<string> {
-    return await Deno.readTextFile(`${this.#home}/error.log`);
+    const program = stack.use(
+      Program.start(
+        [
+          findApache()!,
+          ...["-d", home, "-f", `${home}/httpd.conf`, "-D", "FOREGROUND"],
+        ],
+        { logPath: `${home}/error.log` },
+      ),
+    );
+    const host = `127.0.0.1:${port}`;
+    await program.waitUntil("Apache", () => answers(`http://${host}`));
+    return new Apache(host, home, stack.move());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill("SIGTERM");
-    await this.#process.status;
-    await Deno.remove(this.#home, { recursive: true });
-  }
-
-  async #ready(): Promise<void> {
-    const [hostname = "", port] = this.host.split(":");
-    let ended = false;
-    this.#process.status.then(() => ended = true);
-    const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!ended && Date.now() < deadline) {
-      try {
-        (await Deno.connect({ hostname, port: Number(port) })).close();
-        return;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    }
-    throw new Error(`Apache does not answer: ${await this.log()}`);
+    await this.#stack.disposeAsync();
   }
 }
 
@@ -141,11 +124,6 @@ async function userLine(): Promise<string> {
   const bytes = new TextEncoder().encode(PASSWORD);
   const digest = await crypto.subtle.digest("SHA-1", bytes);
   return `${USER}:{SHA}${new Uint8Array(digest).toBase64()}\n`;
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 function findApache(): string | undefined {

@@ -2,7 +2,7 @@
 
 /** How long a service may take to come up before its test fails. */
 const START_TIMEOUT_MS = 90_000;
-const POLL_INTERVAL_MS = 50;
+const POLL_INTERVAL_MS = 20;
 /** How long a program may take to end when asked, before it is made to. */
 const END_TIMEOUT_MS = 5_000;
 /** How much of a log is shown when a program failed. */

@@ -19,6 +19,9 @@ const PASSING: ReadonlySet<string> = new Set([
   "interface-down",
 ]);
 
+/** So many looks after one could not be opened it is tried again: memory may have lacked. */
+const RETRY_LOOKS = 60;
+
 /** Where interfaces come from and go to. */
 export interface InterfacesOptions {
   /** Names, and patterns with `*` and `?`. */
@@ -48,6 +51,13 @@ interface Used {
   state: InterfaceFacts | undefined;
 }
 
+interface Unusable {
+  /** How it was when it could not be opened. */
+  readonly state: InterfaceFacts | undefined;
+  /** How often it was looked at since. */
+  looks: number;
+}
+
 /** The interfaces of a server. */
 export class Interfaces {
   readonly #options: InterfacesOptions;
@@ -56,8 +66,8 @@ export class Interfaces {
   readonly #used: Map<string, Used> = new Map();
   /** Interfaces that were reported as unusable, and why; told once. */
   readonly #reported: Map<string, string> = new Map();
-  /** Those that are up and cannot be opened, as they were then: opening takes long, so not again until they change. */
-  readonly #unusable: Map<string, InterfaceFacts | undefined> = new Map();
+  /** Those that are up and cannot be opened: opening takes long, so not again until they change, or a while later. */
+  readonly #unusable: Map<string, Unusable> = new Map();
   #stop: (() => void) | undefined;
 
   /** Opens nothing yet. */
@@ -105,8 +115,11 @@ export class Interfaces {
     for (const [name, used] of this.#used) {
       if (!used.link.closed) this.#follow(name, used);
     }
-    for (const name of this.#unusable.keys()) {
-      if (!this.#options.look(name)?.isUp) this.#unusable.delete(name);
+    for (const [name, unusable] of this.#unusable) {
+      const isOver = ++unusable.looks >= RETRY_LOOKS;
+      if (isOver || !this.#options.look(name)?.isUp) {
+        this.#unusable.delete(name);
+      }
     }
     for (const name of this.#candidates()) {
       const state = this.#options.look(name);
@@ -171,7 +184,7 @@ export class Interfaces {
 
   #isUnusable(name: string, state: InterfaceFacts): boolean {
     return this.#unusable.has(name) &&
-      isSameInterface(state, this.#unusable.get(name));
+      isSameInterface(state, this.#unusable.get(name)?.state);
   }
 
   #tryAgain(name: string, state: InterfaceFacts): void {
@@ -179,7 +192,7 @@ export class Interfaces {
       this.#open(name, state);
     } catch (error) {
       // One that was down for a moment may be up again, and as it was before.
-      if (!isPassing(error)) this.#unusable.set(name, state);
+      if (!isPassing(error)) this.#unusable.set(name, { state, looks: 0 });
       this.#report(name, `Not served on: ${(error as Error).message}`);
     }
   }
@@ -222,7 +235,7 @@ export class Interfaces {
       const isOther = error instanceof LinkError &&
         error.code === "interface-kind";
       if (isOther || error instanceof RangeError) {
-        this.#unusable.set(name, state);
+        this.#unusable.set(name, { state, looks: 0 });
         this.#report(name, `Not served on: ${error.message}`);
       } else if (!isPassing(error)) throw error;
     }

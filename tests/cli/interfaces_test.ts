@@ -289,3 +289,18 @@ Deno.test("what was down for a moment while it was opened is tried again, though
   assert.deepEqual(machine.interfaces.open, ["eth0"]);
   for (const link of machine.used) link.close();
 });
+
+Deno.test("what cannot be opened is tried again once a minute, though nothing of it has changed", () => {
+  const present: Record<string, State> = { eth0: { mtu: 9000 } };
+  const { interfaces, used, tries, tick } = machineWith(["eth0"], present);
+  interfaces.start();
+  // The kernel has no memory for the capture; then it has, which no look shows.
+  present["eth0"] = "capture";
+  for (let look = 0; look < 50; look++) tick();
+  assert.equal(tries.length, 2);
+  present["eth0"] = "ok";
+  for (let look = 0; look < 50; look++) tick();
+  interfaces.stop();
+  assert.deepEqual(interfaces.open, ["eth0"]);
+  for (const link of used) link.close();
+});

@@ -92,7 +92,7 @@ export async function readSnapshot(
   if (snapshot !== undefined) return snapshot;
   throw new ArchiveError(
     "Damaged",
-    `Snapshot "${name}" of volume "${volume.name}" is damaged: restore blob "${key}" in ${context.store.display} from a copy of the store, or serve the state by its root hash`,
+    `Snapshot "${name}" of volume "${volume.name}" is damaged: mend blob "${key}" in ${context.store.display} with "repair --from URL", URL being a copy of the store, or serve the state by its root hash`,
   );
 }
 
@@ -147,7 +147,7 @@ export async function listSnapshots(
         event: "snapshot-damaged",
         severity: "corrupt",
         message:
-          `The snapshot in blob "${key}" in ${store.display} is damaged: restore it from a copy of the store`,
+          `The snapshot in blob "${key}" in ${store.display} is damaged: mend it with "repair --from URL", URL being a copy of the store`,
         key,
       });
     }

@@ -165,7 +165,7 @@ class Copy {
         if (!(error instanceof RangeError)) throw error;
         throw new ArchiveError(
           "Damaged",
-          `Cannot copy root "${key}" from ${from.store.display}: ${error.message}; restore it from a copy of the store, and copy again`,
+          `Cannot copy root "${key}" from ${from.store.display}: ${error.message}; mend it with "repair --from URL", URL being a copy of the store, and copy again`,
         );
       }
     }

@@ -104,7 +104,7 @@ async function readTree(
   if (tree !== undefined) return tree;
   throw new ArchiveError(
     "Damaged",
-    `Cannot read the record of root ${rootHash}: ${reason}; restore its pack from a copy of the store`,
+    `Cannot read the record of root ${rootHash}: ${reason}; mend its pack with "repair --from URL", URL being a copy of the store`,
   );
 }
 
@@ -290,7 +290,7 @@ function damaged(
     "Damaged",
     `Cannot read the state from byte ${
       block * BLOCK_SIZE
-    } on: block ${score.toHex()}${where} is damaged, ${reason}; restore the pack from a copy of the store, and run the command again`,
+    } on: block ${score.toHex()}${where} is damaged, ${reason}; mend the pack with "repair --from URL", URL being a copy of the store, and run the command again`,
   );
 }
 

@@ -263,6 +263,7 @@ Deno.test("an export stops at a damaged block, with its place and pack, and goes
     exportState(state.rootHash, partial, rig.context, nothing),
     (error: Error) => {
       assert.equal(archiveErrorCode(error), "Damaged");
+      assert.match(error.message, /repair --from URL/);
       assert.match(error.message, /from byte \d+ on: block [0-9a-f]{64}/);
       assert.ok(error.message.includes(key.slice("packs/xx/".length)));
       return true;

@@ -66,7 +66,7 @@ export function parseStateOf(volume: string, text: string): StateReference {
 }
 
 /** Reads what stands behind the `@`. Throws a `UsageError`. */
-export function parsePast(
+function parsePast(
   text: string,
 ): { readonly snapshot: string } | { readonly atMs: number } {
   return looksLikeTime(text) ? { atMs: parseTime(text) } : { snapshot: text };

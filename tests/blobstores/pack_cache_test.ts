@@ -5,6 +5,7 @@ import { openCacheFolder } from "../../blobstores/layers/cache_folder.ts";
 import { PackCache } from "../../blobstores/layers/pack_cache.ts";
 import { MemorySpace, MemoryStore } from "../../blobstores/memory_store.ts";
 import {
+  type AskedStore,
   bytesOf,
   EXTENT,
   folderAt,
@@ -116,17 +117,29 @@ Deno.test("what is no pack, and whole packs, come from the store", () =>
     await cache.close();
   }));
 
+interface HeldRead {
+  readonly first: Promise<Uint8Array>;
+  readonly giveUp: AbortController;
+  readonly resolve: () => void;
+}
+
+/** A read that can be given up, while the store does not answer until `resolve`. */
+function heldRead(cache: PackCache, asked: AskedStore): HeldRead {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  asked.gate = promise;
+  const giveUp = new AbortController();
+  const first = cache.get(KEY, {
+    range: { offset: 0, length: 10 },
+    signal: giveUp.signal,
+  });
+  return { first, giveUp, resolve };
+}
+
 Deno.test("readers of one extent share one request, and one that gives up spoils nothing", () =>
   withRig(async ({ asked, open }) => {
     await asked.put(KEY, bytesOf(EXTENT));
     const cache = await open();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    asked.gate = promise;
-    const giveUp = new AbortController();
-    const first = cache.get(KEY, {
-      range: { offset: 0, length: 10 },
-      signal: giveUp.signal,
-    });
+    const { first, giveUp, resolve } = heldRead(cache, asked);
     const second = read(cache, 20, 10);
     await new Promise((resolve) => setTimeout(resolve, 0));
     giveUp.abort();
@@ -144,13 +157,7 @@ Deno.test("a fetch for which nobody waits is given up, and the next reader begin
   withRig(async ({ asked, open }) => {
     await asked.put(KEY, bytesOf(EXTENT));
     const cache = await open();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    asked.gate = promise;
-    const giveUp = new AbortController();
-    const first = cache.get(KEY, {
-      range: { offset: 0, length: 10 },
-      signal: giveUp.signal,
-    });
+    const { first, giveUp, resolve } = heldRead(cache, asked);
     await new Promise((resolve) => setTimeout(resolve, 0));
     giveUp.abort();
     await assert.rejects(

@@ -237,22 +237,31 @@ Deno.test("packs put before a crash and not yet in the index are added again", a
   assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
 });
 
-/** Overwrites entries of every run. */
-function damageRuns(disk: SimulatedDisk): void {
+/** Blocks that are written, and their index in use, every run of it damaged since. */
+async function damagedInUse(): Promise<
+  {
+    readonly disk: SimulatedDisk;
+    readonly store: PliableStore;
+    readonly blocks: ReturnType<typeof sampleBlocks>;
+    readonly rig: ReturnType<typeof openDiskRig>;
+  }
+> {
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const store = new PliableStore();
+  const blocks = sampleBlocks(100);
+  const rig = openDiskRig(disk, store);
+  await writeBlocks(rig.packs, blocks);
   for (const name of disk.list()) {
     if (name.startsWith("run-")) {
       disk.open(name).write(new Uint8Array(64).fill(0xff), 100);
     }
   }
+  return { disk, store, blocks, rig };
 }
 
 Deno.test("an index damaged while in use is rebuilt, and the read that found it succeeds", async () => {
-  const disk = new SimulatedDisk({ random: seededRandom(4) });
-  const store = new PliableStore();
-  const blocks = sampleBlocks(100);
-  const { packs, events } = openDiskRig(disk, store);
-  await writeBlocks(packs, blocks);
-  damageRuns(disk);
+  const { disk, store, blocks, rig } = await damagedInUse();
+  const { packs, events } = rig;
   await assertReads(packs, blocks);
   assert.deepEqual(events.map((event) => event.event), ["index-damaged"]);
   assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
@@ -287,12 +296,8 @@ Deno.test("an index found damaged while packs are added is rebuilt", async () =>
 });
 
 Deno.test("a writer that meets a damaged index stores blocks again rather than fail", async () => {
-  const disk = new SimulatedDisk({ random: seededRandom(4) });
-  const store = new PliableStore();
-  const blocks = sampleBlocks(100);
-  const { packs, events } = openDiskRig(disk, store);
-  await writeBlocks(packs, blocks);
-  damageRuns(disk);
+  const { blocks, rig } = await damagedInUse();
+  const { packs, events } = rig;
   await writeBlocks(packs, blocks);
   assert.deepEqual(events.map((event) => event.event), ["index-damaged"]);
   await assertReads(packs, blocks);

@@ -244,7 +244,6 @@ export class FileStore implements BlobStore {
     }
   }
 
-  /** Also lets go of the hold. */
   /** Empty folders go, too: not for use beside puts to the same folders. */
   async delete(key: string, options: OperationOptions = {}): Promise<void> {
     checkFileKey(key);
@@ -262,6 +261,7 @@ export class FileStore implements BlobStore {
     }
   }
 
+  /** Also lets go of the hold. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#hold?.release();

@@ -182,7 +182,7 @@ async function admit(
 async function identityOf(
   member: MirrorMember,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  return await member.ask(async (store) => {
+  return await member.look(async (store) => {
     const found = await store.head(IDENTITY_KEY);
     return found === null ? null : await store.get(IDENTITY_KEY);
   });

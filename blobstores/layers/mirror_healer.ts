@@ -76,13 +76,27 @@ export class MirrorHealer {
     }
   }
 
+  /** Opens a member, which is not used before it was looked at. */
+  async #open(member: MirrorMember): Promise<void> {
+    member.isOnTrial = true;
+    try {
+      await member.open();
+      await this.#options.admit(member);
+    } catch (error) {
+      // Not known to be the right place, it must be looked at again.
+      if (member.store !== undefined) await member.refuse(error);
+      throw error;
+    } finally {
+      member.isOnTrial = false;
+    }
+  }
+
   async #healOne(member: MirrorMember): Promise<boolean> {
-    const { admit, repair, report } = this.#options;
+    const { repair, report } = this.#options;
     const { signal } = this.#closing;
     try {
       if (member.store === undefined) {
-        await member.open();
-        await admit(member);
+        await this.#open(member);
       }
       // What is missed from now on is for the next time.
       member.behind = false;

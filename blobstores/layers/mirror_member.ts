@@ -28,6 +28,8 @@ export class MirrorMember {
   behind = false;
   /** It came empty to others that are not: what it lacks tells nothing until it was filled. */
   isEmpty = false;
+  /** It was opened late and is still looked at: only `look` asks it. */
+  isOnTrial = false;
   /** What an operation of it takes, in milliseconds. */
   latencyMs = 0;
   readonly #display: string;
@@ -53,7 +55,7 @@ export class MirrorMember {
 
   /** True when it is worth asking: it is open, and did not fail just now. */
   get isUp(): boolean {
-    return this.#store !== undefined &&
+    return this.#store !== undefined && !this.isOnTrial &&
       this.#clock.nowMs() >= this.#downUntilMs;
   }
 
@@ -97,15 +99,22 @@ export class MirrorMember {
   async ask<Result>(
     operation: (store: BlobStore) => Promise<Result>,
   ): Promise<Result> {
-    const store = this.#store;
-    if (store === undefined || !this.isUp) {
+    if (!this.isUp) {
       throw new BlobError(`${this.display} is away: ${this.fault}`, {
         code: "Unavailable",
         retryable: true,
         cause: this.#lastError,
       });
     }
+    return await this.look(operation);
+  }
+
+  /** Asks it in any case, also while it is on trial. */
+  async look<Result>(
+    operation: (store: BlobStore) => Promise<Result>,
+  ): Promise<Result> {
     const startMs = this.#clock.nowMs();
+    const store = this.#store ?? await this.open();
     try {
       const result = await operation(store);
       this.#answered(startMs);

@@ -34,6 +34,7 @@ interface Rig {
 interface RigOptions {
   readonly spaces?: readonly MemorySpace[];
   readonly writeCountMin?: number;
+  readonly admit?: (member: MirrorMember) => Promise<void>;
   /** Members that cannot be opened at first. */
   readonly away?: readonly number[];
 }
@@ -75,7 +76,7 @@ async function makeRig(count: number, options: RigOptions = {}): Promise<Rig> {
   const mirror = new MirrorStore({
     members,
     writeCountMin,
-    admit: () => Promise.resolve(),
+    admit: options.admit ?? (() => Promise.resolve()),
     clock,
     report: (message) => messages.push(message),
   });
@@ -149,6 +150,33 @@ Deno.test("a member that is away at the start is opened and filled later", async
   rig.faults[1] = null;
   await heal(rig);
   assert.ok(rig.spaces[1]!.blobs.has(PACK));
+  await rig.mirror.close();
+});
+
+Deno.test("a member that comes late is not used before it was looked at, whatever comes between", async () => {
+  const looked = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  let times = 0;
+  const rig = await makeRig(3, {
+    away: [1],
+    async admit(member): Promise<void> {
+      await member.look((store) => store.head("format"));
+      // The first time it goes away in the middle.
+      if (++times === 1) throw new BlobError("away", { code: "Unavailable" });
+      looked.resolve();
+      await goOn.promise;
+    },
+  });
+  rig.faults[1] = null;
+  const healed = heal(rig);
+  await looked.promise;
+  await rig.mirror.put(PACK, text("pack"));
+  await rig.mirror.put("roots/a", text("a"), { ifAbsent: true });
+  assert.equal(rig.spaces[1]!.blobs.size, 0);
+  goOn.resolve();
+  await healed;
+  assert.equal(times, 2);
+  assert.equal(rig.spaces[1]!.blobs.size, 2);
   await rig.mirror.close();
 });
 

@@ -83,7 +83,7 @@ export class ArchiveFront {
       fetchBudget: new FetchBudget(this.#cache, readSlots),
       write: (...write) => this.#write(...write),
       writable: () => new Promise((resolve) => this.#roomWaiters.push(resolve)),
-      flushRemote: (head) => this.#checkpointer.flush(head),
+      flushRemote: () => this.checkpoint(),
       empty: (head) => this.#checkpointer.empty(head),
     });
     this.#lag = new ArchiveLag({

@@ -95,7 +95,7 @@ export class Checkpointer {
   #queue: Promise<unknown> = Promise.resolve();
   #queuedCount = 0;
   /** A checkpoint of all writes until it begins, for all who ask meanwhile. */
-  #waiting: Promise<ReadonlySet<Head>> | undefined;
+  #waiting: Promise<void> | undefined;
   #frozen: FrozenState | undefined;
   #bytesAtFreeze = 0;
   #requested = false;
@@ -121,23 +121,10 @@ export class Checkpointer {
   }
 
   /** Takes all writes of before this call into the archive. */
-  async checkpoint(): Promise<void> {
-    await this.#foldSoon();
-  }
-
-  /**
-   * The same, for a client that relies on it: rejects with `Damaged` when the
-   * archive cannot take some of the volume's writes now.
-   */
-  async flush(head: Head): Promise<void> {
-    const kept = await this.#foldSoon();
-    if (kept.has(head)) throw incompleteError(`flush volume "${head.name}"`);
-  }
-
-  #foldSoon(): Promise<ReadonlySet<Head>> {
+  checkpoint(): Promise<void> {
     this.#waiting ??= this.#enqueue(() => {
       this.#waiting = undefined;
-      return this.#foldAll();
+      return this.#foldAll().then(() => {});
     });
     return this.#waiting;
   }
@@ -151,11 +138,7 @@ export class Checkpointer {
     const early = this.#queuedCount === 0 && this.#freeze();
     return this.#enqueue(async () => {
       const kept = early ? await this.#foldFrozen() : await this.#foldAll();
-      if (kept.has(head)) {
-        throw incompleteError(
-          `make snapshot "${name}" of volume "${head.name}"`,
-        );
-      }
+      if (kept.has(head)) throw incompleteError(head.name, name);
       return await this.#options.port.createSnapshot(head.view.view, name);
     });
   }
@@ -376,9 +359,9 @@ export class Checkpointer {
   }
 }
 
-function incompleteError(what: string): ArchiveError {
+function incompleteError(volume: string, name: string): ArchiveError {
   return new ArchiveError(
     "Damaged",
-    `Cannot ${what}: the archive cannot take some of the writes that belong to it, because what lies under them is damaged; restore the damaged packs, or overwrite the damaged sectors as a whole, and try again`,
+    `Cannot make snapshot "${name}" of volume "${volume}": the archive cannot take some of the writes that belong to it, because what lies under them is damaged; restore the damaged packs, or overwrite the damaged sectors as a whole, and try again`,
   );
 }

@@ -47,8 +47,8 @@ export interface DisksOptions {
   ) => number;
   /** Resolves when a refused write may be tried again. */
   readonly writable: () => Promise<void>;
-  /** Resolves when all writes of before to a head are in the store. */
-  readonly flushRemote: (head: Head) => Promise<void>;
+  /** Resolves when all writes of before are in the store. */
+  readonly flushRemote: () => Promise<void>;
   /**
    * Takes all writes of a head into the archive and out of the journal; false
    * when some have to stay.
@@ -141,7 +141,7 @@ export class Disks {
         write: (range, from, offset) => write(head, range, from, offset),
         writable,
       },
-      ...(flushRemote ? { flush: () => flush(head) } : {}),
+      ...(flushRemote ? { flush } : {}),
     });
     head.disks.push(disk);
     return disk;

@@ -173,9 +173,14 @@ class Copy {
   }
 
   async #copyNames({ nameKeys }: VolumePlan): Promise<number> {
+    const { store, retry } = this.#options.to;
     let count = 0;
     for (const key of nameKeys) {
-      if (await this.#options.to.store.head(key) !== null) continue;
+      const there = await retry.run(
+        `look for "${key}" in ${store.display}`,
+        () => store.head(key),
+      );
+      if (there !== null) continue;
       const bytes = await readBlob(this.#options.from.engine, key);
       if (bytes === undefined) continue;
       await this.#create(key, bytes);

@@ -77,9 +77,10 @@ export class DirectWriter {
 
   /** Lets go of the file. */
   close(): void {
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    const descriptor = this.#descriptor;
     this.#descriptor = undefined;
     this.#unable = true;
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 

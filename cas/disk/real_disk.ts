@@ -204,7 +204,12 @@ class RealFile implements DiskFile {
   }
 
   close(): void {
-    this.#direct.close();
-    attempt(`Cannot close ${this.#path}`, () => closeSync(this.#descriptor));
+    attempt(`Cannot close ${this.#path}`, () => {
+      try {
+        this.#direct.close();
+      } finally {
+        closeSync(this.#descriptor);
+      }
+    });
   }
 }

@@ -164,8 +164,9 @@ export class SegmentStore {
         if (oldest === undefined || oldest.number >= number) return;
         if ("file" in oldest && !oldest.closed) {
           await oldest.idle;
-          oldest.file.close();
+          // First: after a failure it is closed as well, and not to be closed again.
           oldest.closed = true;
+          oldest.file.close();
         }
         // Only then is it forgotten: were it skipped after a failure, a newer
         // one would go before it.

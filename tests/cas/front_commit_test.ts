@@ -3,6 +3,7 @@
  */
 
 import assert from "node:assert/strict";
+import { DiskError } from "../../cas/disk/disk.ts";
 import {
   type DiskOperation,
   SimulatedDisk,
@@ -233,6 +234,28 @@ Deno.test("a segment that failed is removed and not used again", async () => {
   await rig.front.close();
   await rig.front.close();
   await rig.front.abandon();
+});
+
+Deno.test("a segment that cannot be closed is let go of all the same", async () => {
+  const { disk } = recorder();
+  const open = disk.open.bind(disk);
+  disk.open = (name) => {
+    const file = open(name);
+    const close = (): void => {
+      throw new DiskError("EIO", `Cannot close ${name}`);
+    };
+    return /^\d+$/.test(name) ? Object.assign(file, { close }) : file;
+  };
+  const rig = await openRig({ disk });
+  const history = new History(await openDisk(rig));
+  for (let round = 0; round < 3; round++) {
+    history.write(round, 1);
+    await quiet();
+    await rig.front.checkpoint();
+  }
+  assert.ok(rig.events.some((one) => one.event === "checkpoint-failed"));
+  assert.ok(!segmentNames(disk).includes("1".padStart(16, "0")));
+  await rig.front.abandon().catch(() => {});
 });
 
 Deno.test("a journal file made ahead of need is filled, kept over a restart, and used", async () => {

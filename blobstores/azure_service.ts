@@ -14,6 +14,7 @@ import type {
   OperationOptions,
   PutOptions,
 } from "./blob_store.ts";
+import { joinBytes } from "./join_bytes.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import type { RemoteObject, RemoteService } from "./remote_store.ts";
 import type { RemoteTransport } from "./remote_transport.ts";
@@ -143,12 +144,5 @@ async function joined(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of stream) chunks.push(chunk as unknown as Uint8Array);
-  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, filled);
-    filled += chunk.length;
-  }
-  return bytes;
+  return joinBytes(chunks);
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { joinBytes } from "../join_bytes.ts";
+
 const HEAD_END = "\r\n\r\n";
 
 /** A message: its head with the empty line, and its body. */
@@ -35,7 +37,7 @@ export async function readMessage(
     }
     const count = await connection.read(chunk);
     if (count === null) return undefined;
-    bytes = joined([bytes, chunk.subarray(0, count)]);
+    bytes = joinBytes([bytes, chunk.subarray(0, count)]);
   }
 }
 
@@ -54,7 +56,7 @@ export async function relay(
   for await (const part of server.readable.values({ preventCancel: true })) {
     parts.push(part);
   }
-  const bytes = joined(parts);
+  const bytes = joinBytes(parts);
   return { bytes, headLength: latin1(bytes).indexOf(HEAD_END) + 4 };
 }
 
@@ -71,17 +73,6 @@ export async function writeAll(
   for (let written = 0; written < bytes.length;) {
     written += await connection.write(bytes.subarray(written));
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  for (const part of parts) {
-    bytes.set(part, filled);
-    filled += part.length;
-  }
-  return bytes;
 }
 
 /** Bytes as characters, one each. */

@@ -246,13 +246,6 @@ export function whole(block: number, value: number): Write {
   return { block, mask: 0xff, value };
 }
 
-/** Copies all blobs to a new place. */
-export function copySpace(space: MemorySpace): MemorySpace {
-  const copy = new MemorySpace();
-  for (const [key, body] of space.blobs) copy.blobs.set(key, body);
-  return copy;
-}
-
 /** Makes a volume of 1 GiB, or opens it; its view. */
 export async function makeDisk(
   archive: ArchivePort,

@@ -5,7 +5,8 @@ import type {
   OpenedArchive,
 } from "../../cas/archive_operations.ts";
 import { archiveErrorCode } from "../../cas/errors.ts";
-import { assertHolds, Bench, copySpace, Model, whole } from "./engine_bench.ts";
+import { copySpace } from "../blobstores/copy_space.ts";
+import { assertHolds, Bench, Model, whole } from "./engine_bench.ts";
 
 const BLOCK_COUNT = 1000;
 

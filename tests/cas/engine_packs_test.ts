@@ -9,10 +9,10 @@ import type { BlockStore } from "../../cas/block_store.ts";
 import { createPortableLz4 } from "../../cas/codec/lz4.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
 import { openPacks } from "../../cas/packs/open_packs.ts";
+import { copySpace } from "../blobstores/copy_space.ts";
 import {
   assertHolds,
   Bench,
-  copySpace,
   hasher,
   Model,
   whole,

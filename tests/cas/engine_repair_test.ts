@@ -8,7 +8,8 @@ import { Retry } from "../../cas/engine/retry.ts";
 import { systemClock } from "../../cas/engine/clock.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
 import { openPacks } from "../../cas/packs/open_packs.ts";
-import { Bench, copySpace, hasher, whole } from "./engine_bench.ts";
+import { copySpace } from "../blobstores/copy_space.ts";
+import { Bench, hasher, whole } from "./engine_bench.ts";
 
 function contextOf(space: MemorySpace): EngineContext {
   const onEvent = (): void => {};

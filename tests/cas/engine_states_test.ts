@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { copySpace } from "../blobstores/copy_space.ts";
 import {
   assertHolds,
   Bench,
-  copySpace,
   EDGE_BLOCKS,
   GIB,
   makeDisk,

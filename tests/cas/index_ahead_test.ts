@@ -4,7 +4,8 @@ import type { OpenedArchive } from "../../cas/archive_operations.ts";
 import { createPortableLz4 } from "../../cas/codec/lz4.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
 import { openPacks } from "../../cas/packs/open_packs.ts";
-import { Bench, copySpace, hasher, whole } from "./engine_bench.ts";
+import { copySpace } from "../blobstores/copy_space.ts";
+import { Bench, hasher, whole } from "./engine_bench.ts";
 
 /** An index that outlives its archive, as one on disk does. */
 class KeptIndex extends MemoryIndex {

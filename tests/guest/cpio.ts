@@ -7,6 +7,8 @@
  * are each padded to a multiple of 4 bytes from the start of the archive.
  */
 
+import { joinBytes } from "../../blobstores/join_bytes.ts";
+
 const MAGIC = "070701";
 const TRAILER_NAME = "TRAILER!!!";
 const MODE_DIRECTORY = 0o040755;
@@ -33,7 +35,7 @@ export function writeCpio(
     )
   ).flat();
   parts.push(...record(TRAILER_NAME, 0, 0, new Uint8Array(0)));
-  return concatenate(parts);
+  return joinBytes(parts);
 }
 
 function record(
@@ -72,15 +74,4 @@ function record(
 
 function padding(length: number): Uint8Array {
   return new Uint8Array((4 - length % 4) % 4);
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const total = parts.reduce((sum, part) => sum + part.length, 0);
-  const joined = new Uint8Array(total);
-  let offset = 0;
-  for (const part of parts) {
-    joined.set(part, offset);
-    offset += part.length;
-  }
-  return joined;
 }

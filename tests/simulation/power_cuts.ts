@@ -8,9 +8,10 @@ import type { BlobStore } from "../../blobstores/blob_store.ts";
 import { MemorySpace } from "../../blobstores/memory_store.ts";
 import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
 import type { Random } from "../../cas/disk/simulated_file.ts";
+import { copySpace } from "../blobstores/copy_space.ts";
 import { pick, quiet, seeded } from "../cas/front/fixtures.ts";
 import { type Bounds, History } from "../cas/front/history.ts";
-import { copySpace, type Machine, type Stack, startStack } from "./stack.ts";
+import { type Machine, type Stack, startStack } from "./stack.ts";
 
 const VOLUMES = ["alpha", "beta"];
 const BLOCK_COUNT = 40;

@@ -163,10 +163,3 @@ export async function startStack(
     },
   };
 }
-
-/** The same blobs in a space that nobody holds. */
-export function copySpace(space: MemorySpace): MemorySpace {
-  const copy = new MemorySpace();
-  for (const [key, body] of space.blobs) copy.blobs.set(key, body);
-  return copy;
-}

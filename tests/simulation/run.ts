@@ -274,9 +274,7 @@ export class Run {
 
   #onEvent(event: ArchiveEvent, process: Process): void {
     if (process !== this.place.process) return;
-    if (event.event === "pack-salvaged" || event.event === "pack-missing") {
-      this.salvaged = true;
-    }
+    if (event.event === "pack-salvaged") this.salvaged = true;
     if (this.troubled) return;
     if (event.severity === "corrupt") {
       this.fail(`There is no damage, but: ${event.message}`);

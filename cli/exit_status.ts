@@ -26,7 +26,7 @@ export const ExitStatus = {
   Failed: 1,
   /** The command line or configuration is wrong. */
   Usage: 2,
-  /** There is no such archive, volume, snapshot or root. */
+  /** There is no such archive, volume, snapshot or root, or no server of it runs. */
   Missing: 10,
   /** Another server holds the archive. */
   Held: 11,
@@ -57,10 +57,11 @@ const STATUS_OF_DEVICE_ERROR: Record<DeviceErrorCode, number> = {
   Failed: ExitStatus.Failed,
 };
 
-/** For what a server refused: it tells only the code. */
+/** For what a server refused, or that none runs: only the code tells. */
 const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   ...STATUS_OF_ARCHIVE_ERROR,
   ...STATUS_OF_DEVICE_ERROR,
+  NoServer: ExitStatus.Missing,
   Usage: ExitStatus.Usage,
 };
 

@@ -8,6 +8,7 @@ import { shownUrl } from "../blobstores/shown_url.ts";
 import type { ArchiveChoice } from "./command.ts";
 import {
   callControl,
+  ControlError,
   type ControlRequest,
   controlSocketPath,
 } from "./control.ts";
@@ -19,7 +20,7 @@ import { UsageError } from "./usage_error.ts";
 /** Which server: the one with this archive or, if named, this state folder. */
 export type ServerChoice = Partial<ArchiveChoice>;
 
-/** Asks the running server. Throws a `UsageError` when none runs, and a `ControlError` when it refuses. */
+/** Asks the running server. Throws a `ControlError` when none runs, with the code `NoServer`, or when it refuses. */
 export async function askRunningServer(
   choice: ServerChoice,
   request: ControlRequest,
@@ -29,10 +30,11 @@ export async function askRunningServer(
     ? undefined
     : await callControl(path, request);
   if (answer !== undefined) return answer.result;
-  throw new UsageError(
+  throw new ControlError(
     `No server answers for ${
       choice.state ?? shownUrl(choice.store ?? "")
     }: start one with serve, or name its state folder with --state DIR`,
+    "NoServer",
   );
 }
 

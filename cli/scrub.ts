@@ -98,6 +98,14 @@ function describeProgress(report: ScrubReport): string {
   return `${percent} %, ${formatSize(byteCount)} read${damage}`;
 }
 
+function verdict(
+  { faultCount, packCount, samplePercent }: ScrubReport,
+): string {
+  if (faultCount > 0) return `${faultCount} damaged`;
+  const nothing = packCount === 0 && samplePercent < PERCENT;
+  return nothing ? "none of the packs is in this sample" : "sound";
+}
+
 function linesOf(report: ScrubReport): string[] {
   const { faults, faultCount, touched = [] } = report;
   const { blobCount, packCount, blockCount, byteCount, samplePercent } = report;
@@ -115,7 +123,7 @@ function linesOf(report: ScrubReport): string[] {
   lines.push(
     `${blobCount} blobs${sample}, ${packCount} of them packs with ${blockCount} blocks, ${
       formatSize(byteCount)
-    }: ${faultCount === 0 ? "sound" : `${faultCount} damaged`}`,
+    }: ${verdict(report)}`,
   );
   if (faultCount > 0) {
     lines.push("To mend it from a copy: repair --from URL --store URL");

@@ -164,8 +164,9 @@ async function run(running: Running): Promise<void> {
     onEvent({
       event: "stopping",
       severity: "info",
-      message:
-        "Stopping: folding what is in the journal into the archive; once more to leave at once, which loses nothing",
+      message: options.readOnly === true
+        ? "Stopping"
+        : "Stopping: folding what is in the journal into the archive; once more to leave at once, which loses nothing",
     });
   } finally {
     control?.close();

@@ -214,10 +214,16 @@ class Repair {
         faults.push(`in ${copy.store.display}: ${fault}`);
         continue;
       }
-      await here.retry.run(
-        `put "${key}" into ${here.store.display}`,
-        () => here.store.put(key, bytes, isHere ? {} : { ifAbsent: true }),
-      );
+      try {
+        await here.retry.run(
+          `put "${key}" into ${here.store.display}`,
+          () => here.store.put(key, bytes, isHere ? {} : { ifAbsent: true }),
+        );
+      } catch (error) {
+        if (blobErrorCode(error) !== "AlreadyExists") throw error;
+        // A server has put it since it was listed.
+        return await this.#mend(key, true);
+      }
       const { length: byteCount } = bytes;
       this.#mended.push({ key, reason: own.fault, byteCount });
       return this.#accept(key, bytes);

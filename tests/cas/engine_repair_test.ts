@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { BlobDescription } from "../../blobstores/blob_store.ts";
 import type { MemorySpace } from "../../blobstores/memory_store.ts";
 import { MemoryStore } from "../../blobstores/memory_store.ts";
 import { createPortableLz4 } from "../../cas/codec/lz4.ts";
@@ -245,6 +246,34 @@ Deno.test("a quick repair reads only packs under suspicion", async () => {
   assert.deepEqual(blind.mended.map((it) => it.key), [cut]);
   const told = await repair(here, [copy], { suspects: new Set([flipped]) });
   assert.deepEqual(told.mended.map((it) => it.key), [flipped]);
+});
+
+Deno.test("what a server puts while a repair goes on is left to it", async () => {
+  const copy = await makeArchive();
+  const here = copySpace(copy);
+  const [late, gone] = keysOf(copy, /^packs/) as [string, string];
+  here.blobs.delete(gone);
+  const context = contextOf(here);
+  const { store } = context;
+  // It was not there yet when packs were listed.
+  const list = store.list.bind(store);
+  store.list = async function* (
+    prefix,
+    options,
+  ): AsyncGenerator<BlobDescription, void, undefined> {
+    for await (const blob of list(prefix, options)) {
+      if (blob.key !== late) yield blob;
+    }
+  };
+  const result = await repairArchive({
+    here: context,
+    copies: [contextOf(copy)],
+    lz4: createPortableLz4(),
+    mayAdopt: () => Promise.resolve(false),
+    progress: () => {},
+  });
+  assert.deepEqual(result.unmended, []);
+  assert.deepEqual(result.mended.map((it) => it.key), [gone]);
 });
 
 Deno.test("what is no copy of the archive gives nothing", async () => {

@@ -13,7 +13,7 @@ import type { PublishedRoot } from "./root_blob.ts";
 const FRESH_MS = 1000;
 
 /** Looks for the heads that are new; gives them. */
-export type RootSearch = (context: EngineContext) => Promise<PublishedRoot[]>;
+type RootSearch = (context: EngineContext) => Promise<PublishedRoot[]>;
 
 /** Looks for roots now and then. */
 export class Refresh {

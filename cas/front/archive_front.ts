@@ -284,7 +284,7 @@ export class ArchiveFront {
       roomMade: () => this.#roomMade(),
       delayMs: () => backPressureMs(this.#intake.fill, this.#lag.stalledMs),
     });
-    this.#intake.journal.rotate();
+    this.#intake.journal.start();
   }
 
   async #openReplayed(record: OpenVolumeRecord): Promise<Head> {

@@ -124,17 +124,21 @@ export class Journal {
     return true;
   }
 
+  /** Takes the first segment, and has the next one made ahead of need. */
+  start(): void {
+    this.rotate();
+    this.#prepareNext();
+  }
+
   /**
-   * Starts a new segment if one is ready. Returns a number below which no
+   * Starts a new segment if one is ready. The one after it is one that is let
+   * go of, so `retireBelow` belongs to it, or to another soon. Returns a number below which no
    * segment holds, or will hold, a write that was appended after this call.
    */
   rotate(): number {
     const { segments } = this.#options;
     const next = segments.takeNow();
-    if (next !== undefined) {
-      this.#segment = next;
-      this.#prepareNext();
-    }
+    if (next !== undefined) this.#segment = next;
     return segments.newestTaken;
   }
 
@@ -147,9 +151,13 @@ export class Journal {
     return this.rotate();
   }
 
-  /** Lets go of segments whose writes the archive has. */
+  /** Lets go of segments whose writes the archive has; one of them is the next. */
   async retireBelow(number: number): Promise<void> {
-    await this.#options.segments.retireBelow(number);
+    try {
+      await this.#options.segments.retireBelow(number);
+    } finally {
+      this.#prepareNext();
+    }
     this.#options.roomMade();
   }
 

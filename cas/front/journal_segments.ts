@@ -263,9 +263,9 @@ export class SegmentStore {
 
   async #letGo(name: string, recycle: boolean): Promise<void> {
     const { disk } = this.#options;
-    const names = disk.list();
-    if (names.includes(name)) {
-      if (recycle && !names.includes(SPARE_NAME)) {
+    if (disk.list().includes(name)) {
+      if (recycle && this.#sizeOf(name) > this.#sizeOf(SPARE_NAME)) {
+        // Also in the place of one that is still being filled.
         disk.rename(name, SPARE_NAME);
       } else {
         disk.remove(name);
@@ -273,6 +273,20 @@ export class SegmentStore {
     }
     // Also before its header is overwritten: the old name must not come back.
     await disk.syncDirectory();
+  }
+
+  /** Bytes of a file, -1 where there is none or it cannot be looked at. */
+  #sizeOf(name: string): number {
+    try {
+      const file = this.#options.disk.open(name);
+      try {
+        return file.size;
+      } finally {
+        file.close();
+      }
+    } catch {
+      return -1;
+    }
   }
 
   #inTurn<Result>(run: () => Promise<Result>): Promise<Result> {

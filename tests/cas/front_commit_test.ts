@@ -280,3 +280,22 @@ Deno.test("a journal file made ahead of need is filled, kept over a restart, and
   await history.check(await openDisk(third), bounds, "after the restart");
   await third.front.abandon();
 });
+
+Deno.test("in the long run the journal makes no files: a segment that is let go of is the next", async () => {
+  const record = recorder();
+  const rig = await openRig({
+    disk: record.disk,
+    budget: { journalFillBytes: 2 * 1024 * 1024 },
+  });
+  const history = new History(await openDisk(rig));
+  const created: number[] = [];
+  for (let round = 0; round < 6; round++) {
+    for (let turn = 0; turn < 20; turn++) await rig.clock.advance(100);
+    history.write(round, 1);
+    await quiet();
+    await rig.front.checkpoint();
+    created.push(count(record, "create"));
+  }
+  assert.equal(created[5], created[2], `files made so far: ${created}`);
+  await rig.front.abandon();
+});

@@ -149,12 +149,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: "a snapshot that lacks writes over damage",
     patch: {
       file: "cas/front/checkpointer.ts",
-      find: `      if (kept.has(head)) {
-        throw incompleteError(
-          \`make snapshot`,
-      replace: `      if (kept === undefined) {
-        throw incompleteError(
-          \`make snapshot`,
+      find: "if (kept.has(head)) throw",
+      replace: "if (kept === undefined) throw",
     },
   },
   {

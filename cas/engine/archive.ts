@@ -318,7 +318,9 @@ export class Archive implements OpenedArchive {
 
   async #openView(request: ViewRequest): Promise<ViewDescription> {
     const { volume: name, snapshot, atMs, root, createBlockCount } = request;
-    await this.#refresh.run();
+    // A disk that is only read stays at the state that is opened here.
+    if (this.#parts.claim === undefined) await this.#refresh.now();
+    else await this.#refresh.run();
     if (
       name === undefined ||
       [snapshot, atMs, root].some((it) => it !== undefined)

@@ -40,6 +40,14 @@ export class Refresh {
     await this.#looking;
   }
 
+  /** Brings them up to date in any case: nothing published before the call is missed. */
+  async now(): Promise<void> {
+    // One that is under way may have begun too early; its error is its caller's.
+    await this.#looking?.catch(() => {});
+    this.#looking ??= this.#look();
+    await this.#looking;
+  }
+
   async #look(): Promise<void> {
     try {
       const startMs = this.#context.clock.nowMs();

@@ -52,6 +52,17 @@ Deno.test("a reader finds newer states, volumes and snapshots that the writer ma
   await assert.rejects(reader.newerView(opened.view), /no view/);
   assert.equal(await reader.newerView(newer.view), undefined);
 
+  // Who opens a disk gets its newest state, however new.
+  await bench.write(writer, view, [whole(2, 5)]);
+  const [written] = (await writer.operate("history", {
+    volume: "disk",
+    countMax: 1,
+  })).entries;
+  assert.equal(
+    (await reader.openView({ volume: "disk" })).sequence,
+    written?.sequence,
+  );
+
   const snapshot = await reader.openView({ volume: "disk", snapshot: "later" });
   await assertHolds(reading, reader, {
     view: snapshot.view,

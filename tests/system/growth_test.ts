@@ -3,7 +3,7 @@ import { SECTOR_SIZE } from "../../aoe/block_device.ts";
 import { AtaError } from "../../aoe/initiator/errors.ts";
 import type { TargetDescription } from "../../cli/served_targets.ts";
 import { resultsWithin, spawnServer } from "./commands.ts";
-import { noise, readAll, writeAll } from "./disk_content.ts";
+import { assertSame, noise, readAll, writeAll } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";
 
 const MEBIBYTE: number = 1024 * 1024;
@@ -35,7 +35,7 @@ systemTest(
       );
       const { sectorCount } = await client.target.identify();
       assert.equal(sectorCount * SECTOR_SIZE, grownBytes);
-      assert.deepEqual(await readAll(client.target, 0, MEBIBYTE), before);
+      assertSame(await readAll(client.target, 0, MEBIBYTE), before);
       assert.deepEqual(
         await readAll(client.target, MEBIBYTE / SECTOR_SIZE, MEBIBYTE),
         new Uint8Array(MEBIBYTE),
@@ -46,8 +46,8 @@ systemTest(
     for (const signal of ["SIGTERM", "SIGTERM"] as const) {
       await using server = await rig.serve(store, ["1.0=disk"]);
       using client = await rig.attach("1.0");
-      assert.deepEqual(await readAll(client.target, 0, MEBIBYTE), before);
-      assert.deepEqual(
+      assertSame(await readAll(client.target, 0, MEBIBYTE), before);
+      assertSame(
         await readAll(client.target, tail, after.length),
         after,
       );
@@ -84,7 +84,7 @@ systemTest(
       const later = noise(MEBIBYTE);
       await writeAll(client.target, 0, later);
       await writeAll(clone.target, 0, noise(MEBIBYTE));
-      assert.deepEqual(await readAll(snapshot.target, 0, MEBIBYTE), content);
+      assertSame(await readAll(snapshot.target, 0, MEBIBYTE), content);
       await resultsWithin(
         rig.namespace,
         ...["snapshot", "create", "disk", "later", "--store", store],
@@ -100,13 +100,13 @@ systemTest(
         ],
       );
       using added = await rig.attach("2.3");
-      assert.deepEqual(await readAll(added.target, 0, MEBIBYTE), later);
+      assertSame(await readAll(added.target, 0, MEBIBYTE), later);
       await resultsWithin(
         rig.namespace,
         ...["target", "add", "2.2=disk", "--state", `${rig.folder}/reader`],
       );
       using head = await rig.attach("2.2");
-      assert.deepEqual(await readAll(head.target, 0, MEBIBYTE), later);
+      assertSame(await readAll(head.target, 0, MEBIBYTE), later);
       assert.equal((await reader.end("SIGTERM")).code, 0, reader.log());
     }
     await using refused = spawnServer(rig.namespace, {
@@ -117,6 +117,6 @@ systemTest(
     // The writer has kept its claim.
     const fresh = noise(MEBIBYTE);
     await writeAll(client.target, 0, fresh);
-    assert.deepEqual(await readAll(client.target, 0, MEBIBYTE), fresh);
+    assertSame(await readAll(client.target, 0, MEBIBYTE), fresh);
   },
 );

@@ -3,7 +3,13 @@ import { SECTOR_SIZE } from "../../aoe/block_device.ts";
 import { AtaError } from "../../aoe/initiator/errors.ts";
 import type { RemoteTarget } from "../../aoe/initiator/remote_target.ts";
 import { runCommand } from "../guest/server.ts";
-import { noise, readAll, seeded, writeAll } from "./disk_content.ts";
+import {
+  assertSame,
+  noise,
+  readAll,
+  seeded,
+  writeAll,
+} from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";
 
 const DISK_BYTES: number = 8 * 1024 * 1024;
@@ -60,12 +66,12 @@ systemTest(
       using client = await rig.attach("1.0");
       await writeAll(client.target, 0, noise(DISK_BYTES));
       using snapshot = await rig.attach("1.1");
-      assert.deepEqual(await readAll(snapshot.target, 0, ORDERED_BYTES), kept);
+      assertSame(await readAll(snapshot.target, 0, ORDERED_BYTES), kept);
       await server.end("SIGKILL");
     }
     await using _server = await rig.serve(store, ["1.1=disk@noon"]);
     using snapshot = await rig.attach("1.1");
-    assert.deepEqual(await readAll(snapshot.target, 0, ORDERED_BYTES), kept);
+    assertSame(await readAll(snapshot.target, 0, ORDERED_BYTES), kept);
   },
 );
 

@@ -10,7 +10,7 @@ import { DirectiveCommand } from "../../aoe/mac_mask.ts";
 import { ConfigCommand } from "../../aoe/query_config.ts";
 import type { TargetDescription } from "../../cli/served_targets.ts";
 import { refusalWithin, resultsWithin } from "./commands.ts";
-import { noise, readAll, writeAll } from "./disk_content.ts";
+import { assertSame, noise, readAll, writeAll } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";
 
 const MEBIBYTE: number = 1024 * 1024;
@@ -55,7 +55,7 @@ systemTest(
     }
     await using _server = await rig.serve(store, [`2.0=path:${path},ro`]);
     using client = await rig.attach("2.0");
-    assert.deepEqual(await readAll(client.target, 0, DISK_BYTES), content);
+    assertSame(await readAll(client.target, 0, DISK_BYTES), content);
     await assert.rejects(client.target.write(0, content), AtaError);
   },
 );
@@ -82,13 +82,13 @@ systemTest(
       await using server = await rig.serve(store, targets);
       using clone = await rig.attach("1.2");
       using snapshot = await rig.attach("1.1");
-      assert.deepEqual(await readAll(clone.target, 0, DISK_BYTES), content);
+      assertSame(await readAll(clone.target, 0, DISK_BYTES), content);
       // Not at a block's start: the rest of the block comes from below.
       await writeAll(clone.target, 3, scratch);
       const expected = content.slice();
       expected.set(scratch, 3 * SECTOR_SIZE);
-      assert.deepEqual(await readAll(clone.target, 0, DISK_BYTES), expected);
-      assert.deepEqual(await readAll(snapshot.target, 0, DISK_BYTES), content);
+      assertSame(await readAll(clone.target, 0, DISK_BYTES), expected);
+      assertSame(await readAll(snapshot.target, 0, DISK_BYTES), content);
       const { serial } = await clone.target.identify();
       assert.notEqual(serial, (await snapshot.target.identify()).serial);
       await server.end(signal);
@@ -130,7 +130,7 @@ systemTest(
     );
     {
       using client = await rig.attach("1.1");
-      assert.deepEqual(await readAll(client.target, 0, MEBIBYTE), content);
+      assertSame(await readAll(client.target, 0, MEBIBYTE), content);
       await writeAll(client.target, 0, changed);
     }
     const other = await refusalWithin(
@@ -147,8 +147,8 @@ systemTest(
     );
     using source = await rig.attach("1.0");
     using kept = await rig.attach("1.1");
-    assert.deepEqual(await readAll(kept.target, 0, MEBIBYTE), expected);
-    assert.deepEqual(await readAll(source.target, 0, MEBIBYTE), content);
+    assertSame(await readAll(kept.target, 0, MEBIBYTE), expected);
+    assertSame(await readAll(source.target, 0, MEBIBYTE), content);
   },
 );
 
@@ -170,7 +170,7 @@ systemTest(
       assert.equal((await client.target.identify()).serial, "SECOND");
       const bytes = noise(MEBIBYTE);
       await writeAll(client.target, 0, bytes);
-      assert.deepEqual(await readAll(client.target, 0, MEBIBYTE), bytes);
+      assertSame(await readAll(client.target, 0, MEBIBYTE), bytes);
       await command("grow", "1.1", "2MiB");
       assert.equal((await client.target.identify()).sectorCount, 4096);
     }
@@ -227,7 +227,7 @@ systemTest(
       await command(...rename);
       await command("target", "add", "1.2=tape");
       using client = await rig.attach("1.2");
-      assert.deepEqual(await readAll(client.target, 0, DISK_BYTES), bytes);
+      assertSame(await readAll(client.target, 0, DISK_BYTES), bytes);
       using other = await rig.attach("1.1");
       await writeAll(other.target, 0, kept);
       await command("target", "remove", "1.2");
@@ -237,7 +237,7 @@ systemTest(
     }
     await using _server = await rig.serve(store, ["1.1=other"]);
     using other = await rig.attach("1.1");
-    assert.deepEqual(await readAll(other.target, 0, MEBIBYTE), kept);
+    assertSame(await readAll(other.target, 0, MEBIBYTE), kept);
   },
 );
 

@@ -7,11 +7,7 @@
  */
 
 import { parseArgs } from "node:util";
-import {
-  CEPH_REQUIREMENTS,
-  findProgram,
-  unmet,
-} from "../setup/requirements.ts";
+import { findProgram } from "../setup/requirements.ts";
 import { measureArchive } from "./archive_rows.ts";
 import { measureBehind } from "./behind.ts";
 import { type ColdResult, measureCold } from "./cold.ts";
@@ -26,7 +22,6 @@ import {
 import { INDEX_ENTRIES, INDEX_NAME, measureIndex } from "./index_rows.ts";
 import { LoadClient } from "./load_client.ts";
 import { Network } from "./network.ts";
-import { measureS3 } from "./s3.ts";
 import { measureStarts } from "./restart.ts";
 import { FILL, type Group, GROUPS, type Measure, type Row } from "./rows.ts";
 import { formatTable, type RowResult } from "./table.ts";
@@ -35,9 +30,7 @@ import { formatTable, type RowResult } from "./table.ts";
 const WARM_UP_MS = 2000;
 /** What `--only` calls the reads of what is far away. */
 const COLD_NAME = "cold read through a store with 20 ms and 100 MB/s";
-/** What `--only` calls an archive in S3. */
-const S3_NAME = "s3: Ceph's gateway on loopback";
-/** What `--only` calls writes with a store that is far away. */
+/** What `--only` calls writes to what is far away. */
 const BEHIND_NAME = "write with a store behind that has 20 ms and 100 MB/s";
 /** What `--only` calls the starts. */
 const STARTS_NAME = "start after kill -9, start as the archive grows";
@@ -142,16 +135,6 @@ async function measureAll(options: Options): Promise<void> {
   }
   if (BEHIND_NAME.includes(options.only)) {
     await showFar(options, BEHIND_NAME, measureBehind);
-  }
-  if (S3_NAME.includes(options.only)) {
-    const missing = unmet(CEPH_REQUIREMENTS).map((it) => it.debianPackage);
-    if (missing.length === 0) await showFar(options, S3_NAME, measureS3);
-    else {
-      const names = missing.join(" ");
-      console.log(
-        `\nSkipped: ${S3_NAME}. Type: apt-get install --no-install-recommends ${names}`,
-      );
-    }
   }
   if (!STARTS_NAME.includes(options.only)) return;
   const folder = `${options.folder}/starts`;

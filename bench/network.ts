@@ -14,11 +14,10 @@ export const LOAD_END = "load0";
 
 /** The namespace; disposing it removes it. */
 export class Network implements AsyncDisposable {
-  /** The namespace's name. */
-  readonly name: string;
+  readonly #name: string;
 
   private constructor(name: string) {
-    this.name = name;
+    this.#name = name;
   }
 
   /** Makes it; neither interface has an IP address. */
@@ -40,13 +39,13 @@ export class Network implements AsyncDisposable {
     program: readonly string[],
     options: Deno.CommandOptions,
   ): Deno.Command {
-    const args = ["netns", "exec", this.name, ...program];
+    const args = ["netns", "exec", this.#name, ...program];
     return new Deno.Command("ip", { ...options, args });
   }
 
   /** Removes the namespace; what runs inside must have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await ip("netns", "delete", this.name);
+    await ip("netns", "delete", this.#name);
   }
 }
 

@@ -47,7 +47,7 @@ systemTest(
         lifeMsMax: LIFE_MS_MAX,
       });
       assert.ok(acknowledged > 10 * ROUND_COUNT, `${acknowledged} writes`);
-      assert.ok(proxy.faultCount > 10, `${proxy.faultCount} faults`);
+      assert.ok(proxy.faultCount > 0, "no request met a fault");
     } finally {
       Deno.env.delete("AWS_ACCESS_KEY_ID");
       Deno.env.delete("AWS_SECRET_ACCESS_KEY");

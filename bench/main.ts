@@ -32,6 +32,8 @@ const WARM_UP_MS = 2000;
 const COLD_NAME = "cold read through a store with 20 ms and 100 MB/s";
 /** What `--only` calls writes to what is far away. */
 const BEHIND_NAME = "write with a store behind that has 20 ms and 100 MB/s";
+/** What `--only` calls memory under hostile frames. */
+const FRAMES_NAME = "heap growth over 10 million hostile frames";
 /** What `--only` calls the starts. */
 const STARTS_NAME = "start after kill -9, start as the archive grows";
 
@@ -136,6 +138,10 @@ async function measureAll(options: Options): Promise<void> {
   if (BEHIND_NAME.includes(options.only)) {
     await showFar(options, BEHIND_NAME, measureBehind);
   }
+  if (FRAMES_NAME.includes(options.only)) {
+    console.log(`\n${FRAMES_NAME}, in bytes:`);
+    await showFrames();
+  }
   if (!STARTS_NAME.includes(options.only)) return;
   const folder = `${options.folder}/starts`;
   await Deno.mkdir(folder);
@@ -143,6 +149,19 @@ async function measureAll(options: Options): Promise<void> {
   for (const { name, startMs } of await measureStarts(folder)) {
     console.log(`  ${name}: ${(startMs / 1000).toFixed(2)} s`);
   }
+}
+
+/** Runs the fuzzer's long run, which prints what it saw. */
+async function showFrames(): Promise<void> {
+  const root = new URL("..", import.meta.url).pathname;
+  const program = `${root}tests/aoe/fuzz_server.ts`;
+  const collecting = ["run", "--v8-flags=--expose-gc", program];
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: [...collecting, `${10_000_000}`, "1"],
+    stdout: "inherit",
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error("The server did not outlast hostile frames");
 }
 
 async function showFar(

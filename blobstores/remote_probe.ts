@@ -71,7 +71,7 @@ async function create(
           `Allow them to, or serve snapshots with --read-only`,
       };
     }
-    // Some call the header unknown (400), some not implemented (501).
+    // Services without it answer 400 (an unknown header) or 501.
     const isAnswer = error.code === "Unsupported" || error.code === "Unknown";
     if (!isAnswer || error.status === undefined) throw error;
     return {

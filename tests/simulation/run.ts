@@ -119,7 +119,7 @@ export class Run {
     return this.server.disks.get(volume.name) as Volume;
   }
 
-  /** Notes something asked for that is not waited for now. */
+  /** Notes a request whose answer comes while the run goes on. */
   later<T>(promise: Promise<T>, reply: Reply<T>): void {
     const { answered, refused, unanswered = (): void => {} } = reply;
     this.unanswered.add(unanswered);

@@ -10,7 +10,7 @@ import { openRealDisk } from "../cas/disk/real_disk.ts";
 import { systemClock } from "../cas/engine/clock.ts";
 import { DiskIndex } from "../cas/index/disk_index.ts";
 import { emptyLocation, type IndexEntries } from "../cas/index/score_index.ts";
-import { chooseCodec } from "../cli/native_codec.ts";
+import { chooseCodec } from "../cli/archive/native_codec.ts";
 import { processorTimeUs } from "./contenders.ts";
 import { randomWords } from "./random_words.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { BlockCodec } from "../cas/codec/block_codec.ts";
-import { chooseCodec } from "../cli/native_codec.ts";
+import { chooseCodec } from "../cli/archive/native_codec.ts";
 import { run } from "../setup/run.ts";
 import { randomWords } from "./random_words.ts";
 

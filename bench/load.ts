@@ -7,7 +7,7 @@
  */
 
 import type { Link } from "../aoe/link/link.ts";
-import { Latencies } from "../cli/latencies.ts";
+import { Latencies } from "../cli/output/latencies.ts";
 import * as frames from "./load_frames.ts";
 
 /** What to ask of a server, and how. */

@@ -7,11 +7,11 @@
  */
 
 import type { parseArgs, ParseArgsOptionsConfig } from "node:util";
-import type { Output } from "./output.ts";
-import { joinPlugins } from "./plugin_config.ts";
-import { readConfigFile } from "./serve_options.ts";
-import type { StoreChoice } from "./store_opening.ts";
-import { parseStoreOptions } from "./store_settings.ts";
+import type { Output } from "./output/output.ts";
+import { joinPlugins } from "./plugins/plugin_config.ts";
+import { readConfigFile } from "./options/serve_options.ts";
+import type { StoreChoice } from "./archive/store_opening.ts";
+import { parseStoreOptions } from "./options/store_settings.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The values of options, by name; undefined where not given. */

@@ -15,7 +15,7 @@ import { LinkError } from "../aoe/link/pcap_error.ts";
 import { blobErrorCode } from "../blobstores/blob_store.ts";
 import { type ArchiveErrorCode, archiveErrorCode } from "../cas/errors.ts";
 import { DeviceError, type DeviceErrorCode } from "../devices/device_error.ts";
-import { ControlError } from "./control.ts";
+import { ControlError } from "./serving/control.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Exit statuses; any other than 0 is a failure. */

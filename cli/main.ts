@@ -7,7 +7,7 @@
 import { parseCommandLine } from "./command_line.ts";
 import { COMMANDS } from "./commands.ts";
 import { ExitStatus, exitStatusOf, isOperatorError } from "./exit_status.ts";
-import { standardOutput } from "./output.ts";
+import { standardOutput } from "./output/output.ts";
 
 /** Runs the program; the exit status. */
 export async function main(args: readonly string[]): Promise<number> {

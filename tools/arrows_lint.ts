@@ -10,8 +10,8 @@ import { fromFileUrl, normalizePath } from "./arrows_paths.ts";
 /** Files that may call `Deno.dlopen`: all other code is pure TypeScript. */
 const NATIVE_FILES: readonly string[] = [
   "aoe/link/pcap_library.ts",
-  "cli/file_holes.ts",
-  "cli/native_codec.ts",
+  "cli/verbs/file_holes.ts",
+  "cli/archive/native_codec.ts",
   "tests/system/namespace_link.ts",
 ];
 

@@ -5,11 +5,11 @@
  */
 
 import { SECTOR_SIZE } from "../../aoe/block_device.ts";
-import { bench, OUTSTANDING_MAX } from "../bench.ts";
+import { bench, OUTSTANDING_MAX } from "../verbs/bench.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { parseCount } from "../count_option.ts";
-import { parseSize } from "../size.ts";
-import { parseAddress } from "../target_option.ts";
+import { parseCount } from "../options/count_option.ts";
+import { parseSize } from "../output/size.ts";
+import { parseAddress } from "../options/target_option.ts";
 import { UsageError } from "../usage_error.ts";
 
 const REQUEST_BYTES_DEFAULT = 4096;

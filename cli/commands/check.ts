@@ -10,7 +10,7 @@ import {
   type Command,
   defineCommand,
 } from "../command.ts";
-import { checkStructure } from "../check.ts";
+import { checkStructure } from "../verbs/check.ts";
 
 /** Checks that every root reaches all of its blocks. */
 export const checkCommand: Command = defineCommand({

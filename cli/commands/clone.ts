@@ -11,8 +11,8 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { parseState } from "../state_reference.ts";
-import { changeVolume, sizeOf } from "../volumes.ts";
+import { parseState } from "../options/state_reference.ts";
+import { changeVolume, sizeOf } from "../verbs/volumes.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Makes a writable copy in no time. */

@@ -10,7 +10,7 @@ import {
   type Command,
   defineCommand,
 } from "../command.ts";
-import { copyToStore } from "../copy.ts";
+import { copyToStore } from "../verbs/copy.ts";
 import { ExitStatus } from "../exit_status.ts";
 import { UsageError } from "../usage_error.ts";
 

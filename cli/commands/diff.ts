@@ -10,8 +10,8 @@ import {
   type Command,
   defineCommand,
 } from "../command.ts";
-import { showDiff } from "../diff.ts";
-import { parseState } from "../state_reference.ts";
+import { showDiff } from "../verbs/diff.ts";
+import { parseState } from "../options/state_reference.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Compares two states. */

@@ -5,7 +5,7 @@
  */
 
 import { type Command, defineCommand } from "../command.ts";
-import { discover } from "../discover.ts";
+import { discover } from "../verbs/discover.ts";
 import { ExitStatus } from "../exit_status.ts";
 
 /** Shows every target on the segment. */

@@ -11,7 +11,7 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { estimateFile } from "../transfers.ts";
+import { estimateFile } from "../verbs/transfers.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Tells what an image would cost. */

@@ -11,8 +11,8 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { parseState, STATE_FORM } from "../state_reference.ts";
-import { exportImage } from "../transfers.ts";
+import { parseState, STATE_FORM } from "../options/state_reference.ts";
+import { exportImage } from "../verbs/transfers.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Writes a state as a raw image. */

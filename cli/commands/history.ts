@@ -10,7 +10,7 @@ import {
   type Command,
   defineCommand,
 } from "../command.ts";
-import { showHistory } from "../history.ts";
+import { showHistory } from "../verbs/history.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Lists every state of a volume. */

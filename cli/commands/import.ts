@@ -11,7 +11,7 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { importFile } from "../transfers.ts";
+import { importFile } from "../verbs/transfers.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Takes a raw image into a volume. */

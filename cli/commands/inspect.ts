@@ -10,7 +10,7 @@ import {
   type Command,
   defineCommand,
 } from "../command.ts";
-import { inspect } from "../inspect.ts";
+import { inspect } from "../verbs/inspect.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Shows what a file of an archive holds. */

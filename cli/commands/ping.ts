@@ -5,9 +5,9 @@
  */
 
 import { type Command, defineCommand } from "../command.ts";
-import { parseCount } from "../count_option.ts";
-import { ping } from "../ping.ts";
-import { parseAddress } from "../target_option.ts";
+import { parseCount } from "../options/count_option.ts";
+import { ping } from "../verbs/ping.ts";
+import { parseAddress } from "../options/target_option.ts";
 import { UsageError } from "../usage_error.ts";
 
 const COUNT_DEFAULT = 5;

@@ -8,9 +8,13 @@ import { lastingModule } from "../../plugins/module_bytes.ts";
 import { pinFlag, pinLine, type PluginReference } from "../../plugins/pin.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import type { Output } from "../output.ts";
-import { lookAtPlugin, optionLines, type PluginLook } from "../plugin_look.ts";
-import { writePins } from "../plugin_write.ts";
+import type { Output } from "../output/output.ts";
+import {
+  lookAtPlugin,
+  optionLines,
+  type PluginLook,
+} from "../plugins/plugin_look.ts";
+import { writePins } from "../plugins/plugin_write.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Shows a plugin and the lines that allow it. */

@@ -9,8 +9,8 @@ import { isLocalModule, moduleAddress } from "../../plugins/module_bytes.ts";
 import { ModuleCache } from "../../plugins/module_cache.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { PLUGIN_OPTIONS, pluginChoice } from "../plugin_choice.ts";
-import { loaderOptions } from "../plugin_registry.ts";
+import { PLUGIN_OPTIONS, pluginChoice } from "../plugins/plugin_choice.ts";
+import { loaderOptions } from "../plugins/plugin_registry.ts";
 
 /** Lists what serves which scheme; loads nothing. */
 export const pluginListCommand: Command = defineCommand({

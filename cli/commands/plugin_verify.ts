@@ -11,8 +11,8 @@ import { checkSettings } from "../../plugins/settings.ts";
 import type { PluginEntry } from "../../plugins/configured.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { PLUGIN_OPTIONS, pluginChoice } from "../plugin_choice.ts";
-import { lookAtPlugin, optionLines } from "../plugin_look.ts";
+import { PLUGIN_OPTIONS, pluginChoice } from "../plugins/plugin_choice.ts";
+import { lookAtPlugin, optionLines } from "../plugins/plugin_look.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Compares plugins with their pins, at their source. */

@@ -11,7 +11,7 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { rebuildState } from "../rebuild.ts";
+import { rebuildState } from "../verbs/rebuild.ts";
 
 /** Makes the index anew. */
 export const rebuildCommand: Command = defineCommand({

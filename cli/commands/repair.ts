@@ -10,7 +10,7 @@ import {
   type Command,
   defineCommand,
 } from "../command.ts";
-import { repairFromCopies } from "../repair.ts";
+import { repairFromCopies } from "../verbs/repair.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Mends what is damaged or missing from copies. */

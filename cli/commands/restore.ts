@@ -11,8 +11,8 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { parseStateOf } from "../state_reference.ts";
-import { changeVolume, sizeOf } from "../volumes.ts";
+import { parseStateOf } from "../options/state_reference.ts";
+import { changeVolume, sizeOf } from "../verbs/volumes.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Moves a volume's head to an old state. */

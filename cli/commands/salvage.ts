@@ -10,7 +10,7 @@ import {
   type Command,
   defineCommand,
 } from "../command.ts";
-import { salvageJournal } from "../salvage.ts";
+import { salvageJournal } from "../verbs/salvage.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Shows what can be kept of a damaged journal, and keeps it. */

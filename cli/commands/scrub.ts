@@ -10,8 +10,8 @@ import {
   type Command,
   defineCommand,
 } from "../command.ts";
-import { scrubArchive } from "../scrub.ts";
-import { parseRate, parseSample } from "../scrub_option.ts";
+import { scrubArchive } from "../verbs/scrub.ts";
+import { parseRate, parseSample } from "../options/scrub_option.ts";
 
 /** Reads and verifies all bytes. */
 export const scrubCommand: Command = defineCommand({

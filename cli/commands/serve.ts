@@ -5,9 +5,9 @@
  */
 
 import { ARCHIVE_OPTIONS, type Command, defineCommand } from "../command.ts";
-import { standardOutput } from "../output.ts";
-import { serve } from "../serve.ts";
-import { configText, serveOptions } from "../serve_options.ts";
+import { standardOutput } from "../output/output.ts";
+import { serve } from "../serving/serve.ts";
+import { configText, serveOptions } from "../options/serve_options.ts";
 
 const DETAILS: string =
   `--interface IF    network interface to serve on, with or without an IP address,

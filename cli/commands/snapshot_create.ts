@@ -11,8 +11,8 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { createSnapshot } from "../snapshots.ts";
-import { parseTime } from "../state_reference.ts";
+import { createSnapshot } from "../verbs/snapshots.ts";
+import { parseTime } from "../options/state_reference.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Names the present state of a volume. */

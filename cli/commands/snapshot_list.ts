@@ -11,7 +11,7 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { listSnapshots } from "../snapshots.ts";
+import { listSnapshots } from "../verbs/snapshots.ts";
 
 /** Lists snapshots with their root hashes. */
 export const snapshotListCommand: Command = defineCommand({

@@ -11,7 +11,7 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { retireSnapshot } from "../snapshots.ts";
+import { retireSnapshot } from "../verbs/snapshots.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Takes a snapshot off the list. */

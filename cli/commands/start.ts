@@ -6,8 +6,8 @@
  */
 
 import { type Command, defineCommand } from "../command.ts";
-import { serve } from "../serve.ts";
-import { parseTargetOption } from "../target_option.ts";
+import { serve } from "../serving/serve.ts";
+import { parseTargetOption } from "../options/target_option.ts";
 
 const STORE = "file:./archive";
 const TARGET = "1.0=disk:1GiB";

@@ -10,7 +10,7 @@ import {
   type Command,
   defineCommand,
 } from "../command.ts";
-import { showStats } from "../stats.ts";
+import { showStats } from "../verbs/stats.ts";
 
 /** Shows data, distinct data and stored bytes. */
 export const statsCommand: Command = defineCommand({

@@ -11,7 +11,7 @@ import {
   serverChoice,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { showStatus } from "../status.ts";
+import { showStatus } from "../verbs/status.ts";
 
 /** Shows how far the store of a running server is behind. */
 export const statusCommand: Command = defineCommand({

@@ -10,7 +10,7 @@ import {
   defineCommand,
   serverChoice,
 } from "../command.ts";
-import { showStoreStats } from "../store_stats.ts";
+import { showStoreStats } from "../verbs/store_stats.ts";
 
 /** Shows what a running server asked of its store. */
 export const storeStatsCommand: Command = defineCommand({

@@ -10,7 +10,7 @@ import {
   type Command,
   defineCommand,
 } from "../command.ts";
-import { validateChosen } from "../store_validate.ts";
+import { validateChosen } from "../verbs/store_validate.ts";
 
 /** Finds out whether a store can be trusted with an archive. */
 export const storeValidateCommand: Command = defineCommand({

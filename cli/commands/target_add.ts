@@ -11,7 +11,7 @@ import {
   serverChoice,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { addTarget } from "../targets.ts";
+import { addTarget } from "../verbs/targets.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Has a running server serve one more target. */

@@ -11,7 +11,7 @@ import {
   serverChoice,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { clearTarget } from "../targets.ts";
+import { clearTarget } from "../verbs/targets.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Has a running server forget what clients left behind in a target. */

@@ -11,7 +11,7 @@ import {
   serverChoice,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { growTarget } from "../targets.ts";
+import { growTarget } from "../verbs/targets.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Has a running server make a disk larger. */

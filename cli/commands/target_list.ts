@@ -11,7 +11,7 @@ import {
   serverChoice,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { listTargets } from "../targets.ts";
+import { listTargets } from "../verbs/targets.ts";
 
 /** Shows what a running server serves. */
 export const targetListCommand: Command = defineCommand({

@@ -11,7 +11,7 @@ import {
   serverChoice,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { removeTarget } from "../targets.ts";
+import { removeTarget } from "../verbs/targets.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Has a running server stop serving a target. */

@@ -12,8 +12,8 @@ import {
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
-import { parseVolumeSize } from "../size.ts";
-import { changeVolume, sizeOf } from "../volumes.ts";
+import { parseVolumeSize } from "../output/size.ts";
+import { changeVolume, sizeOf } from "../verbs/volumes.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Makes a volume larger. */

@@ -11,7 +11,7 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { listVolumes } from "../volumes.ts";
+import { listVolumes } from "../verbs/volumes.ts";
 
 /** Lists volumes with size, time and root hash. */
 export const volumeListCommand: Command = defineCommand({

@@ -11,7 +11,7 @@ import {
   defineCommand,
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { changeVolume } from "../volumes.ts";
+import { changeVolume } from "../verbs/volumes.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Shows a hidden volume again. */

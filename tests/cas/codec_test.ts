@@ -3,7 +3,10 @@ import fc from "fast-check";
 import lz4js from "lz4js";
 import { BlockCodec, Codec } from "../../cas/codec/block_codec.ts";
 import { createPortableLz4, type Lz4 } from "../../cas/codec/lz4.ts";
-import { loadNativeLz4, type NativeLz4 } from "../../cli/native_codec.ts";
+import {
+  loadNativeLz4,
+  type NativeLz4,
+} from "../../cli/archive/native_codec.ts";
 
 /** A second implementation of the format: lz4js, which knows no bounds and is only shown sound blocks. */
 function decompressWithLz4js(source: Uint8Array): Uint8Array {

@@ -10,7 +10,10 @@ import {
   scoreKey,
   withPlainHash,
 } from "../../cas/score.ts";
-import { chooseCodec, loadNativePlainHash } from "../../cli/native_codec.ts";
+import {
+  chooseCodec,
+  loadNativePlainHash,
+} from "../../cli/archive/native_codec.ts";
 
 /** The first 32 bytes of `hash` in the official test vectors of BLAKE3, by input length. */
 const VECTORS: readonly (readonly [length: number, hash: string])[] = [

@@ -2,9 +2,15 @@ import assert from "node:assert/strict";
 import { parseCommandLine } from "../../cli/command_line.ts";
 import { COMMANDS } from "../../cli/commands.ts";
 import { isOperatorError } from "../../cli/exit_status.ts";
-import { formatSize, parseVolumeSize } from "../../cli/size.ts";
-import { type ServeFlags, serveOptions } from "../../cli/serve_options.ts";
-import { addressWarnings, parseTargetOption } from "../../cli/target_option.ts";
+import { formatSize, parseVolumeSize } from "../../cli/output/size.ts";
+import {
+  type ServeFlags,
+  serveOptions,
+} from "../../cli/options/serve_options.ts";
+import {
+  addressWarnings,
+  parseTargetOption,
+} from "../../cli/options/target_option.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 import { nearestWord } from "../../plugins/nearest.ts";
 

@@ -4,7 +4,7 @@ import {
   ControlError,
   controlSocketPath,
   serveControl,
-} from "../../cli/control.ts";
+} from "../../cli/serving/control.ts";
 
 Deno.test("the control socket carries requests, results and refusals", async () => {
   const folder = await Deno.makeTempDir();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openFileHoles } from "../../cli/file_holes.ts";
+import { openFileHoles } from "../../cli/verbs/file_holes.ts";
 
 const MEBIBYTE: number = 1024 * 1024;
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openImageOutput, pipeOutput } from "../../cli/image_output.ts";
+import { openImageOutput, pipeOutput } from "../../cli/verbs/image_output.ts";
 
 const MEBIBYTE: number = 1024 * 1024;
 

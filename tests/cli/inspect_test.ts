@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { openArchiveHere } from "../../cli/archive_opening.ts";
-import { chooseCodec } from "../../cli/native_codec.ts";
-import { openServingArchive } from "../../cli/serving_archive.ts";
+import { openArchiveHere } from "../../cli/archive/archive_opening.ts";
+import { chooseCodec } from "../../cli/archive/native_codec.ts";
+import { openServingArchive } from "../../cli/serving/serving_archive.ts";
 import { inspectBlock } from "../../cas/inspect/block.ts";
 import { inspectFile } from "../../cas/inspect/inspect.ts";
 import type { Inspection } from "../../cas/inspect/inspection.ts";

@@ -4,7 +4,7 @@ import { linkPair } from "../../aoe/link/pair.ts";
 import { LinkError, type LinkErrorCode } from "../../aoe/link/pcap_error.ts";
 import type { InterfaceFacts } from "../../aoe/link/pcap_interface.ts";
 import type { ArchiveEvent } from "../../cas/events.ts";
-import { Interfaces } from "../../cli/interfaces.ts";
+import { Interfaces } from "../../cli/serving/interfaces.ts";
 
 interface Machine {
   /** Lets a second pass. */

@@ -5,9 +5,9 @@ import {
   machineMemoryBytes,
   memoryBudget,
   parseMemory,
-} from "../../cli/memory_budget.ts";
-import { describeIndex } from "../../cli/index_status.ts";
-import { serveOptions } from "../../cli/serve_options.ts";
+} from "../../cli/archive/memory_budget.ts";
+import { describeIndex } from "../../cli/archive/index_status.ts";
+import { serveOptions } from "../../cli/options/serve_options.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 
 const MEBIBYTE = 2 ** 20;

@@ -10,7 +10,7 @@ import type { Volume } from "../../cas/front/volume.ts";
 import {
   type ArchiveOpening,
   openArchiveHere,
-} from "../../cli/archive_opening.ts";
+} from "../../cli/archive/archive_opening.ts";
 
 const BLOCKS = 512;
 const BLOCK_BYTES = 4096;

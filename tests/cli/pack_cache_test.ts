@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { StoreStatistics } from "../../cas/archive_operations.ts";
-import { parseStoreOptions } from "../../cli/store_settings.ts";
-import { linesOf } from "../../cli/store_stats.ts";
+import { parseStoreOptions } from "../../cli/options/store_settings.ts";
+import { linesOf } from "../../cli/verbs/store_stats.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { fill, openDisk, type OpenedDisk, readAll } from "./opened_disk.ts";
 

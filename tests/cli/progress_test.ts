@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ArchiveEvent } from "../../cas/events.ts";
-import type { Output } from "../../cli/output.ts";
-import { describeProgress, Progress } from "../../cli/progress.ts";
+import type { Output } from "../../cli/output/output.ts";
+import { describeProgress, Progress } from "../../cli/output/progress.ts";
 
 const GIB: number = 2 ** 30;
 

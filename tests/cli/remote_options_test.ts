@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { defaultLagMs, memoryBudget } from "../../cli/memory_budget.ts";
-import { serveOptions } from "../../cli/serve_options.ts";
+import { defaultLagMs, memoryBudget } from "../../cli/archive/memory_budget.ts";
+import { serveOptions } from "../../cli/options/serve_options.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 
 const BASE = { interface: ["lo"], store: "s3://shelf" };

@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 import type { ArchiveOperator } from "../../cas/archive_operations.ts";
 import { ArchiveError } from "../../cas/errors.ts";
 import type { ArchiveEvent } from "../../cas/events.ts";
-import { parseSchedule, type Schedule } from "../../cli/schedule_option.ts";
-import { serveOptions } from "../../cli/serve_options.ts";
+import {
+  parseSchedule,
+  type Schedule,
+} from "../../cli/options/schedule_option.ts";
+import { serveOptions } from "../../cli/options/serve_options.ts";
 import {
   scheduledName,
   SnapshotScheduler,
-} from "../../cli/snapshot_scheduler.ts";
+} from "../../cli/serving/snapshot_scheduler.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 
 const HOUR_MS = 3_600_000;

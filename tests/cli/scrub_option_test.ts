@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type { ArchiveOperator } from "../../cas/archive_operations.ts";
 import type { ScrubReport, ScrubStatus } from "../../cas/scrub_report.ts";
-import { parseScrubSchedule } from "../../cli/scrub_option.ts";
-import { runScrub } from "../../cli/scrub_pace.ts";
-import { scheduleScrubs } from "../../cli/scrub_scheduler.ts";
-import { parseConfig, serveOptions } from "../../cli/serve_options.ts";
+import { parseScrubSchedule } from "../../cli/options/scrub_option.ts";
+import { runScrub } from "../../cli/serving/scrub_pace.ts";
+import { scheduleScrubs } from "../../cli/serving/scrub_scheduler.ts";
+import { parseConfig, serveOptions } from "../../cli/options/serve_options.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 
 const DAY_MS = 86_400_000;

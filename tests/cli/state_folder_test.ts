@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { openStateFolder, stateFolderPath } from "../../cli/state_folder.ts";
+import {
+  openStateFolder,
+  stateFolderPath,
+} from "../../cli/state/state_folder.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 
 const random = (length: number): Uint8Array =>

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { serveOptions } from "../../cli/serve_options.ts";
+import { serveOptions } from "../../cli/options/serve_options.ts";
 import {
   isHead,
   parseState,
   parseStateOf,
   parseTime,
-} from "../../cli/state_reference.ts";
-import { parseTargetOption } from "../../cli/target_option.ts";
+} from "../../cli/options/state_reference.ts";
+import { parseTargetOption } from "../../cli/options/target_option.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 
 const HASH = "0123456789abcdef".repeat(4);

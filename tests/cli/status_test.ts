@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { captureMain } from "./captured_main.ts";
-import { describeLag } from "../../cli/status.ts";
+import { describeLag } from "../../cli/verbs/status.ts";
 
 Deno.test("status says that the store has everything, or by how much it is behind", () => {
   const even = {

@@ -1,7 +1,7 @@
 /** Opening a store that is away for a moment, and one that refuses. */
 
 import assert from "node:assert/strict";
-import { openLayeredStore } from "../../cli/store_opening.ts";
+import { openLayeredStore } from "../../cli/archive/store_opening.ts";
 import { type Script, ScriptedServer } from "../services/scripted_server.ts";
 
 Deno.test.beforeAll(() => {

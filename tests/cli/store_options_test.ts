@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { serveOptions } from "../../cli/serve_options.ts";
-import { linesOf } from "../../cli/store_stats.ts";
-import { parseStoreOptions } from "../../cli/store_settings.ts";
+import { serveOptions } from "../../cli/options/serve_options.ts";
+import { linesOf } from "../../cli/verbs/store_stats.ts";
+import { parseStoreOptions } from "../../cli/options/store_settings.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 import { MeteredStore } from "../../blobstores/layers/metrics.ts";
 import { MemoryStore } from "../../blobstores/memory_store.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { emptyTargetState, type TargetState } from "../../aoe/target_state.ts";
 import type { ArchiveEvent } from "../../cas/events.ts";
-import { TargetStates } from "../../cli/target_states.ts";
+import { TargetStates } from "../../cli/serving/target_states.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 import { withFolder } from "../temporary_folder.ts";
 

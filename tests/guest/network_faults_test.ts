@@ -1,7 +1,7 @@
 /** What Linux makes of a network that changes under it, or that is bad. */
 
 import assert from "node:assert/strict";
-import type { TargetDescription } from "../../cli/served_targets.ts";
+import type { TargetDescription } from "../../cli/serving/served_targets.ts";
 import { resultsWithin } from "../system/commands.ts";
 import { seeded } from "../system/disk_content.ts";
 import { openLinkWithin } from "../system/namespace_link.ts";

@@ -5,8 +5,8 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { callControl } from "../../cli/control.ts";
-import type { ServerStatus } from "../../cli/status.ts";
+import { callControl } from "../../cli/serving/control.ts";
+import type { ServerStatus } from "../../cli/verbs/status.ts";
 import { CEPH_REQUIREMENTS } from "../../setup/requirements.ts";
 import { startCeph } from "../services/ceph.ts";
 import { GatewayProxy } from "../services/gateway_proxy.ts";

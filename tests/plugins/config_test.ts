@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { joinPlugins, readPlugins } from "../../cli/plugin_config.ts";
-import { pluginCachePath } from "../../cli/plugin_registry.ts";
-import { followReferences } from "../../cli/references.ts";
-import { serveOptions } from "../../cli/serve_options.ts";
+import { joinPlugins, readPlugins } from "../../cli/plugins/plugin_config.ts";
+import { pluginCachePath } from "../../cli/plugins/plugin_registry.ts";
+import { followReferences } from "../../cli/options/references.ts";
+import { serveOptions } from "../../cli/options/serve_options.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 import { parse } from "smol-toml";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { testBlobStore } from "../../blobstores/conformance.ts";
 import { configuredRegistry } from "../../plugins/configured.ts";
 import { openStore } from "../../plugins/registry.ts";
-import { serveOptions } from "../../cli/serve_options.ts";
+import { serveOptions } from "../../cli/options/serve_options.ts";
 import { hashOf } from "./module_server.ts";
 import { runMain } from "./main_process.ts";
 

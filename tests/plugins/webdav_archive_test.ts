@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { openArchiveHere } from "../../cli/archive_opening.ts";
-import { openArchiveOnThread } from "../../cli/archive_worker.ts";
+import { openArchiveHere } from "../../cli/archive/archive_opening.ts";
+import { openArchiveOnThread } from "../../cli/archive/archive_worker.ts";
 import {
   openServingArchive,
   type ServingArchive,
   type ServingArchiveOptions,
-} from "../../cli/serving_archive.ts";
+} from "../../cli/serving/serving_archive.ts";
 import type { PluginEntry } from "../../plugins/configured.ts";
 import { Apache, PASSWORD, USER } from "./apache.ts";
 import { apacheTest } from "./apache_case.ts";

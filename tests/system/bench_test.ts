@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { BenchSummary } from "../../cli/bench.ts";
+import type { BenchSummary } from "../../cli/verbs/bench.ts";
 import { refusalWithin, resultsWithin, runWithin } from "./commands.ts";
 import { noise } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";

@@ -1,8 +1,8 @@
 /** What FLUSH waits for. */
 
 import assert from "node:assert/strict";
-import { callControl } from "../../cli/control.ts";
-import type { ServerStatus } from "../../cli/status.ts";
+import { callControl } from "../../cli/serving/control.ts";
+import type { ServerStatus } from "../../cli/verbs/status.ts";
 import { noise } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";
 

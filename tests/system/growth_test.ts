@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SECTOR_SIZE } from "../../aoe/block_device.ts";
 import { AtaError } from "../../aoe/initiator/errors.ts";
-import type { TargetDescription } from "../../cli/served_targets.ts";
+import type { TargetDescription } from "../../cli/serving/served_targets.ts";
 import { resultsWithin, spawnServer } from "./commands.ts";
 import { assertSame, noise, readAll, writeAll } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";

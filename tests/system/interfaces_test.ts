@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Initiator } from "../../aoe/initiator/initiator.ts";
-import type { FoundTarget } from "../../cli/discover.ts";
-import type { PingSummary } from "../../cli/ping.ts";
+import type { FoundTarget } from "../../cli/verbs/discover.ts";
+import type { PingSummary } from "../../cli/verbs/ping.ts";
 import { run } from "../../setup/run.ts";
 import { NetNamespace } from "../guest/net_namespace.ts";
 import {

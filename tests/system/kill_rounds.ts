@@ -2,7 +2,7 @@
 
 import { SECTOR_SIZE, type SectorRange } from "../../aoe/block_device.ts";
 import type { RemoteTarget } from "../../aoe/initiator/remote_target.ts";
-import { callControl } from "../../cli/control.ts";
+import { callControl } from "../../cli/serving/control.ts";
 import type { SystemRig } from "./rig.ts";
 import { StampedSectors } from "./stamped_sectors.ts";
 

@@ -8,7 +8,7 @@ import {
 import { Initiator } from "../../aoe/initiator/initiator.ts";
 import { DirectiveCommand } from "../../aoe/mac_mask.ts";
 import { ConfigCommand } from "../../aoe/query_config.ts";
-import type { TargetDescription } from "../../cli/served_targets.ts";
+import type { TargetDescription } from "../../cli/serving/served_targets.ts";
 import { refusalWithin, resultsWithin } from "./commands.ts";
 import { assertSame, noise, readAll, writeAll } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";

@@ -56,7 +56,7 @@ const IMPORTS: [string, string, boolean][] = [
   ["devices/file_device.ts", "hash-wasm", false],
   ["plugins/registry.ts", "../blobstores/file_plugin.ts", true],
   ["plugins/registry.ts", "../cli/serve.ts", false],
-  ["tests/cli/serve_test.ts", "../../cli/serve.ts", true],
+  ["tests/cli/serve_test.ts", "../../cli/serving/serve.ts", true],
   ["tests/cli/serve_test.ts", "../guest/guest.ts", true],
   ["tests/cli/serve_test.ts", "../../main.ts", false],
   ["bench/score_bench.ts", "../cas/score.ts", true],
@@ -106,7 +106,7 @@ for (const source of NATIVE) {
     assertFault("aoe/link/pcap_open.ts", source, /native library/);
     assertFault("tests/x_test.ts", source, /native library/);
     assert.deepEqual(lint("aoe/link/pcap_library.ts", source), []);
-    assert.deepEqual(lint("cli/native_codec.ts", source), []);
+    assert.deepEqual(lint("cli/archive/native_codec.ts", source), []);
   });
 }
 

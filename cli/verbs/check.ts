@@ -1,0 +1,34 @@
+/**
+ * What `check` says.
+ *
+ * @module
+ */
+
+import { readArchive } from "../archive/archive_access.ts";
+import type { ArchiveChoice } from "../command.ts";
+import { ExitStatus } from "../exit_status.ts";
+import type { Output } from "../output/output.ts";
+
+/** Checks the structure of an archive; the exit status. */
+export async function checkStructure(
+  archive: ArchiveChoice,
+  output: Output,
+): Promise<number> {
+  const result = await readArchive(
+    archive,
+    output,
+    (it) => it.operate("check", {}),
+  );
+  const { rootCount, snapshotCount, packCount, pointerCount, blockCount } =
+    result;
+  for (const fault of result.faults) output.line(`DAMAGED: ${fault}`);
+  const untold = result.faultCount - result.faults.length;
+  if (untold > 0) output.line(`DAMAGED: and ${untold} more`);
+  output.line(
+    `${rootCount} roots, ${snapshotCount} snapshots, ${packCount} packs, ${pointerCount} pointer blocks and ${blockCount} data blocks: ${
+      result.faultCount === 0 ? "complete" : `${result.faultCount} faults`
+    }`,
+  );
+  output.result(result);
+  return result.faultCount === 0 ? ExitStatus.Done : ExitStatus.Damaged;
+}

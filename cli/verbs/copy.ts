@@ -1,0 +1,114 @@
+/**
+ * What `copy` does and says.
+ *
+ * @module
+ */
+
+import type { BlobStore } from "../../blobstores/blob_store.ts";
+import { systemClock } from "../../cas/engine/clock.ts";
+import type { EngineContext } from "../../cas/engine/context.ts";
+import { Retry } from "../../cas/engine/retry.ts";
+import type { EventSink } from "../../cas/events.ts";
+import type { Hasher } from "../../cas/score.ts";
+import {
+  copyArchive,
+  type CopyResult,
+} from "../../cas/transfer/archive_copy.ts";
+import { readArchive } from "../archive/archive_access.ts";
+import type { ArchiveChoice } from "../command.ts";
+import { thisHolder } from "../state/holder.ts";
+import type { Output } from "../output/output.ts";
+import { standardProgress } from "../output/progress.ts";
+import { randomBytes } from "../archive/random_bytes.ts";
+import { formatSize } from "../output/size.ts";
+import { openLayeredStore } from "../archive/store_opening.ts";
+import { withTransfer } from "./transfers.ts";
+
+/** What to copy, and where to. */
+export interface CopyChoice {
+  /** URL of the destination. */
+  readonly to: string;
+  /** A volume's name; all of the archive when absent. */
+  readonly volume?: string;
+  /** Make an archive at the destination if there is none. */
+  readonly create: boolean;
+}
+
+/** Copies a volume or all of an archive to another store. */
+export async function copyToStore(
+  archive: ArchiveChoice,
+  { to, volume, create }: CopyChoice,
+  output: Output,
+): Promise<void> {
+  // The URL of the destination may have secrets: its store shows itself without.
+  const label = `Copying ${volume ?? "all volumes"}`;
+  const progress = standardProgress(label, output);
+  const { event } = progress.output;
+  const closing = new AbortController();
+  const surroundings = (store: BlobStore, hasher: Hasher): EngineContext =>
+    engineContext({ store, hasher, onEvent: event, signal: closing.signal });
+  const { result, display } = await readArchive(
+    archive,
+    progress.output,
+    (operator) =>
+      withTransfer(archive, operator, event, async (context) => {
+        const volumes = await operator.operate("volume list", {});
+        // A server brings what it has acknowledged into the archive for this.
+        const newest = volume ?? volumes[0]?.volume;
+        const state = newest === undefined
+          ? undefined
+          : await operator.operate("state", { state: { volume: newest } });
+        const store = await openLayeredStore({ ...archive, store: to }, {
+          create,
+          forArchive: true,
+          onEvent: event,
+        });
+        try {
+          const result = await copyArchive({
+            from: {
+              ...context,
+              engine: surroundings(context.store, context.hasher),
+            },
+            to: surroundings(store, context.hasher),
+            create,
+            ...(volume === undefined || state === undefined
+              ? {}
+              : { volumeId: state.volumeId }),
+            holder: thisHolder(undefined),
+            progress: (it) => progress.update(it),
+          });
+          return { result, display: store.display };
+        } finally {
+          await store.close();
+        }
+      }),
+  ).finally(() => {
+    closing.abort();
+    progress.clear();
+  });
+  output.line(describe(result, display));
+  output.result(result);
+}
+
+function describe(result: CopyResult, display: string): string {
+  const { volumeCount, rootCount, nameCount, packCount, packBytes } = result;
+  return `${display}: ${volumeCount} volumes with ${rootCount} new states and ${nameCount} new names, ${packCount} packs (${
+    formatSize(packBytes)
+  }) copied, ${result.packsPresent} were there`;
+}
+
+/** The surroundings of an engine that works on a store of its own, until the signal aborts. */
+export function engineContext(
+  { signal, ...rest }: Pick<EngineContext, "store" | "hasher"> & {
+    readonly onEvent: EventSink;
+    readonly signal: AbortSignal;
+  },
+): EngineContext {
+  const clock = systemClock;
+  return {
+    ...rest,
+    clock,
+    random: randomBytes,
+    retry: new Retry({ clock, onEvent: rest.onEvent, signal }),
+  };
+}

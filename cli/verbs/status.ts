@@ -1,0 +1,129 @@
+/**
+ * What a running server says of itself: above all how far its store is behind.
+ *
+ * @module
+ */
+
+import { BLOCK_SIZE } from "../../cas/block_pool.ts";
+import type { ScrubStatus } from "../../cas/scrub_report.ts";
+import type { IndexStatistics } from "../../cas/index/score_index.ts";
+import { describeIndex } from "../archive/index_status.ts";
+import { type Output } from "../output/output.ts";
+import {
+  askRunningServer,
+  type ServerChoice,
+} from "../serving/running_server.ts";
+import type { ServingArchive } from "../serving/serving_archive.ts";
+import { formatSize } from "../output/size.ts";
+import { describeScrubs } from "./scrub.ts";
+import type { ScheduleStatus } from "../serving/snapshot_scheduler.ts";
+
+/** A running server; can be written as JSON. */
+export interface ServerStatus {
+  /** URL of the store. */
+  readonly store: string;
+  /** The archive's id. */
+  readonly archiveId: string;
+  /** Number of the claim under which it writes; 0 when it only reads. */
+  readonly epoch: number;
+  /** Bytes of written blocks that are not in the store yet. */
+  readonly unarchivedBytes: number;
+  /** Age of the oldest write that is not in the store. */
+  readonly lagSeconds: number;
+  /** What that should not exceed. */
+  readonly maxLagSeconds: number;
+  /** True while it does. */
+  readonly behind: boolean;
+  /** Bytes of the journal. */
+  readonly journalBytes: number;
+  /** Bytes at which it is full. */
+  readonly journalBytesMax: number;
+  /** How full journal and memory for writes are, 0 to 1; writes wait at 1. */
+  readonly fill: number;
+  /** Bytes of blocks at hand for reads. */
+  readonly cachedBytes: number;
+  /** How the index is doing. */
+  readonly index: IndexStatistics;
+  /** Snapshots by the clock. */
+  readonly schedules: readonly ScheduleStatus[];
+  /** What scrubs have found. */
+  readonly scrub: ScrubStatus;
+}
+
+/** Describes the server with this archive. */
+export async function describeStatus(
+  store: string,
+  { port, front, budget }: Pick<ServingArchive, "port" | "front" | "budget">,
+): Promise<Omit<ServerStatus, "schedules" | "scrub">> {
+  const index = await port.operate("index status", {});
+  const { usage } = front;
+  const lagMsMax = budget.lagMsMax ?? 2 * budget.checkpointAgeMs;
+  return {
+    store,
+    archiveId: port.archiveId,
+    epoch: port.epoch,
+    unarchivedBytes: usage.unarchivedBytes,
+    lagSeconds: usage.lagMs / 1000,
+    maxLagSeconds: lagMsMax / 1000,
+    behind: usage.behind,
+    journalBytes: usage.journalBytes,
+    journalBytesMax: budget.journalBytesMax,
+    fill: usage.fill,
+    cachedBytes: usage.cachedSlots * BLOCK_SIZE,
+    index,
+  };
+}
+
+/** Shows how a running server is. */
+export async function showStatus(
+  server: ServerChoice,
+  output: Output,
+): Promise<void> {
+  const status = await askRunningServer(server, {
+    verb: "status",
+  }) as ServerStatus;
+  for (const line of linesOf(status)) output.line(line);
+  output.result(status);
+}
+
+function linesOf(status: ServerStatus): string[] {
+  const { epoch } = status;
+  const part = Math.round(status.fill * 100);
+  return [
+    `Archive    ${status.archiveId} in ${status.store}`,
+    epoch === 0 ? "Claim      none: read-only" : `Claim      epoch ${epoch}`,
+    `Store      ${describeLag(status)}`,
+    `Journal    ${formatSize(status.journalBytes)} of ${
+      formatSize(status.journalBytesMax)
+    }; room for writes is ${part} % used, and they are slowed from 50 % on`,
+    `Cache      ${formatSize(status.cachedBytes)} of blocks in memory`,
+    `Index      ${describeIndex(status.index)}`,
+    ...status.schedules.map(describeSchedule),
+    ...describeScrubs(status.scrub).map((line) => `Scrubs     ${line}`),
+  ];
+}
+
+/** How far the store is behind, in words. */
+export function describeLag(
+  status: Pick<
+    ServerStatus,
+    "unarchivedBytes" | "lagSeconds" | "maxLagSeconds" | "behind"
+  >,
+): string {
+  const { unarchivedBytes, lagSeconds, behind } = status;
+  const most = `at most ${status.maxLagSeconds} s wanted`;
+  return unarchivedBytes === 0
+    ? `has all that was acknowledged (${most})`
+    : `${formatSize(unarchivedBytes)} and ${
+      lagSeconds.toFixed(1)
+    } s behind what was acknowledged (${most})${behind ? ": BEHIND" : ""}`;
+}
+
+function describeSchedule(schedule: ScheduleStatus): string {
+  const { volume, every, keep, last = "none yet", fault, nextMs } = schedule;
+  const kept = keep === undefined ? "all names kept" : `${keep} names kept`;
+  const next = new Date(nextMs).toISOString();
+  return `Snapshots  of ${volume} every ${every}, ${kept}: last ${last}, next ${next}${
+    fault === undefined ? "" : `; FAILED: ${fault}`
+  }`;
+}

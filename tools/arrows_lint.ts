@@ -12,7 +12,7 @@ const NATIVE_FILES: readonly string[] = [
   "aoe/link/pcap_library.ts",
   "cli/verbs/file_holes.ts",
   "cli/archive/native_codec.ts",
-  "tests/system/namespace_link.ts",
+  "setup/services/namespace.ts",
 ];
 
 /** What the files below one path may import. The first that fits counts. */

@@ -8,7 +8,11 @@ import {
 } from "../../blobstores/conformance.ts";
 import plugin from "../../blobstores/s3_plugin.ts";
 import { CEPH_REQUIREMENTS } from "../../setup/requirements.ts";
-import { CEPH_SECRET, type CephGateway, startCeph } from "../services/ceph.ts";
+import {
+  CEPH_SECRET,
+  type CephGateway,
+  startCeph,
+} from "../../setup/services/ceph.ts";
 import {
   assertHolds,
   GENERATIONS,

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { callControl } from "../../cli/serving/control.ts";
 import type { ServerStatus } from "../../cli/verbs/status.ts";
 import { CEPH_REQUIREMENTS } from "../../setup/requirements.ts";
-import { startCeph } from "../services/ceph.ts";
+import { startCeph } from "../../setup/services/ceph.ts";
 import { GatewayProxy } from "../services/gateway_proxy.ts";
 import { readAll } from "../system/disk_content.ts";
 import { SystemRig } from "../system/rig.ts";

@@ -1,7 +1,7 @@
 /** Apache as a WebDAV server on loopback, for tests: no service, its own folder. */
 
 import { findProgram } from "../../setup/requirements.ts";
-import { answers, freePort, Program } from "../services/process.ts";
+import { answers, freePort, Program } from "../../setup/services/process.ts";
 
 const MODULE_FOLDERS = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules"];
 

@@ -1,6 +1,6 @@
 /** Azurite: Microsoft's own stand-in for Azure Blob Storage, from npm. */
 
-import { answers, freePort, Program } from "./process.ts";
+import { answers, freePort, Program } from "../../setup/services/process.ts";
 
 const PACKAGE = "npm:azurite@3.37.0/azurite-blob";
 

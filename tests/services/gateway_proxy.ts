@@ -3,7 +3,7 @@
  * or with faults.
  */
 
-import { listenWithin } from "../system/namespace_link.ts";
+import { listenWithin } from "../../setup/services/namespace.ts";
 import {
   type ScriptedReply,
   type ScriptedRequest,

@@ -1,7 +1,7 @@
 /** nginx, serving a folder to read. */
 
 import { findProgram } from "../../setup/requirements.ts";
-import { answers, freePort, Program } from "./process.ts";
+import { answers, freePort, Program } from "../../setup/services/process.ts";
 
 /** A running nginx; disposing it ends it. */
 export interface Nginx extends AsyncDisposable {

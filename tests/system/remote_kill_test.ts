@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { CEPH_REQUIREMENTS } from "../../setup/requirements.ts";
-import { startCeph } from "../services/ceph.ts";
+import { startCeph } from "../../setup/services/ceph.ts";
 import { GatewayProxy } from "../services/gateway_proxy.ts";
 import { seeded } from "./disk_content.ts";
 import { killRounds } from "./kill_rounds.ts";

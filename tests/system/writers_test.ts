@@ -6,7 +6,7 @@ import { callControl } from "../../cli/serving/control.ts";
 import type { ServerStatus } from "../../cli/verbs/status.ts";
 import { CEPH_REQUIREMENTS } from "../../setup/requirements.ts";
 import { startAzurite } from "../services/azurite.ts";
-import { startCeph } from "../services/ceph.ts";
+import { startCeph } from "../../setup/services/ceph.ts";
 import { GatewayProxy } from "../services/gateway_proxy.ts";
 import { assertContent, noise, writeAll } from "./disk_content.ts";
 import { spawnServer } from "./commands.ts";

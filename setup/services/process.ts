@@ -1,6 +1,6 @@
-/** Programs that tests start beside themselves: free ports, waiting, the end. */
+/** Programs that tests and benches start beside themselves: free ports, waiting, the end. */
 
-/** How long a service may take to come up before its test fails. */
+/** How long a service may take to come up before its user fails. */
 const START_TIMEOUT_MS = 90_000;
 const POLL_INTERVAL_MS = 20;
 /** How long a program may take to end when asked, before it is made to. */

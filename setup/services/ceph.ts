@@ -4,8 +4,8 @@
  * a folder of their own.
  */
 
-import { findProgram } from "../../setup/requirements.ts";
-import { run } from "../../setup/run.ts";
+import { findProgram } from "../requirements.ts";
+import { run } from "../run.ts";
 import { answers, freePort, Program } from "./process.ts";
 
 /** A running gateway; disposing it ends all of Ceph. */

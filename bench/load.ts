@@ -58,6 +58,9 @@ export interface TargetAddress {
   readonly slot: number;
 }
 
+/** Stands before what the MTU counts. */
+const ETHERNET_HEADER_LENGTH = 14;
+
 /** No reply for so long: the frame is taken for lost. */
 const RESEND_MS = 1000;
 
@@ -98,7 +101,8 @@ export async function findTarget(
 /**
  * Runs one load against the target at `mac`.
  *
- * @throws {Error} when a reply says that a request failed
+ * @throws {Error} when a reply says that a request failed, or a request does
+ *   not fit a frame of the link
  */
 export async function runLoad(
   link: Link,
@@ -155,6 +159,10 @@ class Window {
       (_, slot) =>
         frames.encodeRequest({ source: link.mac, mac, target, load, slot }),
     );
+    const length = this.#requests[0]?.length ?? 0;
+    if (length > link.mtu + ETHERNET_HEADER_LENGTH) {
+      throw new Error(`A request of ${length} bytes exceeds MTU ${link.mtu}`);
+    }
     this.#tags = new Uint32Array(load.outstanding);
     this.#sentAtMs = new Float64Array(load.outstanding);
     this.#resender = setInterval(() => this.#resendLost(), RESEND_MS / 4);

@@ -23,7 +23,14 @@ import { INDEX_ENTRIES, INDEX_NAME, measureIndex } from "./index_rows.ts";
 import { LoadClient } from "./load_client.ts";
 import { Network } from "./network.ts";
 import { measureStarts } from "./restart.ts";
-import { FILL, type Group, GROUPS, type Measure, type Row } from "./rows.ts";
+import {
+  fill,
+  type Group,
+  GROUPS,
+  type Measure,
+  READ_BYTES,
+  type Row,
+} from "./rows.ts";
 import { formatTable, type RowResult } from "./table.ts";
 
 /** Load before the measurement, so that servers are warm: ours is compiled while it runs. */
@@ -227,8 +234,8 @@ async function takeTurn(
   const server = await contender.start(start);
   const measures: Measure[] = [];
   try {
-    const settle = { ...FILL, requestsMax: contender.settleBytes / 8192 };
-    await load.run({ target: TARGET, load: group.durable ? settle : FILL });
+    const bytes = group.durable ? contender.settleBytes : READ_BYTES;
+    await load.run({ target: TARGET, load: fill(group, bytes) });
     for (const row of group.rows) {
       const measure = await measureRow(row, server.pid, load, options);
       console.error(contender.name, row.name, JSON.stringify(measure));

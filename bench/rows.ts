@@ -50,6 +50,12 @@ export interface Group {
 /** Half of the disk for reads: what every server surely has in memory. */
 const READ_SECTORS: number = DISK_SECTORS / 2;
 
+/** What every read load reads. */
+export const READ_BYTES: number = READ_SECTORS * 512;
+
+/** Frames of 8 KiB fit from here on. */
+const JUMBO_MTU = 9000;
+
 const READS: readonly Row[] = [
   {
     name: "read 8 KiB sequential, 16 outstanding",
@@ -93,13 +99,19 @@ export const GROUPS: readonly Group[] = [
   { mtu: 1500, durable: true, rows: SMALL_DURABLE_WRITES },
 ];
 
-/** Writes all that a read load will read, once. */
-export const FILL: Load = {
-  ...load("write", "sequential", 16, 16),
-  regionSectors: READ_SECTORS,
-  requestsMax: READ_SECTORS / 16,
-  durationMs: 60_000,
-};
+/**
+ * Writes `bytes` in order before a group's loads are measured, in requests
+ * that fit its frames.
+ */
+export function fill(group: Group, bytes: number): Load {
+  const sectors = group.mtu < JUMBO_MTU ? 2 : 16;
+  return {
+    ...load("write", "sequential", sectors, 16),
+    regionSectors: READ_SECTORS,
+    requestsMax: Math.floor(bytes / 512 / sectors),
+    durationMs: 60_000,
+  };
+}
 
 function load(
   kind: Load["kind"],

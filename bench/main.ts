@@ -7,7 +7,11 @@
  */
 
 import { parseArgs } from "node:util";
-import { findProgram } from "../setup/requirements.ts";
+import {
+  CEPH_REQUIREMENTS,
+  findProgram,
+  unmet,
+} from "../setup/requirements.ts";
 import { measureArchive } from "./archive_rows.ts";
 import { measureBehind } from "./behind.ts";
 import { type ColdResult, measureCold } from "./cold.ts";
@@ -31,6 +35,7 @@ import {
   READ_BYTES,
   type Row,
 } from "./rows.ts";
+import { measureS3 } from "./s3.ts";
 import { formatTable, type RowResult } from "./table.ts";
 
 /** Load before the measurement, so that servers are warm: ours is compiled while it runs. */
@@ -39,6 +44,8 @@ const WARM_UP_MS = 2000;
 const COLD_NAME = "cold read through a store with 20 ms and 100 MB/s";
 /** What `--only` calls writes to what is far away. */
 const BEHIND_NAME = "write with a store behind that has 20 ms and 100 MB/s";
+/** What `--only` calls an archive in S3. */
+const S3_NAME = "s3: an archive in Ceph's gateway on loopback";
 /** What `--only` calls memory under hostile frames. */
 const FRAMES_NAME = "heap growth over 10 million hostile frames";
 /** What `--only` calls the starts. */
@@ -144,6 +151,16 @@ async function measureAll(options: Options): Promise<void> {
   }
   if (BEHIND_NAME.includes(options.only)) {
     await showFar(options, BEHIND_NAME, measureBehind);
+  }
+  if (S3_NAME.includes(options.only)) {
+    const missing = unmet(CEPH_REQUIREMENTS).map((it) => it.debianPackage);
+    if (missing.length === 0) await showFar(options, S3_NAME, measureS3);
+    else {
+      const remedy = `apt-get install --no-install-recommends ${
+        missing.join(" ")
+      }`;
+      console.log(`\n${S3_NAME}: skipped. To run it, as root: ${remedy}`);
+    }
   }
   if (FRAMES_NAME.includes(options.only)) {
     console.log(`\n${FRAMES_NAME}, in bytes:`);

@@ -12,15 +12,16 @@ export const SERVER_END = "server0";
 /** The interface that the load comes from. */
 export const LOAD_END = "load0";
 
-/** The namespace; disposing it removes it. */
+/** The namespace, with a loopback of its own; disposing it removes it. */
 export class Network implements AsyncDisposable {
-  readonly #name: string;
+  /** The namespace's name. */
+  readonly name: string;
 
   private constructor(name: string) {
-    this.#name = name;
+    this.name = name;
   }
 
-  /** Makes it; neither interface has an IP address. */
+  /** Makes it; neither Ethernet interface has an IP address. */
   static async create(mtu: number): Promise<Network> {
     const name = `deepshelf-bench-${Deno.pid}-${mtu}`;
     await ip("netns", "add", name);
@@ -31,6 +32,7 @@ export class Network implements AsyncDisposable {
       await ip("-n", name, "link", "set", end, "addrgenmode", "none");
       await ip("-n", name, "link", "set", end, "mtu", `${mtu}`, "up");
     }
+    await ip("-n", name, "link", "set", "lo", "up");
     return network;
   }
 
@@ -39,13 +41,13 @@ export class Network implements AsyncDisposable {
     program: readonly string[],
     options: Deno.CommandOptions,
   ): Deno.Command {
-    const args = ["netns", "exec", this.#name, ...program];
+    const args = ["netns", "exec", this.name, ...program];
     return new Deno.Command("ip", { ...options, args });
   }
 
   /** Removes the namespace; what runs inside must have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await ip("netns", "delete", this.#name);
+    await ip("netns", "delete", this.name);
   }
 }
 

@@ -1,0 +1,198 @@
+/**
+ * An archive in S3, beside a folder and beside the SDK alone: Ceph's gateway on
+ * loopback, which shares this machine's processors with everything measured.
+ *
+ * @module
+ */
+
+import {
+  CreateBucketCommand,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import { run } from "../setup/run.ts";
+import { type CephGateway, startCeph } from "../setup/services/ceph.ts";
+import type { ColdResult } from "./cold.ts";
+import { TARGET } from "./contenders.ts";
+import { LoadClient } from "./load_client.ts";
+import { Network } from "./network.ts";
+import { randomWords } from "./random_words.ts";
+import { Relay } from "./relay.ts";
+import { ServerProcess } from "./server_process.ts";
+
+const MEBIBYTE: number = 1024 * 1024;
+const OBJECT_BYTES: number = 16 * MEBIBYTE;
+/** Uploaded by both, in each round; Ceph keeps all of it in memory. */
+const UPLOAD_BYTES: number = 384 * MEBIBYTE;
+/** Puts at once: as many packs as a writer has on the way. */
+const CONCURRENCY = 3;
+const BUCKET = "bench";
+/** Less than makes any server slow its replies down. */
+const EASY_BYTES: number = 192 * MEBIBYTE;
+const LOAD_MS_MAX = 60_000;
+/** How often each has its turn. */
+const ROUNDS = 3;
+
+/** Measures in `folder`. */
+export async function measureS3(folder: string): Promise<ColdResult[]> {
+  await using ceph = await startCeph();
+  using sdk = new SdkAlone(ceph);
+  await sdk.makeBucket();
+  const image = `${folder}/image`;
+  const [uploads, alone, fars, nears] = [[], [], [], []] as number[][] as [
+    number[],
+    number[],
+    number[],
+    number[],
+  ];
+  for (let round = 0; round < ROUNDS; round++) {
+    await writeImage(image, round);
+    alone.push(await sdk.upload(image, round));
+    uploads.push(await importImage(ceph, image, round));
+    nears.push(await acknowledged(folder, round, undefined));
+    fars.push(await acknowledged(folder, round, ceph));
+    const all = { alone, uploads, nears, fars };
+    console.error(`s3 round ${round}`, JSON.stringify(all));
+  }
+  return [
+    {
+      name: "s3: an image taken in, beside the SDK alone, objects of 16 MiB",
+      reached: median(uploads),
+      possible: Math.round(median(alone)),
+      unit: "MiB/s",
+      aim: 0.8,
+    },
+    {
+      name: "s3: acknowledged writes of 8 KiB, beside a folder",
+      reached: median(fars),
+      possible: Math.round(median(nears)),
+      unit: "writes/s",
+      aim: 0.9,
+    },
+  ];
+}
+
+/** The SDK, told to do nothing but put objects. */
+class SdkAlone implements Disposable {
+  readonly #client: S3Client;
+
+  constructor({ endpoint, accessKeyId, secretAccessKey }: CephGateway) {
+    this.#client = new S3Client({
+      endpoint,
+      region: "us-east-1",
+      forcePathStyle: true,
+      credentials: { accessKeyId, secretAccessKey },
+    });
+  }
+
+  async makeBucket(): Promise<void> {
+    await this.#client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  }
+
+  /** MiB a second. */
+  async upload(image: string, round: number): Promise<number> {
+    const bytes = await Deno.readFile(image);
+    const begin = performance.now();
+    let next = 0;
+    const put = async (): Promise<void> => {
+      while (next < bytes.length) {
+        const start = next;
+        next += OBJECT_BYTES;
+        const Body = bytes.subarray(start, start + OBJECT_BYTES);
+        const Key = `alone/${round}/${start}`;
+        await this.#client.send(
+          new PutObjectCommand({ Bucket: BUCKET, Key, Body }),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: CONCURRENCY }, put));
+    return rate(bytes.length, performance.now() - begin);
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.destroy();
+  }
+}
+
+/** Takes an image into a new archive by the command; MiB a second, with its start. */
+async function importImage(
+  ceph: CephGateway,
+  image: string,
+  round: number,
+): Promise<number> {
+  const store = `s3://${BUCKET}/import${round}?endpoint=${ceph.endpoint}`;
+  const main = new URL("../main.ts", import.meta.url).pathname;
+  const begin = performance.now();
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", main, "import", image, "disk", "--create", "--json"],
+      ...["--store", store, "--state", `${image}.state${round}`],
+    ],
+    env: environmentOf(ceph),
+    stdout: "null",
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return rate(UPLOAD_BYTES, performance.now() - begin);
+}
+
+/** Writes a second that a new server acknowledges, with S3 behind it or a folder. */
+async function acknowledged(
+  folder: string,
+  round: number,
+  ceph: CephGateway | undefined,
+): Promise<number> {
+  await run("sync", []);
+  await using network = await Network.create(9000);
+  await using load = new LoadClient(network);
+  await using relay = ceph && new Relay(network.name, ceph.endpoint);
+  const where = relay === undefined ? "near" : "far";
+  const store = relay === undefined
+    ? `file:${folder}/near${round}`
+    : `s3://${BUCKET}/far${round}?endpoint=${relay.endpoint}`;
+  const server = await ServerProcess.start(network, [
+    ...["--create", "--store", store, "--max-lag", "10"],
+    ...["--state", `${folder}/state-${where}${round}`],
+    ...["--target", `${TARGET.shelf}.${TARGET.slot}=disk:1GiB`],
+  ], ceph && environmentOf(ceph));
+  const { requests, elapsedMs } = await load.run({
+    target: TARGET,
+    load: {
+      kind: "write",
+      order: "sequential",
+      content: "random",
+      sectorsPerRequest: 16,
+      outstanding: 32,
+      regionSectors: 2 * EASY_BYTES / 512,
+      requestsMax: EASY_BYTES / 8192,
+      durationMs: LOAD_MS_MAX,
+    },
+  });
+  await server.end("SIGTERM");
+  return requests / elapsedMs * 1000;
+}
+
+function environmentOf(ceph: CephGateway): Record<string, string> {
+  return {
+    AWS_ACCESS_KEY_ID: ceph.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: ceph.secretAccessKey,
+  };
+}
+
+/** An image that no other round has anything of. */
+async function writeImage(path: string, round: number): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true });
+  const fill = randomWords(round + 1);
+  const piece = new Uint8Array(MEBIBYTE);
+  for (let at = 0; at < UPLOAD_BYTES; at += piece.length) {
+    fill(piece);
+    await file.write(piece);
+  }
+}
+
+function rate(byteCount: number, timeMs: number): number {
+  return byteCount / MEBIBYTE / timeMs * 1000;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+}

@@ -21,8 +21,6 @@ const LAG_S = 10;
 const BYTES_PER_SECOND = 100e6;
 /** Less than makes any server slow its replies down. */
 const EASY_BYTES: number = 192 * MEBIBYTE;
-/** All that is written, each block once; the puts are scaled to 1 TiB. */
-const DISK_BYTES: number = 1024 * MEBIBYTE;
 const TEBIBYTE: number = 1024 * 1024 * MEBIBYTE;
 const PUTS_MAX = 70_000;
 const LOAD_MS_MAX = 300_000;
@@ -30,26 +28,33 @@ const LOOK_MS = 500;
 /** How often each has its turn. */
 const ROUNDS = 3;
 
-const WRITES: Omit<Load, "durationMs"> = {
+const WRITES: Omit<Load, "durationMs" | "regionSectors"> = {
   kind: "write",
   order: "sequential",
   content: "random",
   sectorsPerRequest: 16,
   outstanding: 32,
-  regionSectors: DISK_BYTES / 512,
 };
 
-/** Measures in `folder`. */
-export async function measureBehind(folder: string): Promise<ColdResult[]> {
+/** Measures in `folder`; the puts of so many bytes, each block once, are scaled to 1 TiB. */
+export async function measureBehind(
+  folder: string,
+  diskBytes: number,
+): Promise<ColdResult[]> {
   await using network = await Network.create(9000);
   await using load = new LoadClient(network);
-  const target = `${TARGET.shelf}.${TARGET.slot}=disk:${DISK_BYTES}`;
+  const target = `${TARGET.shelf}.${TARGET.slot}=disk:${diskBytes}`;
 
   async function write(byteCount: number): Promise<number> {
     const requestsMax = byteCount / 8192 + 1;
     const outcome = await load.run({
       target: TARGET,
-      load: { ...WRITES, requestsMax, durationMs: LOAD_MS_MAX },
+      load: {
+        ...WRITES,
+        regionSectors: diskBytes / 512,
+        requestsMax,
+        durationMs: LOAD_MS_MAX,
+      },
     });
     return outcome.requests / outcome.elapsedMs * 1000;
   }
@@ -76,7 +81,7 @@ export async function measureBehind(folder: string): Promise<ColdResult[]> {
   ): Promise<number> {
     const server = await start(round);
     await run("sync", []);
-    const speed = await write(EASY_BYTES);
+    const speed = await write(Math.min(EASY_BYTES, diskBytes));
     await server.end("SIGTERM");
     return speed;
   }
@@ -91,7 +96,7 @@ export async function measureBehind(folder: string): Promise<ColdResult[]> {
   const state = `${folder}/state${ROUNDS}`;
   const far = await startFar(ROUNDS);
   const before = await putCount(state);
-  await write(DISK_BYTES);
+  await write(diskBytes);
   await stored(state);
   const puts = await putCount(state) - before;
   await far.end("SIGTERM");
@@ -106,7 +111,7 @@ export async function measureBehind(folder: string): Promise<ColdResult[]> {
     {
       name: "puts that 1 TiB of unique data may take, of those it takes",
       reached: PUTS_MAX,
-      possible: Math.round(puts * TEBIBYTE / DISK_BYTES),
+      possible: Math.round(puts * TEBIBYTE / diskBytes),
       unit: "puts",
       aim: 1,
     },

@@ -58,7 +58,7 @@ const HELP = `deno task bench [options]
   --entries N    how many entries the index grows to, in millions (${
   INDEX_ENTRIES / 1e6 | 0
 })
-  --size N       MiB that the loads of the archive write (1024)
+  --size N       MiB that the loads of the archive write, and whose puts are counted (1024)
   --dir PATH     where the disks lie (a folder of its own below .cache)`;
 
 interface Options {
@@ -150,7 +150,11 @@ async function measureAll(options: Options): Promise<void> {
     await showFar(options, COLD_NAME, measureCold);
   }
   if (BEHIND_NAME.includes(options.only)) {
-    await showFar(options, BEHIND_NAME, measureBehind);
+    await showFar(
+      options,
+      BEHIND_NAME,
+      (folder) => measureBehind(folder, options.archiveBytes),
+    );
   }
   if (S3_NAME.includes(options.only)) {
     const missing = unmet(CEPH_REQUIREMENTS).map((it) => it.debianPackage);

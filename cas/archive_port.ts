@@ -128,7 +128,7 @@ export interface DeferredBlocks {
 
 /** What a checkpoint did. */
 export interface CheckpointResult {
-  /** One entry for each volume of the generation. */
+  /** One entry for each volume of the generation of which anything was folded. */
   readonly roots: readonly NewRoot[];
   /** Blocks that the front must keep; absent when all were folded. */
   readonly deferred?: readonly DeferredBlocks[];
@@ -158,6 +158,14 @@ export interface SnapshotDescription {
   readonly sequence: number;
   /** Size of the volume in blocks. */
   readonly blockCount: number;
+}
+
+/** What has no room for what is to be archived. */
+export interface Shortage {
+  /** The blob store, or the local disk of the index. */
+  readonly of: "store" | "index";
+  /** What it said, and what to do about it. */
+  readonly message: string;
 }
 
 /** The archive, as the frame thread sees it. */
@@ -216,6 +224,13 @@ export interface ArchivePort {
    * the journal still has the writes.
    */
   checkpoint(generation: FrozenGeneration): Promise<CheckpointResult>;
+
+  /**
+   * What is full, as far as the work under way has been told: a checkpoint that
+   * meets it goes on when there is room, and may be waiting for a person. A
+   * store that is away is none.
+   */
+  shortage(): Promise<Shortage | undefined>;
 
   /** Names the present root of a volume. Rejects when the name is taken or not allowed. */
   createSnapshot(view: number, name: string): Promise<SnapshotDescription>;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Shortage } from "./archive_port.ts";
 import type { IndexStatistics } from "./index/score_index.ts";
 
 /** Bytes of a score: a BLAKE3 hash of 256 bits. */
@@ -130,6 +131,9 @@ export interface BlockStore {
 
   /** Begins to write. One writer at a time. */
   write(): BlockWriter;
+
+  /** Why writers are refused until a person makes room, where that is so. */
+  readonly shortage: Shortage | undefined;
 
   /** True if this pack's blocks can be found by score. */
   knowsPack(name: string): boolean;

@@ -10,6 +10,8 @@ import { type BlobErrorCode, blobErrorCode } from "../blob_store.ts";
 
 const DELAY_FIRST_MS = 100;
 const DELAY_MAX_MS = 30_000;
+/** The longest for a store that is full: room is made by somebody who waits for an effect. */
+const FULL_DELAY_MAX_MS = 10_000;
 /** Beyond so many doublings the delay is at its longest anyway. */
 const DOUBLINGS_MAX = 16;
 
@@ -44,8 +46,9 @@ export function isTemporary(error: unknown): boolean {
 
 /**
  * How long to wait after the failure of an attempt, counted from 0: by chance
- * up to a bound that doubles, 0.1 s to 30 s ("full jitter": many clients of a
- * service that comes back do not all return at one moment), but never less than
+ * up to a bound that doubles, 0.1 s to 30 s, or to 10 s where there is no room
+ * ("full jitter": many clients of a service that comes back do not all return at
+ * one moment), but never less than
  * the store asked for. `random` answers numbers from 0 to 1; without it the
  * bound itself.
  */
@@ -55,7 +58,9 @@ export function backoffMs(
   random: () => number = () => 1,
 ): number {
   const doubled = DELAY_FIRST_MS * 2 ** Math.min(attempt, DOUBLINGS_MAX);
-  const own = Math.round(Math.min(DELAY_MAX_MS, doubled) * random());
+  const isFull = blobErrorCode(error) === "NoSpace";
+  const delayMsMax = isFull ? FULL_DELAY_MAX_MS : DELAY_MAX_MS;
+  const own = Math.round(Math.min(delayMsMax, doubled) * random());
   const asked = (error as { retryAfterMs?: unknown } | null)?.retryAfterMs;
   return typeof asked === "number" && asked > own ? asked : own;
 }

@@ -16,6 +16,7 @@ import type {
   FetchRequest,
   FetchResult,
   FrozenGeneration,
+  Shortage,
   SnapshotDescription,
   ViewDescription,
   ViewRequest,
@@ -254,6 +255,11 @@ export class Archive implements OpenedArchive {
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  shortage(): Promise<Shortage | undefined> {
+    const { room } = this.#parts.context.retry;
+    return Promise.resolve(room.shortage ?? this.#blocks.shortage);
   }
 
   /** Remembers the heads; a failure is reported and does no harm. */

@@ -13,6 +13,7 @@ import type { ClaimHolder } from "./claim.ts";
 import type { EngineClock } from "./clock.ts";
 import type { HintsCache } from "./hints.ts";
 import type { ScrubMemory } from "./scrub_memory.ts";
+import type { StoreRoom } from "./store_room.ts";
 
 /**
  * What an archive is opened for:
@@ -28,8 +29,14 @@ export type ArchiveAccess = "serve" | "write" | "read";
 export interface ArchiveOptions {
   /** The archive's blobs; closed with the archive. */
   readonly store: BlobStore;
-  /** Opens the blocks of the archive with this id; called at most once, closed with the archive. */
-  readonly openBlocks: (archiveId: string) => Promise<BlockStore>;
+  /**
+   * Opens the blocks of the archive with this id; called at most once, closed
+   * with the archive. They tell `room` when the store has none for them.
+   */
+  readonly openBlocks: (
+    archiveId: string,
+    room: StoreRoom,
+  ) => Promise<BlockStore>;
   /** Computes scores and hashes. */
   readonly hasher: Hasher;
   /** Where blocks pass between the threads. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Shortage } from "../archive_port.ts";
 import type { BlockStore } from "../block_store.ts";
 import type { ArchiveOptions } from "./archive_options.ts";
 import { BlockReader } from "./block_reader.ts";
@@ -34,6 +35,7 @@ export class OpenBlocks {
   readonly #heads: () => readonly PublishedRoot[];
   readonly #mayBeAhead: boolean;
   #opened: Promise<BlockStore> | undefined;
+  #blocks: BlockStore | undefined;
   #ready: Promise<ReadyBlocks> | undefined;
 
   /** `heads` gives the roots that must be readable; an index that may be ahead of the store is compared with it. */
@@ -64,6 +66,11 @@ export class OpenBlocks {
     await startBlocks(this.#context, blocks, heads);
   }
 
+  /** Why no more blocks can be taken, where that is so. */
+  get shortage(): Shortage | undefined {
+    return this.#blocks?.shortage;
+  }
+
   /** Closes the blocks if they were opened. */
   async close(): Promise<void> {
     const opened = this.#opened?.catch(() => undefined);
@@ -72,8 +79,9 @@ export class OpenBlocks {
 
   async #open(): Promise<ReadyBlocks> {
     const { store, retry, clock, onEvent } = this.#context;
-    this.#opened = this.#options.openBlocks(this.#archiveId);
+    this.#opened = this.#options.openBlocks(this.#archiveId, retry.room);
     const blocks = await this.#opened;
+    this.#blocks = blocks;
     const isKept = !blocks.empty;
     await startBlocks(this.#context, blocks, this.#heads());
     if (isKept && this.#mayBeAhead) {

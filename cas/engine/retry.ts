@@ -17,6 +17,7 @@ import {
 import { ArchiveError } from "../errors.ts";
 import type { EventSeverity, EventSink } from "../events.ts";
 import type { EngineClock } from "./clock.ts";
+import { StoreRoom } from "./store_room.ts";
 
 /** What a `Retry` works with. */
 export interface RetryOptions {
@@ -26,16 +27,21 @@ export interface RetryOptions {
   readonly onEvent: EventSink;
   /** Aborted when nobody waits for an outcome any more. */
   readonly signal: AbortSignal;
+  /** Whom it tells when the store is full, where others tell it, too. */
+  readonly room?: StoreRoom;
 }
 
 /** Runs operations of a blob store until they give an answer. */
 export class Retry {
+  /** Whether the store is full. */
+  readonly room: StoreRoom;
   readonly #options: RetryOptions;
   #failFast = true;
 
   /** Until `persist` is called, only failures that are temporary are retried. */
   constructor(options: RetryOptions) {
     this.#options = options;
+    this.room = options.room ?? new StoreRoom(options.onEvent);
   }
 
   /**
@@ -54,6 +60,19 @@ export class Retry {
     what: string,
     operation: () => Promise<Result>,
   ): Promise<Result> {
+    const running = {};
+    try {
+      return await this.#run(what, operation, running);
+    } finally {
+      this.room.ended(running);
+    }
+  }
+
+  async #run<Result>(
+    what: string,
+    operation: () => Promise<Result>,
+    running: object,
+  ): Promise<Result> {
     const { clock, onEvent, signal } = this.#options;
     for (let attempt = 0;; attempt++) {
       try {
@@ -71,6 +90,8 @@ export class Retry {
         const code = blobErrorCode(error);
         const temporary = isTemporary(error);
         if (isAnswer(error) || (this.#failFast && !temporary)) throw error;
+        if (code === "NoSpace") this.room.refused(running, describe(error));
+        else this.room.ended(running);
         const delayMs = backoffMs(attempt, error, clock.random);
         onEvent({
           event: "store-failed",

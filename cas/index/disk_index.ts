@@ -30,6 +30,7 @@ import {
   indexDiscarded,
   indexMemoryFull,
   indexNotSaved,
+  indexSaved,
 } from "./index_events.ts";
 import { IndexFiles, type IndexFilesOptions } from "./index_files.ts";
 import { PackTable } from "./pack_table.ts";
@@ -45,6 +46,8 @@ import { writeTable } from "./write_table.ts";
 
 /** Entries in memory that are then written to a run. */
 const TABLE_ENTRIES_MAX = 2 ** 16;
+/** So many tables' worth of entries may be in memory while the disk takes none. */
+const UNSAVED_TABLES_MAX = 8;
 /** Packs in memory that are then written: a start after a crash reads the directories of so many at most. */
 const UNSAVED_PACKS_MAX = 64;
 /** Tables of entries that wait for their share of the merging before whoever adds has to wait. */
@@ -82,6 +85,8 @@ export class DiskIndex implements ScoreIndex {
   #unsavedPacks = 0;
   /** The first so many packs have all their entries in runs: these, and no others, the manifest may name. */
   #packsInRuns = 0;
+  /** Why saving failed; told once, until it succeeds. */
+  #unsaved: string | undefined;
   /** There is something that the files do not have. */
   #dirty = false;
   #rebuilding = false;
@@ -129,6 +134,11 @@ export class DiskIndex implements ScoreIndex {
     };
   }
 
+  get shortage(): string | undefined {
+    const countMax = UNSAVED_TABLES_MAX * this.#tableEntriesMax;
+    return this.#tables.count < countMax ? undefined : this.#unsaved;
+  }
+
   get(scores: Uint8Array, offset: number, location: BlockLocation): boolean {
     return this.#locate(scores, offset, location, false);
   }
@@ -142,6 +152,7 @@ export class DiskIndex implements ScoreIndex {
   }
 
   async addPack(name: string, entries: IndexEntries): Promise<void> {
+    if (this.shortage !== undefined) await this.#requireRoom();
     const pack = this.#packs.add(name);
     for (let position = 0; position < entries.count; position++) {
       setEntry(this.#entry, entries, { pack, position });
@@ -222,6 +233,14 @@ export class DiskIndex implements ScoreIndex {
     await this.flush();
     this.#compaction.close();
     this.#runs.close();
+  }
+
+  async #requireRoom(): Promise<void> {
+    await this.flush();
+    if (this.shortage === undefined) return;
+    throw new Error(
+      `The index takes no more before it can be saved: ${this.shortage}`,
+    );
   }
 
   #load(): void {
@@ -347,6 +366,9 @@ export class DiskIndex implements ScoreIndex {
       suspectPacks: this.#suspectPacks,
       runs: this.#runs,
     });
+    if (this.#unsaved === undefined) return;
+    this.#unsaved = undefined;
+    this.#options.onEvent(indexSaved(this.#options.disk.location));
   }
 
   #limitFilters(): void {
@@ -370,6 +392,8 @@ export class DiskIndex implements ScoreIndex {
       return;
     }
     const { disk, onEvent } = this.#options;
-    onEvent(indexNotSaved(disk.location, (error as Error).message));
+    const isFirst = this.#unsaved === undefined;
+    this.#unsaved = (error as Error).message;
+    if (isFirst) onEvent(indexNotSaved(disk.location, this.#unsaved));
   }
 }

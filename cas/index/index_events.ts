@@ -22,8 +22,17 @@ export function indexNotSaved(location: string, reason: string): ArchiveEvent {
     event: "index-not-saved",
     severity: "admin",
     message:
-      `The index could not be saved in ${location}, it will be tried again: ${reason}`,
+      `The index cannot be saved in ${location}, and is tried again with every pack: ${reason}; make room there`,
     reason,
+  };
+}
+
+/** The index can be written again. */
+export function indexSaved(location: string): ArchiveEvent {
+  return {
+    event: "index-saved",
+    severity: "info",
+    message: `The index is saved in ${location} again`,
   };
 }
 

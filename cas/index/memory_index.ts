@@ -29,6 +29,9 @@ export class MemoryIndex implements ScoreIndex {
   readonly #suspectPacks = new Set<number>();
   readonly #entry = new Uint32Array(ENTRY_WORDS);
 
+  /** It has no files. */
+  readonly shortage = undefined;
+
   get packCount(): number {
     return this.#packs.count;
   }

@@ -67,6 +67,9 @@ export interface ScoreIndex {
   /** How it is doing. */
   readonly statistics: IndexStatistics;
 
+  /** Why no more packs are taken, where a person has to make room for its files. */
+  readonly shortage: string | undefined;
+
   /**
    * Finds the score at `offset` of `scores` and fills `location`; false where
    * there is none. Throws `IndexDamagedError`.
@@ -86,7 +89,8 @@ export interface ScoreIndex {
   /**
    * Adds a durable pack and its entries at once. An entry replaces an older
    * one of the same score. A pack may be added again. Resolves when more may
-   * come: whoever waits bounds the memory.
+   * come: whoever waits bounds the memory. Rejects, adding nothing, when memory
+   * is used up by entries that cannot be saved.
    */
   addPack(name: string, entries: IndexEntries): Promise<void>;
 

@@ -54,6 +54,10 @@ export async function writeTable(
       await pause();
     }
     finished = await writer.finish();
+  } catch (error) {
+    // What is left of it would fill the disk that it did not fit on.
+    files.removeRun(run);
+    throw error;
   } finally {
     file.close();
   }

@@ -7,6 +7,7 @@
 import type { BlobStore } from "../../blobstores/blob_store.ts";
 import type { BlockStore } from "../block_store.ts";
 import type { Lz4 } from "../codec/lz4.ts";
+import type { StoreRoom } from "../engine/store_room.ts";
 import type { EventSink } from "../events.ts";
 import type { ScoreIndex } from "../index/score_index.ts";
 import type { Hasher } from "../score.ts";
@@ -31,6 +32,8 @@ export interface PackOptions {
   readonly sleep: (timeMs: number, signal: AbortSignal) => Promise<void>;
   /** Numbers from 0 up to 1, to spread repeats; without it they are not spread. */
   readonly random?: () => number;
+  /** Told when the store has none for a pack, where somebody wants to know. */
+  readonly room?: StoreRoom;
   /** Most bytes of a pack file: 20 MiB when absent. */
   readonly packBytesMax?: number;
   /** Most packs held in memory by a writer while they are put: 3 when absent. */

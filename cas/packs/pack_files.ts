@@ -12,6 +12,7 @@ import {
   type GetOptions,
 } from "../../blobstores/blob_store.ts";
 import { Retry } from "../engine/retry.ts";
+import type { StoreRoom } from "../engine/store_room.ts";
 import type { EventSink } from "../events.ts";
 
 /** What the keys of all packs begin with. */
@@ -57,6 +58,8 @@ export interface PackFilesOptions {
   readonly sleep: (timeMs: number, signal: AbortSignal) => Promise<void>;
   /** Numbers from 0 up to 1, to spread repeats; without it they are not spread. */
   readonly random?: () => number;
+  /** Told when the store has none for a pack, where somebody wants to know. */
+  readonly room?: StoreRoom;
 }
 
 /** The pack files of an archive. */
@@ -78,6 +81,7 @@ export class PackFiles {
       },
       onEvent: options.onEvent,
       signal: this.#closing.signal,
+      ...(options.room === undefined ? {} : { room: options.room }),
     });
     this.#retry.persist();
   }

@@ -12,6 +12,7 @@ import {
   type PackVerdict,
   SCORE_LENGTH,
 } from "../block_store.ts";
+import type { Shortage } from "../archive_port.ts";
 import { ArchiveError } from "../errors.ts";
 import {
   emptyLocation,
@@ -83,6 +84,11 @@ export class PackStore implements BlockStore {
 
   get index(): IndexStatistics {
     return this.#options.index.statistics;
+  }
+
+  get shortage(): Shortage | undefined {
+    const message = this.#options.index.shortage;
+    return message === undefined ? undefined : { of: "index", message };
   }
 
   get empty(): boolean {

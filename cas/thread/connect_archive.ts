@@ -15,6 +15,7 @@ import type {
   FetchRequest,
   FetchResult,
   FrozenGeneration,
+  Shortage,
   SnapshotDescription,
   ViewDescription,
   ViewRequest,
@@ -193,6 +194,10 @@ class RemoteArchive implements OpenedArchive {
 
   checkpoint(generation: FrozenGeneration): Promise<CheckpointResult> {
     return this.#connection.call("checkpoint", generation);
+  }
+
+  shortage(): Promise<Shortage | undefined> {
+    return this.#connection.call("shortage");
   }
 
   createSnapshot(view: number, name: string): Promise<SnapshotDescription> {

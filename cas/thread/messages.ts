@@ -44,6 +44,7 @@ export const ARCHIVE_METHODS: readonly ArchiveMethod[] = [
   "confirm",
   "fetch",
   "checkpoint",
+  "shortage",
   "createSnapshot",
   "listSnapshots",
   "operate",

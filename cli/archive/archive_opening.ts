@@ -14,6 +14,7 @@ import type { ClaimHolder } from "../../cas/engine/claim.ts";
 import { openRealDisk } from "../../cas/disk/real_disk.ts";
 import { systemClock } from "../../cas/engine/clock.ts";
 import { openArchive } from "../../cas/engine/open_archive.ts";
+import type { StoreRoom } from "../../cas/engine/store_room.ts";
 import type { EventSink } from "../../cas/events.ts";
 import { DiskIndex } from "../../cas/index/disk_index.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
@@ -79,10 +80,10 @@ export async function openArchiveHere(
     const opened = store;
     const archive = await openArchive({
       store: opened,
-      openBlocks: (archiveId) =>
-        Promise.resolve(
-          openBlocks({ opening, archiveId, store: opened, codec, onEvent }),
-        ),
+      openBlocks: (archiveId, room) => {
+        const given = { opening, archiveId, store: opened, codec };
+        return Promise.resolve(openBlocks({ ...given, room, onEvent }));
+      },
       hasher: codec.hasher,
       pool,
       ...(opening.budget === undefined
@@ -120,11 +121,12 @@ interface BlocksOptions {
   readonly archiveId: string;
   readonly store: BlobStore;
   readonly codec: CodecChoice;
+  readonly room: StoreRoom;
   readonly onEvent: EventSink;
 }
 
 function openBlocks(options: BlocksOptions): BlockStore {
-  const { store, codec, onEvent } = options;
+  const { store, codec, room, onEvent } = options;
   const { budget } = options.opening;
   return openPacks({
     store,
@@ -132,6 +134,7 @@ function openBlocks(options: BlocksOptions): BlockStore {
     hasher: codec.hasher,
     lz4: codec.lz4,
     onEvent,
+    room,
     sleep: systemClock.sleep,
     random: Math.random,
     ...(budget === undefined

@@ -49,6 +49,8 @@ export class MapBlocks implements BlockStore {
     };
   }
 
+  readonly shortage = undefined;
+
   get empty(): boolean {
     return this.packs.size === 0;
   }

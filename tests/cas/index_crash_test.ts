@@ -189,15 +189,49 @@ Deno.test("a full disk stops nothing, and the index is saved when there is room"
   const { index, events } = openIndex(disk);
   const packs = samplePacks(100);
   for (const [i, pack] of packs.entries()) {
-    full = i > 20 && i < 90;
+    full = i > 20 && i < 45;
     await index.addPack(pack.name, pack.entries);
     if (i % 13 === 0) checkPrefix(index, packs);
   }
-  assert.ok(events.length > 0);
-  for (const event of events) {
-    assert.equal(event.event, "index-not-saved");
-    assert.match(event.message, /ENOSPC/);
+  assert.deepEqual(events.map(({ event }) => event), [
+    "index-not-saved",
+    "index-saved",
+  ]);
+  assert.match(events[0]!.message, /ENOSPC/);
+  await index.close();
+  const { index: reopened } = openIndex(disk);
+  assert.equal(checkPrefix(reopened, packs), packs.length);
+});
+
+Deno.test("a disk that stays full bounds what is in memory, and takes packs again when there is room", async () => {
+  let full = false;
+  const disk = new SimulatedDisk({
+    random: seededRandom(2),
+    fault: (operation) =>
+      full && operation.kind === "write" ? "ENOSPC" : undefined,
+  });
+  const { index } = openIndex(disk, { entriesMax: 40 });
+  const packs = samplePacks(100);
+  full = true;
+  let count = 0;
+  await assert.rejects(async () => {
+    for (; count < packs.length; count++) {
+      const { name, entries } = packs[count]!;
+      assert.equal(index.shortage, undefined);
+      await index.addPack(name, entries);
+    }
+  }, /ENOSPC/);
+  assert.ok(index.statistics.entryCount < 10 * 40);
+  assert.match(index.shortage ?? "", /ENOSPC/);
+  assert.equal(checkPrefix(index, packs), count);
+  // What did not fit is not left behind.
+  assert.deepEqual(disk.list().filter((name) => name.startsWith("run-")), []);
+  full = false;
+  for (; count < packs.length; count++) {
+    const { name, entries } = packs[count]!;
+    await index.addPack(name, entries);
   }
+  assert.equal(index.shortage, undefined);
   await index.close();
   const { index: reopened } = openIndex(disk);
   assert.equal(checkPrefix(reopened, packs), packs.length);

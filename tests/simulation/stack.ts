@@ -110,7 +110,7 @@ export async function startStack(
   const port = use.wrapPort(
     await openArchive({
       store,
-      openBlocks: (archiveId) =>
+      openBlocks: (archiveId, room) =>
         Promise.resolve(openPacks({
           store,
           index: use.wrapIndex(DiskIndex.open({
@@ -123,6 +123,7 @@ export async function startStack(
           hasher,
           lz4,
           onEvent,
+          room,
           sleep: use.clock.sleep,
           packBytesMax: PACK_BYTES_MAX,
         })),

@@ -14,6 +14,7 @@ import {
   type FrozenGeneration,
   type FrozenVolume,
   type NewRoot,
+  type Shortage,
   type SnapshotDescription,
   type ViewDescription,
   type ViewRequest,
@@ -90,6 +91,8 @@ export class ModelPort implements ArchivePort {
   checkpointing = false;
   confirmCount = 0;
   closedViews: number[] = [];
+  /** What the store says to checkpoints. */
+  full: Shortage | undefined;
   readonly #options: ModelPortOptions;
   readonly #views: OpenView[] = [];
 
@@ -249,6 +252,11 @@ export class ModelPort implements ArchivePort {
       else left.push(block);
     });
     return left;
+  }
+
+  async shortage(): Promise<Shortage | undefined> {
+    await this.#pause("shortage");
+    return this.full;
   }
 
   async createSnapshot(

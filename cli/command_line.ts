@@ -7,6 +7,7 @@
 
 import { parseArgs } from "node:util";
 import type { Command, CommandInput } from "./command.ts";
+import { EXIT_STATUS_HELP } from "./exit_status.ts";
 import { nearestWord } from "../plugins/nearest.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -26,18 +27,44 @@ export function parseCommandLine(
   commands: readonly Command[],
 ): Invocation {
   const [first] = args;
-  if (first === undefined || first === "--help" || first === "-h") {
+  if (first === undefined || isHelp(first)) {
     return { help: generalHelp(commands) };
   }
   if (first === "help") return { help: helpFor(args.slice(1), commands) };
+  if (first === "--version" || first === "-V") {
+    return parseCommandLine(["version", ...args.slice(1)], commands);
+  }
+  const group = groupOf(first, commands);
+  if (group !== undefined && isHelp(args[1] ?? "")) {
+    return { help: groupHelp(first, group) };
+  }
   const command = findCommand(args, commands);
   const rest = args.slice(command.words.length);
   // A task runner passes the "--" that separates its own words from ours.
   const words = rest[0] === "--" ? rest.slice(1) : rest;
-  if (words.includes("--help") || words.includes("-h")) {
-    return { help: commandHelp(command) };
-  }
+  if (optionsOf(words).some(isHelp)) return { help: commandHelp(command) };
   return { command, ...parseWords(command, words) };
+}
+
+function isHelp(word: string): boolean {
+  return word === "--help" || word === "-h";
+}
+
+/** What may be options: all before a "--". */
+function optionsOf(words: readonly string[]): readonly string[] {
+  const end = words.indexOf("--");
+  return end < 0 ? words : words.slice(0, end);
+}
+
+/** The commands that begin with a word and have a second one; undefined where there are none. */
+function groupOf(
+  first: string,
+  commands: readonly Command[],
+): readonly Command[] | undefined {
+  const group = commands.filter(({ words }) =>
+    words[0] === first && words.length > 1
+  );
+  return group.length === 0 ? undefined : group;
 }
 
 /** The command whose words the arguments begin with. */
@@ -50,15 +77,22 @@ function findCommand(
   );
   if (found !== undefined) return found;
   const [first = "", second = ""] = args;
-  const group = commands.filter(({ words }) => words[0] === first);
-  if (group.length > 0) {
+  const group = groupOf(first, commands);
+  if (group !== undefined) {
     const seconds = group.map(({ words }) => words[1] ?? "");
-    if (second === "") {
+    if (second === "" || second.startsWith("-")) {
       throw new UsageError(
-        `Say what to do: ${first} ${seconds.join(", ")} (see: main.ts help)`,
+        `Say what to do: ${first} ${
+          seconds.join(", ")
+        } (see: main.ts help ${first})`,
       );
     }
     throw unknownWord(`${first} command`, second, seconds);
+  }
+  if (first.startsWith("-")) {
+    throw new UsageError(
+      `Unknown option "${first}": the command comes first, then its options (see: main.ts help)`,
+    );
   }
   const firsts = new Set(commands.map(({ words }) => words[0]));
   throw unknownWord("command", first, [...firsts, "help"]);
@@ -68,13 +102,19 @@ function parseWords(
   command: Command,
   words: readonly string[],
 ): ParsedWords {
-  for (const word of words) {
+  const hint = `(see: main.ts help ${command.words.join(" ")})`;
+  const known = [...Object.keys(command.options), "help"];
+  for (const word of optionsOf(words)) {
     const option = /^--([^=]+)/.exec(word)?.[1];
-    if (option !== undefined && !Object.hasOwn(command.options, option)) {
-      throw unknownWord("option", option, Object.keys(command.options), "--");
+    if (option !== undefined && !known.includes(option)) {
+      throw unknownWord("option", option, known, "--");
+    }
+    if (/^-[A-Za-z]/.test(word)) {
+      throw new UsageError(
+        `Unknown option "${word}": options begin with two dashes ${hint}`,
+      );
     }
   }
-  const hint = `(see: main.ts help ${command.words.join(" ")})`;
   let parsed: ParsedWords;
   try {
     parsed = parseArgs({
@@ -83,13 +123,20 @@ function parseWords(
       allowPositionals: true,
     });
   } catch (error) {
-    throw new UsageError(`${(error as Error).message} ${hint}`);
+    throw new UsageError(`${wordsOf(error as Error)} ${hint}`);
   }
   const extra = parsed.positionals[command.positionalCountMax];
   if (extra !== undefined) {
     throw new UsageError(`Unexpected word "${extra}" ${hint}`);
   }
   return parsed;
+}
+
+/** What `node:util` found, in words of ours where they are clearer. */
+function wordsOf({ message }: Error): string {
+  const [, name] = /^Option '(--[^ ]+) <value>' argument missing/
+    .exec(message) ?? [];
+  return name === undefined ? message : `Option "${name}" needs a value`;
 }
 
 function unknownWord(
@@ -109,9 +156,12 @@ function helpFor(
   words: readonly string[],
   commands: readonly Command[],
 ): string {
-  return words.length === 0
-    ? generalHelp(commands)
-    : commandHelp(findCommand(words, commands));
+  const [first, ...rest] = words;
+  if (first === undefined) return generalHelp(commands);
+  const group = rest.length === 0 ? groupOf(first, commands) : undefined;
+  return group === undefined
+    ? commandHelp(findCommand(words, commands))
+    : groupHelp(first, group);
 }
 
 function commandHelp({ words, usage, summary, details }: Command): string {
@@ -120,16 +170,18 @@ function commandHelp({ words, usage, summary, details }: Command): string {
   return lines.join("\n");
 }
 
+function groupHelp(first: string, commands: readonly Command[]): string {
+  return `Commands:
+${listOf(commands)}
+
+main.ts help ${first} COMMAND says more.`;
+}
+
 function generalHelp(commands: readonly Command[]): string {
-  const names = commands.map(({ words }) => words.join(" "));
-  const width = Math.max(...names.map((name) => name.length));
-  const lines = commands.map(({ summary }, index) =>
-    `  ${names[index]!.padEnd(width)}  ${summary}`
-  );
   return `Deepshelf serves disks over ATA over Ethernet and keeps every past state.
 
 Commands:
-${lines.join("\n")}
+${listOf(commands)}
 
 main.ts help COMMAND says more. In a first minute:
   main.ts serve --interface eth1 --store file:/srv/archive --create --target 1.0=disk:64GiB
@@ -137,7 +189,13 @@ main.ts help COMMAND says more. In a first minute:
 Every command on an archive takes --store and --state from a file with --config
 FILE, and plugins for stores elsewhere from it or by --plugin (help plugin add).
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 10 no such archive, volume or
-snapshot, 11 the archive is held by another server, 13 the interface, the
-library or the permission to use it is missing, 20 damage found.`;
+${EXIT_STATUS_HELP}`;
+}
+
+function listOf(commands: readonly Command[]): string {
+  const names = commands.map(({ words }) => words.join(" "));
+  const width = Math.max(...names.map((name) => name.length));
+  return commands.map(({ summary }, index) =>
+    `  ${names[index]!.padEnd(width)}  ${summary}`
+  ).join("\n");
 }

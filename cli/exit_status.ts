@@ -16,6 +16,7 @@ import { blobErrorCode } from "../blobstores/blob_store.ts";
 import { type ArchiveErrorCode, archiveErrorCode } from "../cas/errors.ts";
 import { DeviceError, type DeviceErrorCode } from "../devices/device_error.ts";
 import { ControlError } from "./serving/control.ts";
+import { Refusal, type RefusalCode } from "./refusal.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Exit statuses; any other than 0 is a failure. */
@@ -26,10 +27,12 @@ export const ExitStatus = {
   Failed: 1,
   /** The command line or configuration is wrong. */
   Usage: 2,
-  /** There is no such archive, volume, snapshot or root, or no server of it runs. */
+  /** There is no such archive, volume, snapshot, root or target, or no server of it runs. */
   Missing: 10,
-  /** Another server holds the archive. */
+  /** Another process holds the archive, or the volume or disk is in use. */
   Held: 11,
+  /** The name of a volume or snapshot, the address of a target or the file is taken. */
+  Taken: 12,
   /** The interface, the library or the permission to use it is missing. */
   Link: 13,
   /** Something stored is damaged. */
@@ -44,11 +47,19 @@ const STATUS_OF_ARCHIVE_ERROR: Partial<Record<ArchiveErrorCode, number>> = {
   BadName: ExitStatus.Usage,
   SizeMismatch: ExitStatus.Usage,
   OtherVolume: ExitStatus.Usage,
+  NameTaken: ExitStatus.Taken,
   InUse: ExitStatus.Held,
   Held: ExitStatus.Held,
   LostClaim: ExitStatus.Held,
   Damaged: ExitStatus.Damaged,
 };
+
+/** The same for people; `main.ts help` shows it. */
+export const EXIT_STATUS_HELP: string =
+  `Exit status: 0 done, 1 failed, 2 wrong usage, 10 no such archive, volume,
+snapshot, target or server, 11 the archive is held by another server or what is
+to be changed is in use, 12 the name, address or file is taken already, 13 the
+interface, the library or the permission to use it is missing, 20 damage found.`;
 
 const STATUS_OF_DEVICE_ERROR: Record<DeviceErrorCode, number> = {
   Missing: ExitStatus.Missing,
@@ -57,10 +68,17 @@ const STATUS_OF_DEVICE_ERROR: Record<DeviceErrorCode, number> = {
   Failed: ExitStatus.Failed,
 };
 
+const STATUS_OF_REFUSAL: Record<RefusalCode, number> = {
+  Missing: ExitStatus.Missing,
+  Busy: ExitStatus.Held,
+  Taken: ExitStatus.Taken,
+};
+
 /** For what a server refused, or that none runs: only the code tells. */
 const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   ...STATUS_OF_ARCHIVE_ERROR,
   ...STATUS_OF_DEVICE_ERROR,
+  ...STATUS_OF_REFUSAL,
   NoServer: ExitStatus.Missing,
   Usage: ExitStatus.Usage,
 };
@@ -68,6 +86,7 @@ const STATUS_OF_CODE: Readonly<Record<string, number>> = {
 /** The exit status for an error. */
 export function exitStatusOf(error: unknown): number {
   if (error instanceof UsageError) return ExitStatus.Usage;
+  if (error instanceof Refusal) return STATUS_OF_REFUSAL[error.code];
   if (error instanceof LinkError) return ExitStatus.Link;
   if (error instanceof DeviceError) return STATUS_OF_DEVICE_ERROR[error.code];
   if (error instanceof ControlError) {
@@ -89,7 +108,8 @@ export function exitStatusOf(error: unknown): number {
 
 /** True for errors whose message is made for the operator, so that a stack trace adds nothing. */
 export function isOperatorError(error: unknown): boolean {
-  return error instanceof UsageError || error instanceof LinkError ||
+  return error instanceof UsageError || error instanceof Refusal ||
+    error instanceof LinkError ||
     error instanceof DeviceError || error instanceof ControlError ||
     error instanceof AtaError || error instanceof AoeError ||
     error instanceof TimeoutError || error instanceof LinkClosedError ||

@@ -7,7 +7,7 @@
 import { parseCommandLine } from "./command_line.ts";
 import { COMMANDS } from "./commands.ts";
 import { ExitStatus, exitStatusOf, isOperatorError } from "./exit_status.ts";
-import { standardOutput } from "./output/output.ts";
+import { ERROR_EVENT, standardOutput } from "./output/output.ts";
 
 /** Runs the program; the exit status. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -19,7 +19,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const message = error instanceof Error ? error.message : String(error);
     const status = exitStatusOf(error);
     standardOutput(json).event({
-      event: "error",
+      event: ERROR_EVENT,
       severity: status === ExitStatus.Damaged ? "corrupt" : "admin",
       message,
       exitStatus: status,

@@ -11,12 +11,14 @@ import { ExitStatus } from "../exit_status.ts";
 /** Prints the version. */
 export const versionCommand: Command = defineCommand({
   words: ["version"],
-  usage: "",
+  usage: "[--json]",
   summary: "Print the version.",
-  options: {},
+  options: { json: { type: "boolean" } },
   positionalCountMax: 0,
   run({ output }): Promise<number> {
-    output.line(`deepshelf ${denoConfig.version}`);
+    const { version } = denoConfig;
+    output.line(`deepshelf ${version}`);
+    output.result({ version });
     return Promise.resolve(ExitStatus.Done);
   },
 });

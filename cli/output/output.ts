@@ -32,7 +32,7 @@ export function standardOutput(json: boolean): Output {
     json,
     event(event: ArchiveEvent): void {
       if (json) writeOut(JSON.stringify(event));
-      else writeTalk(`${SEVERITY_PREFIX[event.severity]}${event.message}`);
+      else writeTalk(`${prefixOf(event)}${event.message}`);
     },
     line(text: string): void {
       if (!json) writeOut(text);
@@ -41,6 +41,16 @@ export function standardOutput(json: boolean): Output {
       if (json) writeOut(JSON.stringify(value));
     },
   };
+}
+
+/** The name of the event with which a command ends that failed. */
+export const ERROR_EVENT = "error";
+
+function prefixOf({ event, severity }: ArchiveEvent): string {
+  // What one has typed oneself needs no shouting, as what happens at night does.
+  return event === ERROR_EVENT && severity === "admin"
+    ? "error: "
+    : SEVERITY_PREFIX[severity];
 }
 
 const SEVERITY_PREFIX: Readonly<Record<ArchiveEvent["severity"], string>> = {

@@ -89,10 +89,12 @@ export class Interfaces {
    * pattern may still find one, and any that does not pass by itself.
    */
   start(): void {
-    const failure = this.#openFirst();
+    const failures = this.#openFirst();
     const none = this.#used.size === 0;
-    if (none && this.#patterns.length === 0 && failure !== undefined) {
-      throw failure;
+    const [first] = failures.values();
+    if (none && this.#patterns.length === 0 && first !== undefined) throw first;
+    for (const [name, { message }] of failures) {
+      this.#report(name, `${message}; it is used when it is there`);
     }
     if (none) {
       this.#options.onEvent({
@@ -197,17 +199,17 @@ export class Interfaces {
     }
   }
 
-  /** Opens what is there; the first failure that may pass. */
-  #openFirst(): LinkError | undefined {
-    let failure: LinkError | undefined;
+  /** Opens what is there; of those named the failures that may pass. */
+  #openFirst(): Map<string, LinkError> {
+    const failures = new Map<string, LinkError>();
     for (const name of this.#names) {
-      const refusal = this.#tryNamed(name);
-      failure ??= refusal;
+      const failure = this.#tryNamed(name);
+      if (failure !== undefined) failures.set(name, failure);
     }
     for (const name of this.#candidates()) {
       if (!this.#names.includes(name)) this.#tryFound(name);
     }
-    return failure;
+    return failures;
   }
 
   #isWished(name: string): boolean {
@@ -220,7 +222,6 @@ export class Interfaces {
       this.#open(name, this.#options.look(name));
     } catch (error) {
       if (!isPassing(error)) throw error;
-      this.#report(name, `${error.message}; it is used when it is there`);
       return error;
     }
     return undefined;

@@ -8,6 +8,7 @@
 import { PcapLink } from "../../aoe/link/pcap.ts";
 import { InterfaceWatch } from "../../aoe/link/pcap_watch.ts";
 import { AoeServer } from "../../aoe/server.ts";
+import type { ArchiveOperator } from "../../cas/archive_operations.ts";
 import { systemClock } from "../../cas/engine/clock.ts";
 import { shownUrl } from "../../blobstores/shown_url.ts";
 import type { EventSink } from "../../cas/events.ts";
@@ -21,7 +22,10 @@ import type { Output } from "../output/output.ts";
 import { controlHandler } from "./serve_control.ts";
 import type { ServeOptions } from "../options/serve_options.ts";
 import { scheduleScrubs } from "./scrub_scheduler.ts";
-import { SnapshotScheduler } from "./snapshot_scheduler.ts";
+import {
+  refuseSchedulesWithoutVolume,
+  SnapshotScheduler,
+} from "./snapshot_scheduler.ts";
 import { ServedTargets } from "./served_targets.ts";
 import { describeServerEvent } from "./server_events.ts";
 import { openServingArchive, type ServingArchive } from "./serving_archive.ts";
@@ -131,11 +135,15 @@ async function run(running: Running): Promise<void> {
     for (const option of options.targets) {
       await targets.add(option, options.create);
     }
+    const { schedules = [] } = options;
+    const operator: Pick<ArchiveOperator, "operate"> = {
+      operate: (name, request) => performOperation(archive, name, request),
+    };
+    // Behind the targets, which make volumes.
+    await refuseSchedulesWithoutVolume(schedules, operator);
     const scheduler = new SnapshotScheduler({
-      schedules: options.schedules ?? [],
-      archive: {
-        operate: (name, request) => performOperation(archive, name, request),
-      },
+      schedules,
+      archive: operator,
       clock: systemClock,
       onEvent,
     });

@@ -24,7 +24,7 @@ import {
   type TargetOption,
 } from "../options/target_option.ts";
 import type { TargetStates } from "./target_states.ts";
-import { UsageError } from "../usage_error.ts";
+import { Refusal } from "../refusal.ts";
 
 /** What targets are served with. */
 export interface ServedTargetsOptions {
@@ -99,7 +99,8 @@ export class ServedTargets {
       const { server, sources, states, onEvent } = this.#options;
       const address = addressOf(option);
       if (this.#served.has(address)) {
-        throw new UsageError(
+        throw new Refusal(
+          "Taken",
           `Target ${address} is served already: remove it first, or choose another address`,
         );
       }
@@ -218,7 +219,8 @@ export class ServedTargets {
     const served = this.#served.get(address);
     if (served !== undefined) return served;
     const known = [...this.#served.keys()].join(", ");
-    throw new UsageError(
+    throw new Refusal(
+      "Missing",
       `There is no target ${address} here: ${
         known === "" ? "none is served" : `served are ${known}`
       }`,

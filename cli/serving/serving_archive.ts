@@ -236,7 +236,7 @@ async function heldError(
     const holder = describeHolder(await newestClaim(store));
     return new ArchiveError(
       "Held",
-      `Cannot open the archive in ${store.display}: it is held by ${holder}; stop that server first (${busy.message})`,
+      `Cannot open the archive in ${store.display}: it is held by ${holder}; stop that server first (${busy.path} is in use)`,
       { cause: busy },
     );
   } finally {

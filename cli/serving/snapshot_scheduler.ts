@@ -13,7 +13,9 @@
 import type { ArchiveOperator } from "../../cas/archive_operations.ts";
 import { archiveErrorCode } from "../../cas/errors.ts";
 import type { EventSink } from "../../cas/events.ts";
+import { nearestWord } from "../../plugins/nearest.ts";
 import type { Schedule } from "../options/schedule_option.ts";
+import { Refusal } from "../refusal.ts";
 
 /** The longest sleep: a clock that was set is noticed, and a failure tried again. */
 const SLEEP_MS_MAX = 30_000;
@@ -62,6 +64,32 @@ export function scheduledName(every: string, slotMs: number): string {
   const time = new Date(slotMs).toISOString().slice(0, 19)
     .replace(/[-:]/g, "").toLowerCase();
   return `auto-${every}-${time}z`;
+}
+
+/**
+ * Refuses schedules of volumes that the archive does not have: a mistyped name
+ * would be found when the snapshot is missed. Rejects with a `Refusal`.
+ */
+export async function refuseSchedulesWithoutVolume(
+  schedules: readonly Schedule[],
+  archive: Pick<ArchiveOperator, "operate">,
+): Promise<void> {
+  if (schedules.length === 0) return;
+  const volumes = (await archive.operate("volume list", {}))
+    .map(({ volume }) => volume);
+  for (const { volume, every } of schedules) {
+    if (volumes.includes(volume)) continue;
+    const nearest = nearestWord(volume, volumes);
+    const has = volumes.length === 0 ? "none" : volumes.sort().join(", ");
+    throw new Refusal(
+      "Missing",
+      `Cannot make snapshots of volume "${volume}" every ${every}: the archive has no such volume; ${
+        nearest === null
+          ? `it has ${has}; make it first, or leave out the schedule`
+          : `did you mean ${nearest}?`
+      }`,
+    );
+  }
 }
 
 /** Keeps schedules. */

@@ -25,6 +25,7 @@ import {
   stateIdOfSegment,
 } from "../../cas/front/journal_format.ts";
 import { finishSalvage } from "./salvage_folder.ts";
+import { Refusal } from "../refusal.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** An open state folder, held by this process alone. */
@@ -54,9 +55,19 @@ export interface StateFolder {
 }
 
 /** Another process uses the state folder. */
-export class StateFolderBusyError extends Error {
-  /** Always this. */
-  override readonly name = "StateFolderBusyError";
+export class StateFolderBusyError extends Refusal {
+  /** The folder. */
+  readonly path: string;
+
+  /** Names the folder and what to do. */
+  constructor(path: string) {
+    super(
+      "Busy",
+      `The state folder ${path} is in use by another process: stop that server, or wait for that command, first`,
+    );
+    this.name = "StateFolderBusyError";
+    this.path = path;
+  }
 }
 
 interface StateFile {
@@ -96,9 +107,7 @@ export function openStateFolder(
   const lock = Deno.openSync(`${path}/lock`, { write: true, create: true });
   if (!lock.tryLockSync(true)) {
     lock.close();
-    throw new StateFolderBusyError(
-      `The state folder ${path} is in use by another process`,
-    );
+    throw new StateFolderBusyError(path);
   }
   try {
     finishSalvage(path);

@@ -7,6 +7,7 @@
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
+import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
 
 /** Checks the structure of an archive; the exit status. */
@@ -25,8 +26,15 @@ export async function checkStructure(
   const untold = result.faultCount - result.faults.length;
   if (untold > 0) output.line(`DAMAGED: and ${untold} more`);
   output.line(
-    `${rootCount} roots, ${snapshotCount} snapshots, ${packCount} packs, ${pointerCount} pointer blocks and ${blockCount} data blocks: ${
-      result.faultCount === 0 ? "complete" : `${result.faultCount} faults`
+    `${
+      [
+        counted(rootCount, "root"),
+        counted(snapshotCount, "snapshot"),
+        counted(packCount, "pack"),
+        counted(pointerCount, "pointer block"),
+      ].join(", ")
+    } and ${counted(blockCount, "data block")}: ${
+      result.faultCount === 0 ? "complete" : counted(result.faultCount, "fault")
     }`,
   );
   output.result(result);

@@ -10,7 +10,7 @@ import type {
   DiffPage,
   StateReference,
 } from "../../cas/archive_operations.ts";
-import { SECTORS_PER_BLOCK } from "../../cas/block_pool.ts";
+import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
@@ -41,12 +41,13 @@ export async function showDiff(
       output.line(describeRange(range));
       output.result(range);
     }
-    const sectors = {
-      from: from.blockCount * SECTORS_PER_BLOCK,
-      to: to.blockCount * SECTORS_PER_BLOCK,
-    };
-    if (sectors.from !== sectors.to) {
-      output.line(`${sectors.from} sectors became ${sectors.to}`);
+    if (from.blockCount !== to.blockCount) {
+      const [fromSize, toSize] = [from, to].map(({ blockCount }) =>
+        formatSize(blockCount * BLOCK_SIZE)
+      );
+      output.line(
+        `The size was ${fromSize} and is ${toSize}; what one of them lacks counts as zeros`,
+      );
     }
     const bytes = formatSize(sectorCount * SECTOR_SIZE);
     output.line(

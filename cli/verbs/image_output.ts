@@ -8,6 +8,7 @@ import type { ImageSink } from "../../cas/transfer/state_export.ts";
 import { isZero } from "../../cas/bytes.ts";
 import { refuseUsedBlockDevice } from "../../devices/block_device_use.ts";
 import { DeviceError, wordsOf } from "../../devices/device_error.ts";
+import { Refusal } from "../refusal.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Digits of the root hash in the name of a file that is not complete. */
@@ -32,12 +33,13 @@ export interface ImageOutputOptions {
   readonly overwrite: boolean;
 }
 
-/** Opens a file or block device. Throws a `UsageError` or `DeviceError`. */
+/** Opens a file or block device. Throws a `UsageError`, a `Refusal` or a `DeviceError`. */
 export function openImageOutput(options: ImageOutputOptions): ImageOutput {
   const { path, overwrite } = options;
   const there = statOf(path);
   if (there !== undefined && !overwrite) {
-    throw new UsageError(
+    throw new Refusal(
+      "Taken",
       `Cannot export to ${path}: it exists; name another file, or add --overwrite to lose what it holds`,
     );
   }

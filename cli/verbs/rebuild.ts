@@ -9,13 +9,10 @@ import { BlockPool } from "../../cas/block_pool.ts";
 import { openArchiveHere } from "../archive/archive_opening.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { thisHolder } from "../state/holder.ts";
+import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
 import { randomBytes } from "../archive/random_bytes.ts";
-import {
-  openStateFolder,
-  StateFolderBusyError,
-  stateFolderPath,
-} from "../state/state_folder.ts";
+import { openStateFolder, stateFolderPath } from "../state/state_folder.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Makes the index of a state folder anew, and forgets where scrubs stood. */
@@ -30,7 +27,7 @@ export async function rebuildState(
   if (path === undefined) {
     throw new UsageError("An archive in memory keeps no index: name a store");
   }
-  const folder = openFolder(path);
+  const folder = openStateFolder(path, randomBytes);
   try {
     // Not the heads: that a newest root was lost must not be forgotten by the way.
     await removeIfPresent(folder.scrubPath);
@@ -50,24 +47,15 @@ export async function rebuildState(
     try {
       folder.bind(archive.archiveId);
       const { packCount } = await archive.operate("rebuild", {});
-      output.line(`The index in ${folder.indexPath} has ${packCount} packs`);
+      output.line(
+        `The index in ${folder.indexPath} has ${counted(packCount, "pack")}`,
+      );
       output.result({ indexPath: folder.indexPath, packCount });
     } finally {
       await archive.close();
     }
   } finally {
     folder.close();
-  }
-}
-
-function openFolder(path: string): ReturnType<typeof openStateFolder> {
-  try {
-    return openStateFolder(path, randomBytes);
-  } catch (error) {
-    if (!(error instanceof StateFolderBusyError)) throw error;
-    throw new UsageError(
-      `${error.message}: stop the server first; it makes its index anew by itself where that is damaged or missing`,
-    );
   }
 }
 

@@ -19,6 +19,7 @@ import {
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
+import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
 import { randomBytes } from "../archive/random_bytes.ts";
 import { commitSalvage, salvagingPath } from "../state/salvage_folder.ts";
@@ -77,7 +78,9 @@ export async function salvageJournal(
     if (keep === undefined || sound) {
       output.line(
         sound
-          ? `The journal is sound, with ${batches.length} batches: nothing to salvage`
+          ? `The journal is sound, with ${
+            counted(batches.length, "batch", "batches")
+          }: nothing to salvage`
           : "Nothing was changed: to go on, choose --keep all or --keep before",
       );
       output.result(result);
@@ -93,7 +96,9 @@ export async function salvageJournal(
     const kept = keep === "all" ? batches : batches.slice(0, keptBefore);
     const moved = await apply(folder.path, survey, kept, checksum);
     output.line(
-      `Kept ${kept.length} batches; the damaged journal is now ${moved}`,
+      `Kept ${
+        counted(kept.length, "batch", "batches")
+      }; the damaged journal is now ${moved}`,
     );
     output.result({ ...result, kept: keep, damagedJournal: moved });
     return ExitStatus.Done;
@@ -155,10 +160,14 @@ function linesOf(survey: SalvageReport, ahead: readonly string[]): string[] {
     const sectors = sectorsOf(writesOf(kept)).map(describeSectors);
     return sectors.length === 0 ? "no writes" : sectors.join("; ");
   };
-  lines.push(`--keep all keeps ${batches.length} batches: ${what(batches)}`);
+  lines.push(
+    `--keep all keeps ${counted(batches.length, "batch", "batches")}: ${
+      what(batches)
+    }`,
+  );
   if (keptBefore < batches.length) {
     lines.push(
-      `--keep before keeps ${keptBefore} batches: ${
+      `--keep before keeps ${counted(keptBefore, "batch", "batches")}: ${
         what(batches.slice(0, keptBefore))
       }${
         ahead.length === 0

@@ -14,6 +14,7 @@ import type {
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
+import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
 import { type PacedScrub, runScrub } from "../serving/scrub_pace.ts";
 import { formatSize } from "../output/size.ts";
@@ -80,7 +81,7 @@ export function describeScrubs({ current, last }: ScrubStatus): string[] {
       : "all";
     const found = faultCount === 0
       ? "no damage"
-      : `DAMAGED: ${faultCount} blobs; scrub tells which`;
+      : `DAMAGED: ${counted(faultCount, "blob")}; scrub tells which`;
     lines.push(
       `Scrubbed ${what} from ${new Date(startedMs).toISOString()} on: ${found}`,
     );
@@ -94,7 +95,9 @@ export function describeScrubs({ current, last }: ScrubStatus): string[] {
 function describeProgress(report: ScrubReport): string {
   const { progress, byteCount, faultCount } = report;
   const percent = (progress * PERCENT).toFixed(1);
-  const damage = faultCount === 0 ? "" : `, ${faultCount} blobs DAMAGED`;
+  const damage = faultCount === 0
+    ? ""
+    : `, ${counted(faultCount, "blob")} DAMAGED`;
   return `${percent} %, ${formatSize(byteCount)} read${damage}`;
 }
 
@@ -121,9 +124,9 @@ function linesOf(report: ScrubReport): string[] {
     ? ` (a sample of ${samplePercent} %)`
     : "";
   lines.push(
-    `${blobCount} blobs${sample}, ${packCount} of them packs with ${blockCount} blocks, ${
-      formatSize(byteCount)
-    }: ${verdict(report)}`,
+    `${counted(blobCount, "blob")}${sample}, ${packCount} of them packs with ${
+      counted(blockCount, "block")
+    }, ${formatSize(byteCount)}: ${verdict(report)}`,
   );
   if (faultCount > 0) {
     lines.push("To mend it from a copy: repair --from URL --store URL");
@@ -155,9 +158,11 @@ function describeTouched(touched: TouchedVolume): string {
   const state = present ? "its present state" : `its state ${sequence}`;
   const where = sectorCount === 0
     ? "cannot be read"
-    : `lacks ${sectorCount} sectors: ${ranges}${more}`;
+    : `lacks ${counted(sectorCount, "sector")}: ${ranges}${more}`;
   const names = snapshots.length === 0
     ? ""
     : `; snapshots ${snapshots.join(", ")}`;
-  return `Volume ${volume}: ${state} ${where}; ${stateCount} states are touched${names}`;
+  return `Volume ${volume}: ${state} ${where}; ${
+    counted(stateCount, "state is", "states are")
+  } touched${names}`;
 }

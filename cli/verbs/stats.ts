@@ -14,6 +14,7 @@ import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { describeIndex } from "../archive/index_status.ts";
 import { ExitStatus } from "../exit_status.ts";
+import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
 import { describeScrubs } from "./scrub.ts";
 import { formatSize } from "../output/size.ts";
@@ -62,7 +63,7 @@ function linesOf(statistics: ArchiveStatistics): string[] {
   ]]);
   lines.push(
     "",
-    `The archive has ${packCount} packs of ${
+    `The archive has ${counted(packCount, "pack")} of ${
       formatSize(packBytes)
     } in all, with the whole history`,
   );
@@ -72,11 +73,17 @@ function linesOf(statistics: ArchiveStatistics): string[] {
   }
   const { missingCount, hiddenCount } = total;
   if (missingCount > 0) {
-    lines.push(`DAMAGED: ${missingCount} distinct blocks are in no known pack`);
+    lines.push(
+      `DAMAGED: ${
+        counted(missingCount, "distinct block is", "distinct blocks are")
+      } in no known pack`,
+    );
   }
   if (hiddenCount > 0) {
     lines.push(
-      `DAMAGED: ${hiddenCount} blocks lie below pointer blocks that cannot be read`,
+      `DAMAGED: ${
+        counted(hiddenCount, "block lies", "blocks lie")
+      } below pointer blocks that cannot be read`,
     );
   }
   return lines;

@@ -15,6 +15,7 @@ import {
 } from "../../blobstores/conformance.ts";
 import { openStore } from "../../plugins/registry.ts";
 import { ExitStatus } from "../exit_status.ts";
+import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
 import { pluginRegistry } from "../plugins/plugin_registry.ts";
 import { formatSize } from "../output/size.ts";
@@ -89,7 +90,9 @@ function closingLines(report: ValidationReport): string[] {
     "",
     broken === 0
       ? `${display} keeps every promise that it makes`
-      : `${display} breaks ${broken} of ${checks.length} promises: no archive is safe there`,
+      : `${display} breaks ${broken} of ${
+        counted(checks.length, "promise")
+      }: no archive is safe there`,
   ];
   if (!capabilities.createExclusive) {
     lines.push(

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { openStateFolder as openFolder } from "../../cli/state/state_folder.ts";
 import { runCommand } from "../guest/server.ts";
+import { captureMain } from "./captured_main.ts";
 
 /** Runs commands on an archive in a folder of its own. */
 async function withArchive(
@@ -50,6 +52,7 @@ Deno.test("without a server, volumes are made, cloned, grown, renamed, retired a
     const taken = await run("volume", "unretire", "tape", "disk");
     assert.equal(taken.success, false);
     assert.match(taken.results[0].message, /another name/);
+    assert.equal(taken.results[0].exitStatus, 12);
     await run("volume", "unretire", "tape", "back");
     assert.equal(await names(), "back,disk");
   });
@@ -89,6 +92,43 @@ Deno.test("without a server, a state is found by time, named, compared and resto
     assert.equal(early.results[0].exitStatus, 10);
   });
 });
+
+Deno.test("what fails tells programs and people what and why", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "deepshelf-commands-" });
+  const store = ["--store", `file:${folder}/archive`];
+  const fails = async (
+    status: number,
+    said: RegExp,
+    ...words: string[]
+  ): Promise<void> => {
+    const { status: ended, text } = await captureMain([...words, ...store]);
+    assert.match(text, said);
+    assert.equal(ended, status, text);
+  };
+  try {
+    await captureMain(["volume", "create", "disk", "1MiB", "--create"].concat(
+      store,
+    ));
+    await captureMain(["snapshot", "create", "disk", "x", ...store]);
+    await fails(12, /^error: .*"x"/, "snapshot", "create", "disk", "x");
+    await fails(12, /^error: .*"disk"/, "volume", "create", "disk", "1MiB");
+    await fails(0, /^1 root, 1 snapshot, 1 pack, 0 pointer blocks/, "check");
+    const image = `${folder}/disk.img`;
+    await fails(0, /1MiB of volume disk/, "export", "disk", image);
+    await fails(12, /^error: .*--overwrite/, "export", "disk", image);
+    using _folder = openStateFolder(`${folder}/archive/local`);
+    await fails(11, /^error: .*stop that server.*first\n?$/, "salvage");
+    await fails(11, /^error: .*stop that server.*first\n?$/, "rebuild");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** In use, as by a server. */
+function openStateFolder(path: string): Disposable {
+  const folder = openFolder(path, (length) => new Uint8Array(length));
+  return { [Symbol.dispose]: () => folder.close() };
+}
 
 Deno.test("without a server, stats and check tell what an archive has", async () => {
   await withArchive(async (run) => {

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { parseCommandLine } from "../../cli/command_line.ts";
 import { COMMANDS } from "../../cli/commands.ts";
-import { isOperatorError } from "../../cli/exit_status.ts";
+import {
+  EXIT_STATUS_HELP,
+  ExitStatus,
+  isOperatorError,
+} from "../../cli/exit_status.ts";
+import { counted } from "../../cli/output/counted.ts";
 import { formatSize, parseVolumeSize } from "../../cli/output/size.ts";
 import {
   type ServeFlags,
@@ -211,6 +216,32 @@ Deno.test("parseCommandLine() helps with everything, and with one command", () =
   }
 });
 
+Deno.test("parseCommandLine() lists the commands of a group", () => {
+  for (
+    const args of [
+      ["help", "snapshot"],
+      ["snapshot", "--help"],
+      ["snapshot", "-h"],
+    ]
+  ) {
+    const invocation = parseCommandLine(args, COMMANDS);
+    assert.ok("help" in invocation);
+    assert.match(invocation.help, /snapshot retire {2}Take/);
+    assert.doesNotMatch(invocation.help, /volume list/);
+  }
+});
+
+Deno.test("parseCommandLine() knows what every program is asked for", () => {
+  for (const args of [["--version"], ["-V"], ["-V", "--json"]]) {
+    assert.equal(parse(...args).words, "version");
+  }
+});
+
+Deno.test("what stands behind a -- is no option", () => {
+  const { positionals } = parse("volume", "rename", "a", "--", "--help");
+  assert.deepEqual(positionals, ["a", "--help"]);
+});
+
 Deno.test("parseCommandLine() says what was probably meant", () => {
   for (
     const [args, hint] of [
@@ -220,7 +251,12 @@ Deno.test("parseCommandLine() says what was probably meant", () => {
       [["help", "serv"], /did you mean serve/],
       [["snapshot"], /Say what to do: snapshot create, list, retire/],
       [["start", "eth0", "eth1"], /eth1/],
-      [["serve", "--store"], /store/],
+      [["serve", "--store"], /"--store" needs a value .*help serve/],
+      [["serve", "--hlep"], /did you mean --help/],
+      [["start", "--jsn"], /known are --help$/],
+      [["volume", "list", "-s"], /"-s": options begin with two dashes/],
+      [["--store", "a"], /"--store": the command comes first/],
+      [["snapshot", "--store", "a"], /Say what to do: snapshot create/],
     ] as const
   ) {
     assert.throws(
@@ -356,6 +392,22 @@ Deno.test("serveOptions() refuses a file with unknown keys or wrong types", () =
       text,
     );
   }
+});
+
+Deno.test("help and the page on running tell every exit status", async () => {
+  const page = await Deno.readTextFile(
+    new URL("../../docs/running.md", import.meta.url),
+  );
+  for (const [name, status] of Object.entries(ExitStatus)) {
+    assert.match(EXIT_STATUS_HELP, new RegExp(`\\b${status} [a-z]`), name);
+    assert.match(page, new RegExp(`^\\| ${status} +\\|`, "m"), name);
+  }
+});
+
+Deno.test("one thing is not many", () => {
+  assert.equal(counted(0, "pack"), "0 packs");
+  assert.equal(counted(1, "pack"), "1 pack");
+  assert.equal(counted(2, "batch", "batches"), "2 batches");
 });
 
 Deno.test("nearestWord() gives up on words that resemble nothing", () => {

@@ -172,6 +172,7 @@ Deno.test("one named interface that is there is enough, none is not", () => {
 
   const none = machineWith(["eth0"], {});
   assert.throws(() => none.interfaces.start(), LinkError);
+  assert.deepEqual(none.events, [], "what ends the server is said once");
   none.interfaces.stop();
 
   const waiting = machineWith(["eth*"], {});

@@ -8,9 +8,11 @@ import {
 } from "../../cli/options/schedule_option.ts";
 import { serveOptions } from "../../cli/options/serve_options.ts";
 import {
+  refuseSchedulesWithoutVolume,
   scheduledName,
   SnapshotScheduler,
 } from "../../cli/serving/snapshot_scheduler.ts";
+import { exitStatusOf } from "../../cli/exit_status.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 
 const HOUR_MS = 3_600_000;
@@ -158,4 +160,26 @@ Deno.test("a clock that is set back makes nothing twice", async () => {
   world.nowMs = START_MS;
   await world.runUntil(START_MS + 60_000, schedule);
   assert.deepEqual(world.listed, listed);
+});
+
+Deno.test("a schedule of a volume that the archive lacks is refused, with the name that was meant", async () => {
+  const archive = {
+    operate: () => Promise.resolve([{ volume: "disk" }] as never),
+  };
+  const refuse = (...texts: string[]): Promise<void> =>
+    refuseSchedulesWithoutVolume(texts.map(parseSchedule), archive);
+  await refuse();
+  await refuse("disk=1h");
+  for (
+    const [text, hint] of [
+      ["dsik=1h", /did you mean disk\?/],
+      ["tape=1d", /it has disk; make it first/],
+    ] as const
+  ) {
+    await assert.rejects(refuse("disk=1h", text), (error: Error) => {
+      assert.match(error.message, hint);
+      assert.equal(exitStatusOf(error), 10);
+      return true;
+    });
+  }
 });

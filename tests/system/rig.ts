@@ -17,7 +17,8 @@ import { type RunningServer, startServer } from "../guest/server.ts";
 import { testUnless } from "../obstacle.ts";
 import { openLinkWithin } from "./namespace_link.ts";
 
-const SERVER_INTERFACE = "server0";
+/** The server's end of a rig's wire. */
+export const SERVER_INTERFACE = "server0";
 /** The client's end of a rig's wire. */
 export const CLIENT_INTERFACE = "client0";
 

@@ -182,8 +182,14 @@ systemTest(
       rig.namespace,
       ...["target", "add", "1.1=memory:1MiB", "--store", store],
     );
-    assert.equal(taken.exitStatus, 2);
+    assert.equal(taken.exitStatus, 12);
     assert.match(taken.message, /1\.1 is served already/);
+    const unknown = await refusalWithin(
+      rig.namespace,
+      ...["target", "remove", "1.9", "--store", store],
+    );
+    assert.equal(unknown.exitStatus, 10);
+    assert.match(unknown.message, /no target 1\.9 .*1\.0, 1\.1/);
     const missing = await refusalWithin(
       rig.namespace,
       ...["target", "add", "1.2=nothing", "--store", store],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { runCommand } from "../guest/server.ts";
+import { refusalWithin } from "./commands.ts";
 import {
   assertContent,
   assertSame,
@@ -7,7 +8,7 @@ import {
   readAll,
   writeAll,
 } from "./disk_content.ts";
-import { SystemRig, systemTest } from "./rig.ts";
+import { SERVER_INTERFACE, SystemRig, systemTest } from "./rig.ts";
 
 const DISK_BYTES: number = 8 * 1024 * 1024;
 
@@ -164,6 +165,13 @@ systemTest(
       assert.match(found.last, /^auto-1s-\d{8}t\d{6}z$/);
       await server.end("SIGTERM");
     }
+    const refused = await refusalWithin(
+      rig.namespace,
+      ...["serve", "--interface", SERVER_INTERFACE, "--store", store],
+      ...["--target", "1.0=disk", "--schedule", "dsik=1s"],
+    );
+    assert.equal(refused.exitStatus, 10);
+    assert.match(refused.message, /did you mean disk\?/);
     const listed = await names();
     assert.equal(listed.length, 2);
     const retired = await names("--retired");

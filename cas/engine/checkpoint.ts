@@ -64,22 +64,25 @@ export async function runCheckpoint(
     }
     folded.push(await foldFrozen(frozen, writer, options));
   }
+  // Where nothing but writes over damage was tried again there is no new state.
+  const moved = folded.filter((each) =>
+    each.deferred.length === 0 || countWritten(each) > 0
+  );
   const timeMs = context.clock.nowMs();
   const by = { timeMs, epoch: options.claim.epoch, writerId: options.stateId };
-  const states = folded.map((each) => {
-    const { blocksNew, blocksDuplicate, blocksZero, treeRoot, volume } = each;
+  const states = moved.map((each) => {
+    const { blocksNew, treeRoot, volume } = each;
     const record = nextRecord(volume.head, { treeRoot }, by);
-    const blocksWritten = blocksNew + blocksDuplicate + blocksZero;
-    return { record, blocksWritten, blocksNew };
+    return { record, blocksWritten: countWritten(each), blocksNew };
   });
   const written = await publishRoots(states, writer, {
     ...options,
     beginWrite: () => blocks.write(),
     onPublished: (root, index) => {
-      folded[index]!.volume.head = root;
+      moved[index]!.volume.head = root;
     },
   });
-  const roots = folded.map(({ view, volume: { head } }) => {
+  const roots = moved.map(({ view, volume: { head } }) => {
     return { view, sequence: head.record.sequence, rootHash: head.hash };
   });
   const deferred = folded.filter((each) => each.deferred.length > 0)
@@ -126,6 +129,12 @@ async function foldFrozen(
     });
   }
   return { ...result, volume, view: frozen.view };
+}
+
+function countWritten(
+  { blocksNew, blocksDuplicate, blocksZero }: FoldResult,
+): number {
+  return blocksNew + blocksDuplicate + blocksZero;
 }
 
 function sum(

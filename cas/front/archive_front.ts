@@ -83,7 +83,9 @@ export class ArchiveFront {
       fetchBudget: new FetchBudget(this.#cache, readSlots),
       write: (...write) => this.#write(...write),
       writable: () => new Promise((resolve) => this.#roomWaiters.push(resolve)),
-      flushRemote: () => this.checkpoint(),
+      flushRemote: (head) => this.#checkpointer.archived(head),
+      isPresent: () => this.#isPresent,
+      present: () => this.#present(),
       empty: (head) => this.#checkpointer.empty(head),
     });
     this.#lag = new ArchiveLag({
@@ -333,6 +335,16 @@ export class ArchiveFront {
     for (const head of this.#disks.heads()) {
       for (const disk of head.disks) disk.settled(throughTicket, ok);
     }
+  }
+
+  /** Another server may be writing these disks otherwise: nothing is shown. */
+  get #isPresent(): boolean {
+    return this.#state !== "lost" && this.#standstill.isConfirmed;
+  }
+
+  #present(): Promise<void> {
+    if (this.#state === "lost") return new Promise(() => {});
+    return new Promise((resolve) => this.#standstill.pass(resolve));
   }
 
   #roomMade(): void {

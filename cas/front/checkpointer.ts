@@ -95,7 +95,7 @@ export class Checkpointer {
   #queue: Promise<unknown> = Promise.resolve();
   #queuedCount = 0;
   /** A checkpoint of all writes until it begins, for all who ask meanwhile. */
-  #waiting: Promise<void> | undefined;
+  #waiting: Promise<ReadonlySet<Head>> | undefined;
   #frozen: FrozenState | undefined;
   #bytesAtFreeze = 0;
   #requested = false;
@@ -120,11 +120,31 @@ export class Checkpointer {
     }
   }
 
-  /** Takes all writes of before this call into the archive. */
-  checkpoint(): Promise<void> {
+  /** Takes all writes of before this call into the archive, but for those over damage. */
+  async checkpoint(): Promise<void> {
+    await this.#checkpoint();
+  }
+
+  /**
+   * Resolves when the archive has all writes to a volume of before this call,
+   * also those over damage, which are tried again and again. Rejects when the
+   * server leaves before.
+   */
+  async archived(head: Head): Promise<void> {
+    const { clock, checkpointAgeMs } = this.#options;
+    let isTold = false;
+    while ((await this.#checkpoint()).has(head)) {
+      if (!isTold) this.#tellFlushWaits(head);
+      isTold = true;
+      await clock.sleep(checkpointAgeMs, this.#hurry.signal);
+      if (this.#hurry.signal.aborted) throw new Error("the server is leaving");
+    }
+  }
+
+  #checkpoint(): Promise<ReadonlySet<Head>> {
     this.#waiting ??= this.#enqueue(() => {
       this.#waiting = undefined;
-      return this.#foldAll().then(() => {});
+      return this.#foldAll();
     });
     return this.#waiting;
   }
@@ -332,6 +352,16 @@ export class Checkpointer {
         await clock.sleep(RETRY_MS, this.#hurry.signal);
       }
     }
+  }
+
+  #tellFlushWaits({ name }: Head): void {
+    this.#options.report({
+      event: "flush-waits",
+      severity: "corrupt",
+      message:
+        `A FLUSH of volume ${name} is not answered: the archive cannot take some of the writes before it, because what lies under them is damaged, so they are in the journal alone; mend the archive with "repair --from URL", or overwrite the damaged sectors as a whole`,
+      volume: name,
+    });
   }
 
   #reportDone(result: CheckpointResult, durationMs: number): void {

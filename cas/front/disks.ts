@@ -47,8 +47,12 @@ export interface DisksOptions {
   ) => number;
   /** Resolves when a refused write may be tried again. */
   readonly writable: () => Promise<void>;
-  /** Resolves when all writes of before are in the store. */
-  readonly flushRemote: () => Promise<void>;
+  /** Resolves when all writes to a head of before are in the store. */
+  readonly flushRemote: (head: Head) => Promise<void>;
+  /** True while what heads show is sure to be the present: no other server writes the archive. */
+  readonly isPresent: () => boolean;
+  /** Resolves when it is sure again; never once another server has the archive. */
+  readonly present: () => Promise<void>;
   /**
    * Takes all writes of a head into the archive and out of the journal; false
    * when some have to stay.
@@ -116,13 +120,13 @@ export class Disks {
   /** Opens a disk of its own, with its own listener. */
   open(
     request: ViewRequest,
-    { flushRemote = false }: OpenDiskOptions = {},
+    options: OpenDiskOptions = {},
   ): Promise<Volume> {
-    return this.#openView(request, (opened) => this.#show(opened, flushRemote));
+    return this.#openView(request, (opened) => this.#show(opened, options));
   }
 
-  #show(opened: ViewDescription, flushRemote: boolean): Volume {
-    const { write, writable, flushRemote: flush } = this.#options;
+  #show(opened: ViewDescription, options: OpenDiskOptions): Volume {
+    const { write, writable, flushRemote, isPresent, present } = this.#options;
     const { readOnly, volume: name } = opened;
     const identity = diskIdentity(opened, false);
     if (readOnly) {
@@ -140,8 +144,10 @@ export class Disks {
       writes: {
         write: (range, from, offset) => write(head, range, from, offset),
         writable,
+        isPresent,
+        present,
       },
-      ...(flushRemote ? { flush } : {}),
+      ...(options.flushRemote ? { flush: () => flushRemote(head) } : {}),
     });
     head.disks.push(disk);
     return disk;

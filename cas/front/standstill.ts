@@ -54,6 +54,17 @@ export class Standstill {
     }
   }
 
+  /**
+   * False from a standstill on until all is confirmed. Asked before every read,
+   * so it looks at the cheaper clock alone, which goes on also for a process
+   * that is stopped.
+   */
+  get isConfirmed(): boolean {
+    const elapsedMs = this.#options.clock.wallMs() - this.#wallMs;
+    if (elapsedMs > STANDSTILL_MS) this.#look();
+    return this.#waiting === undefined;
+  }
+
   /** Does it now or, after a standstill, when confirmed; in the order of the calls. */
   pass(action: () => void): void {
     this.#look();
@@ -87,7 +98,7 @@ export class Standstill {
       event: "standstill",
       severity: "strange",
       message:
-        `This process stood still for ${seconds} s: no write is acknowledged before the store has said whether the archive is still this server's`,
+        `This process stood still for ${seconds} s: no write is acknowledged and no read answered before the store has said whether the archive is still this server's`,
       elapsedMs,
     });
     const waiting: (() => void)[] = [];

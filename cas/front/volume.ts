@@ -37,6 +37,10 @@ export interface WriteSide {
   write(range: SectorRange, from: Uint8Array, offset: number): number;
   /** Resolves when a refused write may be tried again. */
   writable(): Promise<void>;
+  /** True while what is shown is sure to be the present. */
+  isPresent(): boolean;
+  /** Resolves when it is sure again, if ever. */
+  present(): Promise<void>;
 }
 
 /** Options of `Volume`. */
@@ -114,6 +118,7 @@ export class Volume {
    * says whether it did. On false, `into` may be partly overwritten.
    */
   readNow(range: SectorRange, into: Uint8Array, offset: number): boolean {
+    if (this.#writes?.isPresent() === false) return false;
     const end = range.lba + range.sectorCount;
     let at = offset;
     let lba = range.lba;
@@ -132,9 +137,14 @@ export class Volume {
   /**
    * Copies the sectors into `into`, fetching what is not at hand. `into` is
    * borrowed until the promise settles. Rejects with a `DamagedBlockError`, or
-   * with what ended the archive.
+   * with what ended the archive. While another server may have written, it
+   * waits: for ever if one has.
    */
   read(range: SectorRange, into: Uint8Array, offset: number): Promise<void> {
+    const writes = this.#writes;
+    if (writes?.isPresent() === false) {
+      return writes.present().then(() => this.read(range, into, offset));
+    }
     // All of it from one state, whatever is shown meanwhile.
     const view = this.#view;
     const fetcher = this.#fetcher;

@@ -120,6 +120,9 @@ Deno.test("a partial write over a damaged block is deferred, and folds once the 
   assert.equal(found[0], null);
   assert.equal(found[1]![0], 3);
   assert.equal(bench.eventsOf("writes-deferred").length, 1);
+  const again = await bench.write(archive, view, [partial]);
+  assert.deepEqual(again.deferred, result.deferred);
+  assert.deepEqual(again.roots, [], "nothing has changed");
   bench.blocks.damaged.clear();
   const healed = await bench.write(archive, view, [partial]);
   assert.equal(healed.deferred, undefined);

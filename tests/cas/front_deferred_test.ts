@@ -97,14 +97,39 @@ Deno.test("writing the rest of a damaged block archives it and frees the journal
   assert.deepEqual(segmentNames(rig.disk), []);
 });
 
-Deno.test("a write that the archive cannot take does not hold up a FLUSH for the store", async () => {
+Deno.test("a FLUSH for the store is not answered before the archive has taken writes over damage, and no other volume waits for them", async () => {
+  const { rig, damaged } = await damagedRig();
+  const how = { flushRemote: true };
+  const volume = await rig.front.openVolume({ volume: "disk" }, how);
+  const request = { volume: "sound", createBlockCount: 16 };
+  const sound = await rig.front.openVolume(request, how);
+  volume.write({ lba: LBA + 2, sectorCount: 2 }, stamped(2, 2), 0);
+  sound.write({ lba: 0, sectorCount: 8 }, stamped(2, 8), 0);
+  let isFlushed = false;
+  const flushed = volume.flush!().then(() => void (isFlushed = true));
+  await sound.flush!();
+  for (let times = 0; times < 3; times++) await rig.clock.advance(60_000);
+  assert.equal(isFlushed, false, "it is in the journal alone");
+  const waits = rig.events.filter(({ event }) => event === "flush-waits");
+  assert.equal(waits.length, 1, "told once");
+  assert.ok(rig.front.usage.lagMs >= 120_000, "the gauge tells it, too");
+  damaged.clear();
+  await rig.clock.advance(60_000);
+  await flushed;
+  assert.equal(rig.front.usage.unarchivedBytes, 0);
+  assert.equal(rig.front.usage.lagMs, 0);
+  await rig.front.close();
+});
+
+Deno.test("a FLUSH that waits for a repair is given up when the server leaves", async () => {
   const { rig } = await damagedRig();
   const how = { flushRemote: true };
   const volume = await rig.front.openVolume({ volume: "disk" }, how);
   volume.write({ lba: LBA + 2, sectorCount: 2 }, stamped(2, 2), 0);
-  await volume.flush!();
-  assert.ok(rig.events.some(({ event }) => event === "writes-deferred"));
-  await rig.front.abandon();
+  const flushed = assert.rejects(volume.flush!(), /leaving/);
+  await rig.clock.advance(0);
+  await rig.front.close();
+  await flushed;
 });
 
 Deno.test("replies are held back as before when a write could not be archived", async () => {

@@ -2,7 +2,14 @@
 
 import assert from "node:assert/strict";
 import { backPressureMs } from "../../cas/front/back_pressure.ts";
-import { openRig, quiet, type Rig } from "./front/fixtures.ts";
+import {
+  openDisk,
+  openRig,
+  quiet,
+  type Rig,
+  stamped,
+  stampOf,
+} from "./front/fixtures.ts";
 import { History } from "./front/history.ts";
 
 interface Away {
@@ -178,6 +185,54 @@ Deno.test("after a standstill nothing is acknowledged before the claim is confir
   history.write(24, 1);
   await rig.clock.advance(1000);
   assert.equal(history.unsettledCount, 1, "neither, nor for ever");
+  await rig.front.abandon();
+});
+
+Deno.test("after a standstill no read of a volume is answered before the claim is confirmed, and none when it is lost", async () => {
+  let confirm = Promise.withResolvers<void>();
+  const rig = await openRig({
+    port: {
+      pause: (where) =>
+        where === "confirm" ? confirm.promise : Promise.resolve(),
+    },
+  });
+  const disk = await openDisk(rig);
+  const range = { lba: 0, sectorCount: 1 };
+  const into = new Uint8Array(512);
+  disk.write({ lba: 0, sectorCount: 8 }, stamped(7, 8), 0);
+  await rig.front.snapshot("disk", "past");
+  const past = await rig.front.openVolume({ volume: "disk", snapshot: "past" });
+  await past.read(range, into, 0);
+  assert.ok(disk.readNow(range, into, 0), "it is at hand");
+  await rig.clock.advance(9000);
+  assert.ok(disk.readNow(range, into, 0), "so soon nobody can have written");
+
+  await rig.clock.advance(11_000);
+  assert.equal(disk.readNow(range, into, 0), false);
+  let isRead = false;
+  disk.read(range, into, 0).then(() => void (isRead = true));
+  await quiet();
+  assert.equal(isRead, false, "another server may have written");
+  assert.ok(past.readNow(range, into, 0), "the past does not change");
+  into.fill(0);
+  confirm.resolve();
+  await quiet();
+  assert.ok(isRead);
+  assert.equal(stampOf(into, 0), 7);
+  assert.ok(disk.readNow(range, into, 0));
+
+  confirm = Promise.withResolvers<void>();
+  await rig.clock.advance(60_000);
+  isRead = false;
+  disk.read(range, into, 0).then(() => void (isRead = true));
+  const taken = new Error("another server took the archive");
+  confirm.reject(taken);
+  rig.port.lose(taken);
+  await rig.clock.advance(60_000);
+  disk.read(range, into, 0).then(() => void (isRead = true));
+  await quiet();
+  assert.equal(isRead, false, "its disks are another's");
+  assert.equal(disk.readNow(range, into, 0), false);
   await rig.front.abandon();
 });
 

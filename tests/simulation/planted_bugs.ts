@@ -95,6 +95,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    what: "a read answered by a server that was superseded",
+    patch: {
+      file: "cas/front/standstill.ts",
+      find: "if (elapsedMs > STANDSTILL_MS) this.#look();",
+      replace: "",
+    },
+  },
+  {
     what: "a fetched block that is older than the newest root",
     patch: {
       file: "cas/front/fetcher.ts",

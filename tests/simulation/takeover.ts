@@ -1,5 +1,6 @@
 /** A second server takes the archive over from one that stands still. */
 
+import type { Volume } from "../../cas/front/volume.ts";
 import { checkpoint, write } from "./client_actions.ts";
 import { crash, resume } from "./hazards.ts";
 import { codeOf, messageOf, type Run } from "./run.ts";
@@ -41,6 +42,7 @@ export async function takeOver(run: Run): Promise<void> {
   old.process.paused = false;
   for (let left = 0; left < 5; left++) {
     for (const disk of oldDisks) {
+      readSuperseded(run, disk);
       disk.write({ lba: 0, sectorCount: 1 }, new Uint8Array(512), 0);
     }
     await world.pass(world.below(NOTICE_MS / 4));
@@ -52,6 +54,17 @@ export async function takeOver(run: Run): Promise<void> {
     throw new Violation("A superseded server has not noticed it");
   }
   old.process.kill();
+}
+
+/** Another server may have written since: no read of a volume is answered any more. */
+function readSuperseded(run: Run, disk: Volume): void {
+  const range = { lba: 0, sectorCount: 1 };
+  const into = new Uint8Array(512);
+  function answered(): void {
+    run.fail("A superseded server answered a read");
+  }
+  if (disk.readNow(range, into, 0)) answered();
+  disk.read(range, into, 0).then(answered, () => {});
 }
 
 /** The worst moment: what was sent arrives when another server writes. */

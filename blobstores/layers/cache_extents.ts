@@ -64,7 +64,7 @@ export class CacheExtents {
   private constructor(options: CacheExtentsOptions) {
     this.#options = options;
     const slotCount = Math.floor(options.bytesMax / EXTENT_BYTES);
-    this.#table = new CacheTable(Math.max(1, slotCount));
+    this.#table = new CacheTable(Math.max(1, slotCount), EXTENT_BYTES);
   }
 
   /** Opens the cache with what an earlier process left. Rejects when the disk fails. */

@@ -12,7 +12,8 @@
  * 28 self          4   CRC-32 of the 28 bytes before
  * ```
  *
- * A record that does not check is an empty slot.
+ * A record that does not check, or tells of more than a slot holds, is an empty
+ * slot.
  *
  * @module
  */
@@ -62,6 +63,7 @@ export class CacheTable {
   heldCount = 0;
   /** Extents that had to go for others. */
   evictedCount = 0;
+  readonly #slotBytes: number;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
   readonly #states: Uint8Array;
@@ -71,9 +73,10 @@ export class CacheTable {
   #grown = 0;
   #hand = 0;
 
-  /** An empty table. */
-  constructor(slotCount: number) {
+  /** An empty table of slots of so many bytes. */
+  constructor(slotCount: number, slotBytes: number) {
     this.slotCount = slotCount;
+    this.#slotBytes = slotBytes;
     this.#words = new Uint32Array(slotCount * RECORD_WORDS);
     this.#bytes = new Uint8Array(this.#words.buffer);
     this.#states = new Uint8Array(slotCount);
@@ -92,7 +95,8 @@ export class CacheTable {
     this.#grown = count;
     for (let slot = 0; slot < count; slot++) {
       const at = slot * RECORD_WORDS;
-      const isHeld = this.#words[at + LENGTH_WORD] !== 0 &&
+      const length = this.#words[at + LENGTH_WORD]!;
+      const isHeld = length > 0 && length <= this.#slotBytes &&
         this.#words[at + SELF_WORD] === this.#selfCheck(slot);
       const pack = this.#packAt(slot);
       // A record that came to the disk late may tell of an extent twice.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
 import {
   bytesOf,
   EXTENT,
@@ -43,6 +44,15 @@ for (
     }],
     ["the table cut off within a record", (path: string) => {
       Deno.truncateSync(`${path}/table`, 32 + 40);
+    }],
+    ["records that tell of 4 GiB, and check", (path: string) => {
+      const bytes = Deno.readFileSync(`${path}/table`);
+      const words = new DataView(bytes.buffer);
+      for (let at = 32; at < bytes.length; at += 32) {
+        words.setUint32(at + 20, 0xffffffff, true);
+        words.setUint32(at + 28, crc32(bytes.subarray(at, at + 28)), true);
+      }
+      Deno.writeFileSync(`${path}/table`, bytes);
     }],
     ["the table gone", (path: string) => {
       Deno.removeSync(`${path}/table`);

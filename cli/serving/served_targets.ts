@@ -92,33 +92,51 @@ export class ServedTargets {
 
   /**
    * Opens a disk, making it if it is missing and `create` says so, and serves
-   * it. Rejects when the address is taken or the disk cannot be opened.
+   * it. Rejects when the address is taken or the disk cannot be opened; nothing
+   * stays open then.
    */
-  add(option: TargetOption, create: boolean): Promise<TargetDescription> {
-    return this.#inTurn(async () => {
-      const { server, sources, states, onEvent } = this.#options;
-      const address = addressOf(option);
-      if (this.#served.has(address)) {
-        throw new Refusal(
-          "Taken",
-          `Target ${address} is served already: remove it first, or choose another address`,
-        );
-      }
-      for (const message of addressWarnings(option.shelf, option.slot)) {
-        onEvent({ event: "address-warning", severity: "strange", message });
-      }
-      const disk = await openTargetDisk(option, { ...sources, create });
-      try {
-        const target = makeTarget(option, disk, states);
-        server.addTarget(target);
-        const served = { option, target, disk };
-        this.#served.set(address, served);
-        return describe(served);
-      } catch (error) {
-        await disk.close();
-        throw error;
-      }
-    });
+  async add(option: TargetOption, create: boolean): Promise<TargetDescription> {
+    let unserved: TargetDisk | undefined;
+    try {
+      return await this.#inTurn(() =>
+        this.#add(option, create, (disk) => unserved = disk)
+      );
+    } catch (error) {
+      // Behind the turn, as it may wait for the store.
+      await unserved?.release?.();
+      throw error;
+    }
+  }
+
+  /** `unserved` takes a disk that was opened and closed, and not released. */
+  async #add(
+    option: TargetOption,
+    create: boolean,
+    unserved: (disk: TargetDisk) => void,
+  ): Promise<TargetDescription> {
+    const { server, sources, states, onEvent } = this.#options;
+    const address = addressOf(option);
+    if (this.#served.has(address)) {
+      throw new Refusal(
+        "Taken",
+        `Target ${address} is served already: remove it first, or choose another address`,
+      );
+    }
+    for (const message of addressWarnings(option.shelf, option.slot)) {
+      onEvent({ event: "address-warning", severity: "strange", message });
+    }
+    const disk = await openTargetDisk(option, { ...sources, create });
+    try {
+      const target = makeTarget(option, disk, states);
+      server.addTarget(target);
+      const served = { option, target, disk };
+      this.#served.set(address, served);
+      return describe(served);
+    } catch (error) {
+      unserved(disk);
+      await disk.close();
+      throw error;
+    }
   }
 
   /**

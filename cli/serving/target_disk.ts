@@ -83,7 +83,14 @@ export async function openTargetDisk(
     return await openKeptClone(option, option.clone, sources);
   }
   const opened = await sources.openVolume(viewRequest(option, sources));
-  if (option.clone) return openClone(option, opened, sources);
+  if (option.clone) {
+    try {
+      return openClone(option, opened, sources);
+    } catch (error) {
+      await opened.release();
+      throw error;
+    }
+  }
   return {
     ...opened,
     grow: () => {
@@ -157,19 +164,25 @@ async function openPresent(
   volume: string,
   { openVolume, followVolume }: DiskSources,
 ): Promise<TargetDisk> {
-  const opened = option.follow ? await followVolume(volume) : {
-    disk: (await openVolume({ volume })).device,
-    stop: (): void => {},
-  };
+  const unchanging = "the archive is served read-only";
+  if (!option.follow) {
+    return {
+      ...await openVolume({ volume }),
+      grow: () => {
+        throw cannotGrow(option, unchanging);
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+  const followed = await followVolume(volume);
   return {
-    device: opened.disk,
+    device: followed.disk,
     grow(sizeBytes): void {
       // What has grown by itself is only told.
-      if (option.follow && sizeBytes === undefined) return;
-      throw cannotGrow(option, "the archive is served read-only");
+      if (sizeBytes !== undefined) throw cannotGrow(option, unchanging);
     },
     close(): Promise<void> {
-      opened.stop();
+      followed.stop();
       return Promise.resolve();
     },
   };

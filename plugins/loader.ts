@@ -1,6 +1,7 @@
 /**
  * Loads plugins that do not come with the server: reads their bytes, compares
- * the hash with the operator's pin, and imports exactly those bytes.
+ * the hash with the operator's pin, and imports exactly those bytes. A package
+ * of npm is left to Deno and its lock file.
  *
  * @module
  */
@@ -13,7 +14,14 @@ import {
   type ReadModuleOptions,
 } from "./module_bytes.ts";
 import { ModuleCache } from "./module_cache.ts";
-import { checkPin, type PluginReference, sha256Hex } from "./pin.ts";
+import { isPackage } from "./package_lock.ts";
+import { importPackage } from "./package_module.ts";
+import {
+  checkPin,
+  type PluginReference,
+  refuseHash,
+  sha256Hex,
+} from "./pin.ts";
 
 /** Options of a `PluginLoader`. */
 export interface PluginLoaderOptions extends ReadModuleOptions {
@@ -49,13 +57,18 @@ export class PluginLoader {
    * any of them), or if it fails to start.
    */
   async load(reference: PluginReference): Promise<unknown> {
-    const address = moduleAddress(reference.module);
+    const { module } = reference;
+    const { importTimeoutMs } = this.#options;
+    if (isPackage(module)) {
+      refuseHash(reference);
+      return await importPackage(module, importTimeoutMs);
+    }
+    const address = moduleAddress(module);
     const known = imported.get(reference.sha256 ?? "");
     if (known !== undefined) return await known;
     const bytes = await this.#verified(reference, address);
-    const { importTimeoutMs } = this.#options;
     const loading = importBytes(bytes, {
-      name: reference.module,
+      name: module,
       ...(importTimeoutMs === undefined ? {} : { timeoutMs: importTimeoutMs }),
     });
     // Only what is pinned comes here.

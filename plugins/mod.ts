@@ -13,6 +13,8 @@ export * from "./loader.ts";
 export * from "./module_bytes.ts";
 export * from "./nearest.ts";
 export * from "./open_guarded.ts";
+export * from "./package_lock.ts";
+export * from "./package_module.ts";
 export * from "./pin.ts";
 export * from "./registry.ts";
 export * from "./settings.ts";

@@ -7,6 +7,7 @@
 
 import { BlobError } from "../blobstores/blob_store.ts";
 import { parseFileUrl } from "../blobstores/file_url.ts";
+import { isPackage } from "./package_lock.ts";
 
 /** Most bytes of a module. */
 const MODULE_BYTES_MAX = 16 * 1024 * 1024;
@@ -45,18 +46,16 @@ export function moduleAddress(module: string): string {
     case "http":
     case "https":
       return webAddress(module);
-    case "npm":
     case "jsr":
       throw invalid(
         `Cannot use the plugin ${module}: a package is many files, which the ` +
-          `hash of one does not pin, and a lock file does not hold for what ` +
-          `is imported at run time. Make one module of it with ` +
+          `hash of one does not pin. Make one module of it with ` +
           `deno bundle ${module} --output plugin.js, and use that file`,
       );
     default:
       throw invalid(
         `Cannot use a plugin from a ${scheme}: address: a module is a path, ` +
-          `or a file:, https: or http: URL`,
+          `a file:, https: or http: URL, or npm:NAME@VERSION`,
       );
   }
 }
@@ -68,6 +67,7 @@ export function isLocalModule(address: string): boolean {
 
 /** A module as it can be written into a configuration: a path becomes absolute. */
 export function lastingModule(module: string): string {
+  if (isPackage(module)) return module;
   const address = moduleAddress(module);
   return isLocalModule(address)
     ? parseFileUrl(address, () => Deno.cwd())

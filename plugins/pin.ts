@@ -11,9 +11,12 @@ import { BlobError } from "../blobstores/blob_store.ts";
 export interface PluginReference {
   /** The URL scheme that it is to serve. */
   readonly scheme: string;
-  /** Its module: a path, or a `file:`, `https:` or `http:` URL. */
+  /** Its module: a path, a `file:`, `https:` or `http:` URL, or `npm:NAME@VERSION`. */
   readonly module: string;
-  /** SHA-256 of its bytes, 64 lower-case hexadecimal digits. */
+  /**
+   * SHA-256 of its bytes, 64 lower-case hexadecimal digits; absent for a package,
+   * which a lock file pins.
+   */
   readonly sha256?: string;
 }
 
@@ -33,24 +36,34 @@ export function parseSha256(text: string): string | null {
 }
 
 /** The line of the table `[plugins]` that allows a module. */
-export function pinLine(reference: Required<PluginReference>): string {
+export function pinLine(reference: PluginReference): string {
   const { scheme, module, sha256 } = reference;
+  const pin = sha256 === undefined ? "" : `, sha256 = "${sha256}"`;
   // JSON's strings are TOML's basic strings, but for DEL, which no address has.
-  return `${tomlKey(scheme)} = { module = ${
-    JSON.stringify(module)
-  }, sha256 = "${sha256}" }`;
+  return `${tomlKey(scheme)} = { module = ${JSON.stringify(module)}${pin} }`;
 }
 
 /** The same for the command line. */
-export function pinFlag(reference: Required<PluginReference>): string {
+export function pinFlag(reference: PluginReference): string {
   const { scheme, module, sha256 } = reference;
-  const word = `${scheme}=${module}#sha256=${sha256}`;
+  const pin = sha256 === undefined ? "" : `#sha256=${sha256}`;
+  const word = `${scheme}=${module}${pin}`;
   return `--plugin '${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** A key of a TOML table: a scheme may have a dot or a plus. */
 export function tomlKey(scheme: string): string {
   return /^[a-z0-9-]+$/.test(scheme) ? scheme : JSON.stringify(scheme);
+}
+
+/** Throws `InvalidConfig` for a package with a hash, which nothing would look at. */
+export function refuseHash({ module, sha256 }: PluginReference): void {
+  if (sha256 === undefined) return;
+  throw new BlobError(
+    `Cannot use the plugin ${module}: a package is pinned by the lock file of ` +
+      `this program, not by a SHA-256 of one file. Leave out the hash`,
+    { code: "InvalidConfig" },
+  );
 }
 
 /** Throws `InvalidConfig` unless the bytes found are those allowed. */

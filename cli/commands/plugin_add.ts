@@ -22,13 +22,15 @@ export const pluginAddCommand: Command = defineCommand({
   words: ["plugin", "add"],
   usage: "MODULE [--scheme SCHEME] [--config FILE --write] [--json]",
   summary: "Show a plugin, and the lines that allow its present bytes.",
-  details: `MODULE            a path, or a file:, https: or http: URL
+  details:
+    `MODULE            a path, a file:, https: or http: URL, or npm:NAME@VERSION
 --scheme SCHEME   only for URLs of this scheme; repeat it for several
 --config FILE     the configuration file to change, with --write
 --write           add the lines to that file, instead of only printing them
 --json            print one JSON object on stdout
 
-The module is fetched and hashed. What it says of itself is found out in a
+The module is fetched and hashed; a package of npm is compared with the lock file
+that pins it, or the command is printed that pins it. What it says of itself is found out in a
 process that may do nothing; nothing of it runs in this one. A plugin that is
 allowed runs with all of the server's rights: read it first.`,
   options: {
@@ -53,7 +55,7 @@ allowed runs with all of the server's rights: read it first.`,
     const references = schemesFor(look, values.scheme).map((scheme) => ({
       scheme,
       module,
-      sha256: look.sha256,
+      ...(look.sha256 === undefined ? {} : { sha256: look.sha256 }),
     }));
     if (config !== undefined) writePins(config, references);
     show(look, references, { output, written: config });
@@ -85,13 +87,14 @@ function schemesFor(
 
 function show(
   look: PluginLook,
-  references: readonly Required<PluginReference>[],
+  references: readonly PluginReference[],
   { output, written }: {
     readonly output: Output;
     readonly written: string | undefined;
   },
 ): void {
-  const { module, redirectedTo, sizeBytes, sha256, described } = look;
+  const { described, ...found } = look;
+  const { module, redirectedTo, sizeBytes, sha256 } = found;
   const options = "description" in described
     ? described.description.options ?? []
     : undefined;
@@ -101,8 +104,13 @@ function show(
   if (redirectedTo !== undefined) {
     output.line(`         redirected to ${redirectedTo}`);
   }
-  output.line(`Size     ${sizeBytes} bytes`);
-  output.line(`SHA-256  ${sha256}`);
+  if (sha256 === undefined) {
+    output.line(`Pinned   ${found.integrity}`);
+    output.line(`Packages ${found.packageCount}, with those it depends on`);
+  } else {
+    output.line(`Size     ${sizeBytes} bytes`);
+    output.line(`SHA-256  ${sha256}`);
+  }
   output.line(`Schemes  ${schemes.map((scheme) => `${scheme}:`).join(", ")}`);
   const lines = options === undefined
     ? ["not known here"]
@@ -119,10 +127,7 @@ function show(
     output.line(`or add to a command\n\n${flags.join(" \\\n")}`);
   } else output.line(`Added to ${written}`);
   output.result({
-    module,
-    ...(redirectedTo === undefined ? {} : { redirectedTo }),
-    sizeBytes,
-    sha256,
+    ...found,
     schemes,
     ...(options === undefined ? {} : { options }),
     lines: references.map(pinLine),

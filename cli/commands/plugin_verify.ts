@@ -6,7 +6,12 @@
 
 import { blobErrorCode } from "../../blobstores/blob_store.ts";
 import { referenceOf } from "../../plugins/configured.ts";
-import { checkPin, type PluginReference } from "../../plugins/pin.ts";
+import {
+  checkPin,
+  type PluginReference,
+  refuseHash,
+} from "../../plugins/pin.ts";
+import { isPackage } from "../../plugins/package_lock.ts";
 import { checkSettings } from "../../plugins/settings.ts";
 import type { PluginEntry } from "../../plugins/configured.ts";
 import { type Command, defineCommand } from "../command.ts";
@@ -62,8 +67,9 @@ async function verify(
 ): Promise<Verdict> {
   try {
     const { module, scheme, settings = {} } = reference;
+    if (isPackage(module)) refuseHash(reference);
     const { sha256, described } = await lookAtPlugin(module);
-    checkPin(reference, sha256);
+    if (sha256 !== undefined) checkPin(reference, sha256);
     if ("fault" in described) return { problem: described.fault };
     if ("unknown" in described) return {};
     const { schemes, options = [] } = described.description;

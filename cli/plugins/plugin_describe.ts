@@ -26,27 +26,45 @@ export type DescribeResult =
   /** It could not be asked here. */
   | { readonly unknown: string };
 
-/** Asks a module; `name` is its name in messages. */
+/** Whom to ask. */
+export interface DescribedModule {
+  /** Its name in messages; of a package what to import. */
+  readonly name: string;
+  /** Its text; none for a package. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Flags of `deno run`. */
+  readonly flags: readonly string[];
+  /** Variables for the process, beside those of this one. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Flags for a module that may import nothing. */
+export const SELF_CONTAINED: readonly string[] = [
+  "--no-config",
+  "--no-lock",
+  "--no-remote",
+  "--no-npm",
+];
+
+/** Asks a module. */
 export async function describePlugin(
-  bytes: Uint8Array<ArrayBuffer>,
-  name: string,
+  module: DescribedModule,
 ): Promise<DescribeResult> {
   if (Deno.build.standalone) {
     return { unknown: "a compiled program cannot run a module apart" };
   }
   let text: string;
   try {
-    text = await runApart(bytes, name);
+    text = await runApart(module);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     return { unknown: `running it apart needs --allow-run (${error.message})` };
   }
-  return judge(text, name);
+  return judge(text, module.name);
 }
 
 async function runApart(
-  bytes: Uint8Array<ArrayBuffer>,
-  name: string,
+  { name, bytes, flags, env = {} }: DescribedModule,
 ): Promise<string> {
   const script = new URL("./plugin_describe_process.ts", import.meta.url);
   const child = new Deno.Command(Deno.execPath(), {
@@ -54,14 +72,11 @@ async function runApart(
       "run",
       "--quiet",
       "--no-prompt",
-      "--no-config",
-      "--no-lock",
-      "--no-remote",
-      "--no-npm",
+      ...flags,
       script.href,
       name,
     ],
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
     stdin: "piped",
     stdout: "piped",
     stderr: "null",

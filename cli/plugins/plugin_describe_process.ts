@@ -1,11 +1,12 @@
 /**
  * Tells what a plugin says of itself, in a process of its own that may do
- * nothing: module on stdin, one line of JSON on stdout.
+ * nothing: a module on stdin, or the name of a package; one line of JSON on stdout.
  *
  * @module
  */
 
 import { importBytes } from "../../plugins/import_module.ts";
+import { isPackage } from "../../plugins/package_lock.ts";
 
 /** What this process answers. */
 export type ProcessAnswer =
@@ -24,7 +25,9 @@ export type ProcessAnswer =
 async function describe(name: string): Promise<ProcessAnswer> {
   try {
     const bytes = await new Response(Deno.stdin.readable).bytes();
-    const module = await importBytes(bytes, { name });
+    const module = isPackage(name)
+      ? await import(name)
+      : await importBytes(bytes, { name });
     const plugin = (module as { default?: unknown }).default;
     const { apiVersion, schemes, options, open } = Object(plugin);
     return {

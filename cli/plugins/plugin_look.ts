@@ -8,7 +8,13 @@
 import type { PluginOption } from "../../blobstores/plugin.ts";
 import { moduleAddress, readModule } from "../../plugins/module_bytes.ts";
 import { sha256Hex } from "../../plugins/pin.ts";
-import { describePlugin, type DescribeResult } from "./plugin_describe.ts";
+import { isPackage } from "../../plugins/package_lock.ts";
+import { lookAtPackage } from "./package_look.ts";
+import {
+  describePlugin,
+  type DescribeResult,
+  SELF_CONTAINED,
+} from "./plugin_describe.ts";
 
 /** A module as it is now. */
 export interface PluginLook {
@@ -16,16 +22,21 @@ export interface PluginLook {
   readonly module: string;
   /** Where a redirect led. */
   readonly redirectedTo?: string;
-  /** How many bytes it has. */
-  readonly sizeBytes: number;
-  /** SHA-256 of them, in hexadecimal digits. */
-  readonly sha256: string;
+  /** How many bytes it has; absent for a package. */
+  readonly sizeBytes?: number;
+  /** SHA-256 of them, in hexadecimal digits; absent for a package. */
+  readonly sha256?: string;
+  /** Of a package: the hash in the lock file. */
+  readonly integrity?: string;
+  /** Of a package: how many packages the lock file pins for it, itself included. */
+  readonly packageCount?: number;
   /** What it says of itself. */
   readonly described: DescribeResult;
 }
 
 /** Reads a module and asks it what it is. */
 export async function lookAtPlugin(module: string): Promise<PluginLook> {
+  if (isPackage(module)) return { module, ...await lookAtPackage(module) };
   const read = await readModule(moduleAddress(module));
   const { bytes, redirectedTo } = read;
   return {
@@ -33,7 +44,11 @@ export async function lookAtPlugin(module: string): Promise<PluginLook> {
     ...(redirectedTo === undefined ? {} : { redirectedTo }),
     sizeBytes: bytes.length,
     sha256: await sha256Hex(bytes),
-    described: await describePlugin(bytes, module),
+    described: await describePlugin({
+      name: module,
+      bytes,
+      flags: SELF_CONTAINED,
+    }),
   };
 }
 

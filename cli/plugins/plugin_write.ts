@@ -16,14 +16,14 @@ import { UsageError } from "../usage_error.ts";
  */
 export function writePins(
   path: string,
-  references: readonly Required<PluginReference>[],
+  references: readonly PluginReference[],
 ): void {
   const before = textOf(path);
   const known = parseConfig(path, before).plugins ?? [];
   for (const { scheme } of references) {
     if (!known.some((entry) => entry.scheme === scheme)) continue;
     throw new UsageError(
-      `Cannot add to ${path}: it has a plugin for ${scheme}: URLs already; change "module" and "sha256" there by hand`,
+      `Cannot add to ${path}: it has a plugin for ${scheme}: URLs already; change its entry there by hand`,
     );
   }
   const gap = before === "" || before.endsWith("\n") ? "" : "\n";
@@ -37,13 +37,13 @@ export function writePins(
 }
 
 function tableOf(
-  { scheme, module, sha256 }: Required<PluginReference>,
+  { scheme, module, sha256 }: PluginReference,
 ): string {
+  const pin = sha256 === undefined ? "" : `sha256 = "${sha256}"\n`;
   return `
 [plugins.${tomlKey(scheme)}]
 module = ${JSON.stringify(module)}
-sha256 = "${sha256}"
-`;
+${pin}`;
 }
 
 function textOf(path: string): string {

@@ -128,7 +128,10 @@ Deno.test("a redirect is noted, and so is that a module is not kept", async () =
 
 Deno.test("what cannot be pinned by one hash is refused with what to do", async () => {
   const cases = [
-    ["npm:some-store@1.0.0", /deno bundle npm:some-store@1\.0\.0/],
+    [
+      "npm:some-store@1.0.0",
+      /deno cache --frozen=false npm:some-store@1\.0\.0/,
+    ],
     ["jsr:@some/store", /deno bundle/],
     ["ftp://host/x.ts", /https: or http: URL/],
     ["https://user:hush@host/x.ts", /name and password in its URL/],

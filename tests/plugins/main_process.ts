@@ -3,7 +3,8 @@
 const MAIN = new URL("../../main.ts", import.meta.url);
 
 /** Deno's own folder, wherever a test puts the caches of plugins. */
-const DENO_DIR = Deno.env.get("DENO_DIR") ?? `${cacheFolder()}/deno`;
+export const DENO_DIR: string = Deno.env.get("DENO_DIR") ??
+  `${cacheFolder()}/deno`;
 
 /** How it ended. */
 export interface MainResult {

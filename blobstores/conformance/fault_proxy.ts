@@ -8,7 +8,14 @@
  * @module
  */
 
-import { readMessage, relay, statusOf, writeAll } from "./http_relay.ts";
+import {
+  type HttpMessage,
+  readMessage,
+  relay,
+  statusOf,
+  writeAll,
+} from "./http_relay.ts";
+import { LoopbackServer } from "./loopback_server.ts";
 
 /** What happens to a request. */
 export type ProxyFault =
@@ -39,54 +46,33 @@ export class FaultProxy implements AsyncDisposable {
   /** Statuses of the answers that it passed on or made, 0 for none. */
   readonly statuses: number[] = [];
   readonly #upstream: string;
-  readonly #listener: Deno.TcpListener;
-  readonly #connections = new Set<Deno.TcpConn>();
-  readonly #ended: Promise<void>;
+  readonly #server: LoopbackServer;
 
   /** Listens on a free port; `upstream` is the service's `HOST:PORT`. */
   constructor(upstream: string) {
     this.#upstream = upstream;
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    this.host = `127.0.0.1:${this.#listener.addr.port}`;
-    this.#ended = this.#accept();
+    this.#server = new LoopbackServer((connection) => this.#serve(connection));
+    this.host = this.#server.host;
   }
 
   /** Ends all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    for (const connection of this.#connections) connection.close();
-    this.#connections.clear();
-    await this.#ended;
-  }
-
-  async #accept(): Promise<void> {
-    const serving: Promise<void>[] = [];
-    for await (const connection of this.#listener) {
-      this.#connections.add(connection);
-      serving.push(this.#serve(connection));
-    }
-    await Promise.all(serving);
+    await this.#server[Symbol.asyncDispose]();
   }
 
   /** One request a connection, so that no fault touches another request. */
   async #serve(connection: Deno.TcpConn): Promise<void> {
-    try {
-      const request = await readMessage(connection);
-      if (request === undefined) return;
-      const method = request.head.split(" ", 1)[0]!;
-      const fault = this.choose(method);
-      const answer = await this.#answerTo(request, fault);
-      this.statuses.push(answer === undefined ? 0 : statusOf(answer));
-      if (answer !== undefined) await writeAll(connection, answer);
-    } catch {
-      // The client has gone, or the proxy was closed.
-    } finally {
-      if (this.#connections.delete(connection)) connection.close();
-    }
+    const request = await readMessage(connection);
+    if (request === undefined) return;
+    const method = request.head.split(" ", 1)[0]!;
+    const fault = this.choose(method);
+    const answer = await this.#answerTo(request, fault);
+    this.statuses.push(answer === undefined ? 0 : statusOf(answer));
+    if (answer !== undefined) await writeAll(connection, answer);
   }
 
   async #answerTo(
-    request: { readonly head: string; readonly body: Uint8Array },
+    request: HttpMessage,
     fault: ProxyFault,
   ): Promise<Uint8Array | undefined> {
     switch (fault.kind) {

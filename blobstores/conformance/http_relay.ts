@@ -14,14 +14,20 @@ export interface HttpMessage {
   /** Start line and fields. */
   readonly head: string;
   /** The body. */
-  readonly body: Uint8Array;
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** What came behind it: the begin of the next message. */
+  readonly rest: Uint8Array<ArrayBuffer>;
 }
 
-/** Reads a message whose body's length is told; undefined if the connection ends before. */
+/**
+ * Reads a message whose body's length is told, `before` being what has come of
+ * it; undefined if the connection ends earlier.
+ */
 export async function readMessage(
   connection: Deno.TcpConn,
+  before: Uint8Array<ArrayBuffer> = new Uint8Array(0),
 ): Promise<HttpMessage | undefined> {
-  let bytes = new Uint8Array(0);
+  let bytes = before;
   let end = -1;
   const chunk = new Uint8Array(65_536);
   for (;;) {
@@ -32,7 +38,11 @@ export async function readMessage(
       const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
       const total = end + HEAD_END.length + length;
       if (bytes.length >= total) {
-        return { head, body: bytes.subarray(end + HEAD_END.length, total) };
+        return {
+          head,
+          body: bytes.subarray(end + HEAD_END.length, total),
+          rest: bytes.slice(total),
+        };
       }
     }
     const count = await connection.read(chunk);
@@ -44,7 +54,7 @@ export async function readMessage(
 /** Sends a message to a server and takes its whole answer. */
 export async function relay(
   address: { readonly hostname: string; readonly port: number },
-  { head, body }: HttpMessage,
+  { head, body }: Pick<HttpMessage, "head" | "body">,
 ): Promise<{ bytes: Uint8Array; headLength: number }> {
   using server = await Deno.connect(address);
   // The end of the answer is the end of the connection. No client signs this.

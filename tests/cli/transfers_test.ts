@@ -66,7 +66,7 @@ Deno.test("a sparse image goes in and comes out the same, as sparse as before, b
     assert.equal(after.size, before.size);
     assert.ok(after.blocks! <= before.blocks! + 64, `${after.blocks} blocks`);
     const again = await run(store, "export", "disk", out);
-    assert.equal(again.results[0].exitStatus, 2);
+    assert.equal(again.results[0].exitStatus, 12);
     assert.match(again.results[0].message, /--overwrite/);
     const over = await run(store, "export", "disk", out, "--overwrite");
     assert.ok(over.success);

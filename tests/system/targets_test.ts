@@ -320,12 +320,17 @@ systemTest(
     const [cleared] = await command("clear", "1.0", "--config-string");
     assert.equal(cleared?.config, "mine");
 
-    for (const wrong of [["1.0"], ["9.9", "--mask"]]) {
+    for (
+      const [exitStatus, ...wrong] of [
+        [2, "1.0"],
+        [10, "9.9", "--mask"],
+      ] as const
+    ) {
       const refusal = await refusalWithin(
         rig.namespace,
         ...["target", "clear", ...wrong, "--store", store],
       );
-      assert.equal(refusal.exitStatus, 2);
+      assert.equal(refusal.exitStatus, exitStatus);
     }
     assert.equal((await server.end("SIGTERM")).code, 0);
   },

@@ -26,6 +26,7 @@ import type { ArchiveFrontOptions, FrontUsage } from "./front_options.ts";
 import { Journal } from "./journal.ts";
 import { loadChecksum } from "./journal_checksum.ts";
 import type { OpenVolumeRecord } from "./journal_records.ts";
+import { JournalRoom } from "./journal_room.ts";
 import {
   JournalRecovery,
   type JournalRecoveryOptions,
@@ -33,6 +34,7 @@ import {
 import { SegmentStore } from "./journal_segments.ts";
 import { OverlayBudget } from "./overlay.ts";
 import { replay } from "./replay.ts";
+import { RoomWaiters } from "./room_waiters.ts";
 import { Standstill } from "./standstill.ts";
 import type { SectorRange, Volume } from "./volume.ts";
 import { NO_ROOM, WriteIntake } from "./write_intake.ts";
@@ -53,7 +55,8 @@ export class ArchiveFront {
   readonly #checkpointer: Checkpointer;
   readonly #standstill: Standstill;
   #state: "open" | "closing" | "lost" = "open";
-  #roomWaiters: (() => void)[] = [];
+  #journalRoom: JournalRoom | undefined;
+  readonly #roomWaiters: RoomWaiters;
 
   private constructor(options: ArchiveFrontOptions, clock: Clock) {
     this.#options = options;
@@ -73,7 +76,11 @@ export class ArchiveFront {
       cache: this.#cache,
       budget: this.#budget,
       batchBytesMax: options.budget.batchBytesMax ?? BATCH_BYTES_MAX,
-      journalBytesMax: options.budget.journalBytesMax,
+    });
+    this.#roomWaiters = new RoomWaiters({
+      clock,
+      report: options.report,
+      shortage: () => options.port.shortage(),
     });
     this.#disks = new Disks({
       port: options.port,
@@ -82,7 +89,7 @@ export class ArchiveFront {
       budget: this.#budget,
       fetchBudget: new FetchBudget(this.#cache, readSlots),
       write: (...write) => this.#write(...write),
-      writable: () => new Promise((resolve) => this.#roomWaiters.push(resolve)),
+      writable: () => this.#roomWaiters.wait(),
       flushRemote: (head) => this.#checkpointer.archived(head),
       isPresent: () => this.#isPresent,
       present: () => this.#present(),
@@ -191,6 +198,7 @@ export class ArchiveFront {
       lagMs: this.#lag.lagMs,
       behind: this.#lag.behind,
       fill: this.#intake.fill,
+      refusal: this.#roomWaiters.refusal ?? this.#journalRoom?.refusal,
     };
   }
 
@@ -217,6 +225,7 @@ export class ArchiveFront {
   #stop(): void {
     this.#checkpointer.stop();
     this.#standstill.stop();
+    this.#roomWaiters.stop();
     this.#disks.stop();
   }
 
@@ -273,8 +282,13 @@ export class ArchiveFront {
       fillBytes: budget.journalFillBytes ?? 0,
     });
     await segments.prepare();
+    const { clock, disk: { location } } = options;
+    const makeRoom = (): Promise<boolean> => this.#makeRoom();
+    const room = new JournalRoom({ clock, report, location, makeRoom });
+    this.#journalRoom = room;
     this.#intake.journal = new Journal({
       segments,
+      room,
       checksum: options.checksum,
       clock: options.clock,
       report,
@@ -287,6 +301,12 @@ export class ArchiveFront {
       delayMs: () => backPressureMs(this.#intake.fill, this.#lag.stalledMs),
     });
     this.#intake.journal.start();
+  }
+
+  async #makeRoom(): Promise<boolean> {
+    this.#checkpointer.noteWrite(true);
+    const shortage = await this.#options.port.shortage().catch(() => undefined);
+    return this.#checkpointer.archiving && shortage === undefined;
   }
 
   async #openReplayed(record: OpenVolumeRecord): Promise<Head> {
@@ -348,10 +368,7 @@ export class ArchiveFront {
   }
 
   #roomMade(): void {
-    if (this.#state === "lost") return;
-    const waiters = this.#roomWaiters;
-    this.#roomWaiters = [];
-    for (const resolve of waiters) resolve();
+    if (this.#state !== "lost") this.#roomWaiters.roomMade();
   }
 
   #lose(reason: Error): void {

@@ -16,6 +16,12 @@ import type {
 import { ArchiveError, archiveErrorCode } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import type { ArchiveLag } from "./archive_lag.ts";
+import {
+  checkpointDone,
+  checkpointFailed,
+  flushWaits,
+  writesDeferred,
+} from "./checkpoint_events.ts";
 import type { Clock } from "./clock.ts";
 import {
   type FrozenPart,
@@ -32,9 +38,6 @@ const RETRY_MS = 5000;
 
 /** How long until a block that found no room is written again. */
 const KEEP_RETRY_MS = 100;
-
-/** Block numbers named in one event. */
-const REPORTED_BLOCKS_MAX = 100;
 
 /** The journal, as far as checkpoints need it. */
 export interface CheckpointJournal {
@@ -87,6 +90,8 @@ interface FrozenState {
 
 /** Runs checkpoints. */
 export class Checkpointer {
+  /** True while the archive takes a generation: room is made when it has. */
+  archiving = false;
   readonly #options: CheckpointerOptions;
   readonly #stop: AbortController = new AbortController();
   /** Ends the pause before a retry. */
@@ -134,7 +139,7 @@ export class Checkpointer {
     const { clock, checkpointAgeMs } = this.#options;
     let isTold = false;
     while ((await this.#checkpoint()).has(head)) {
-      if (!isTold) this.#tellFlushWaits(head);
+      if (!isTold) this.#options.report(flushWaits(head.name));
       isTold = true;
       await clock.sleep(checkpointAgeMs, this.#hurry.signal);
       if (this.#hurry.signal.aborted) throw new Error("the server is leaving");
@@ -297,7 +302,7 @@ export class Checkpointer {
     }
     this.#frozen = undefined;
     this.#options.lag.noteArchived(result.deferred !== undefined);
-    this.#reportDone(result, clock.nowMs() - startMs);
+    this.#options.report(checkpointDone(result, clock.nowMs() - startMs));
     const isKept = journal.failureCount() === failuresBefore;
     if (result.deferred !== undefined && !isKept) return kept;
     try {
@@ -316,14 +321,7 @@ export class Checkpointer {
    */
   async #keep(part: FrozenPart, blocks: ReadonlySet<number>): Promise<boolean> {
     const { budget, clock, rewrite, report } = this.#options;
-    report({
-      event: "writes-deferred",
-      severity: "corrupt",
-      message:
-        `${blocks.size} written blocks of volume ${part.head.name} cannot be archived, because what lies under them is damaged; they stay in the journal until all of their sectors are written, or the archive is repaired`,
-      volume: part.head.name,
-      blocks: [...blocks].slice(0, REPORTED_BLOCKS_MAX),
-    });
+    report(writesDeferred(part.head.name, blocks));
     for (const block of blocks) {
       while (!rewriteBlock(part, block, budget, rewrite)) {
         if (this.#finishing || this.#stop.signal.aborted) return false;
@@ -335,6 +333,17 @@ export class Checkpointer {
   }
 
   async #archive(
+    generation: Parameters<ArchivePort["checkpoint"]>[0],
+  ): Promise<CheckpointResult> {
+    this.archiving = true;
+    try {
+      return await this.#archivePatiently(generation);
+    } finally {
+      this.archiving = false;
+    }
+  }
+
+  async #archivePatiently(
     generation: Parameters<ArchivePort["checkpoint"]>[0],
   ): Promise<CheckpointResult> {
     const { port, clock } = this.#options;
@@ -354,38 +363,8 @@ export class Checkpointer {
     }
   }
 
-  #tellFlushWaits({ name }: Head): void {
-    this.#options.report({
-      event: "flush-waits",
-      severity: "corrupt",
-      message:
-        `A FLUSH of volume ${name} is not answered: the archive cannot take some of the writes before it, because what lies under them is damaged, so they are in the journal alone; mend the archive with "repair --from URL", or overwrite the damaged sectors as a whole`,
-      volume: name,
-    });
-  }
-
-  #reportDone(result: CheckpointResult, durationMs: number): void {
-    const { blocksNew, blocksDuplicate, blocksZero, packBytes } = result;
-    this.#options.report({
-      event: "checkpoint",
-      severity: "info",
-      message: `Checkpoint: ${blocksNew} blocks new, ${blocksDuplicate} ` +
-        `known, ${blocksZero} zero; ${packBytes} bytes of packs`,
-      blocksNew,
-      blocksDuplicate,
-      blocksZero,
-      packBytes,
-      durationMs,
-    });
-  }
-
   #report(what: string, error: unknown): void {
-    const cause = error instanceof Error ? error.message : String(error);
-    this.#options.report({
-      event: "checkpoint-failed",
-      severity: "admin",
-      message: `A checkpoint ${what}: ${cause}`,
-    });
+    this.#options.report(checkpointFailed(what, error));
   }
 }
 

@@ -68,4 +68,6 @@ export interface FrontUsage {
   readonly behind: boolean;
   /** How full overlay and journal are, 0 to 1: writes wait at 1. */
   readonly fill: number;
+  /** Why writes that need room are refused; undefined while none are. */
+  readonly refusal: string | undefined;
 }

@@ -10,7 +10,7 @@
  * A file whose write or sync failed is never tried again (the system may have
  * dropped the bytes and report success): the batch goes to a new segment. If
  * that fails too its tickets settle with `ok` false, and the next batch tries
- * another new segment.
+ * another new segment. A disk without room is waited for first: JournalRoom.
  *
  * @module
  */
@@ -24,8 +24,10 @@ import {
   type SealedBatch,
 } from "./journal_batch.ts";
 import { type Checksum, CHECKSUM_LENGTH } from "./journal_format.ts";
+import { isDiskFull, type JournalRoom } from "./journal_room.ts";
 import type { Segment, SegmentStore } from "./journal_segments.ts";
 import { SyncPolicy } from "./sync_policy.ts";
+import { WrittenWaiters } from "./written_waiters.ts";
 
 const SECTOR_SIZE = 512;
 /** How often a reply that is held back is looked at again. */
@@ -35,6 +37,8 @@ const HOLD_LOOK_MS = 50;
 export interface JournalOptions {
   /** The files. */
   readonly segments: SegmentStore;
+  /** Whether they find room. */
+  readonly room: JournalRoom;
   /** The checksum of batches. */
   readonly checksum: Checksum;
   /** Time. */
@@ -77,10 +81,7 @@ export class Journal {
   #closed: Promise<void> | undefined;
   #idleWaiters: (() => void)[] = [];
   #lastAppended = 0;
-  /** Through this ticket all is durable, or could not be made so. */
-  #lastWritten = 0;
-  #writtenWaiters: { readonly ticket: number; readonly resolve: () => void }[] =
-    [];
+  readonly #written: WrittenWaiters = new WrittenWaiters(this.#stop.signal);
 
   /** A journal that goes on after `last`. */
   constructor(options: JournalOptions) {
@@ -94,6 +95,12 @@ export class Journal {
   /** Bytes in use, on disk and on the way there. */
   get byteCount(): number {
     return this.#options.segments.byteCount + this.#gathering.byteCount;
+  }
+
+  /** Bytes that it may have, or that its disk has room for, as far as is known. */
+  get bytesMax(): number {
+    const { journalBytesMax, room } = this.#options;
+    return Math.min(journalBytesMax, room.bytesMax);
   }
 
   /** True if the journal cannot take so much before a checkpoint. */
@@ -139,7 +146,9 @@ export class Journal {
     const { segments } = this.#options;
     const next = segments.takeNow();
     if (next !== undefined) this.#segment = next;
-    return segments.newestTaken;
+    // Where the newest one failed, nothing more is written to it.
+    const isLeft = this.#segment === undefined;
+    return isLeft ? segments.newestTaken + 1 : segments.newestTaken;
   }
 
   /**
@@ -167,21 +176,7 @@ export class Journal {
    * back-pressure meanwhile.
    */
   written(): Promise<void> {
-    const ticket = this.#lastAppended;
-    if (ticket <= this.#lastWritten) return Promise.resolve();
-    const { signal } = this.#stop;
-    return new Promise((resolve, reject) => {
-      const close = (): void => reject(new Error("the journal was closed"));
-      if (signal.aborted) return close();
-      signal.addEventListener("abort", close, { once: true });
-      this.#writtenWaiters.push({
-        ticket,
-        resolve: () => {
-          signal.removeEventListener("abort", close);
-          resolve();
-        },
-      });
-    });
+    return this.#written.wait(this.#lastAppended);
   }
 
   /** Settles what was appended, from now on without holding anything back. */
@@ -293,8 +288,24 @@ export class Journal {
     });
   }
 
-  /** Writes a batch to a segment that has never failed. */
+  /** Writes a batch to a segment that has never failed; waits for room. */
   async #commitElsewhere(batch: JournalBatch): Promise<void> {
+    const { room } = this.#options;
+    const { signal } = this.#hurry;
+    for (;;) {
+      const error = await this.#tryElsewhere(batch);
+      if (error === undefined) return;
+      const isWanted = isDiskFull(error) && this.#written.empty &&
+        await room.shallRetry(error, this.byteCount, signal);
+      if (!isWanted) break;
+    }
+    this.failureCount++;
+    this.#written.note(batch.lastTicket);
+    this.#settle(batch, false);
+  }
+
+  /** What was in the way, if anything. */
+  async #tryElsewhere(batch: JournalBatch): Promise<unknown> {
     const { segments } = this.#options;
     let segment: Segment | undefined;
     try {
@@ -309,16 +320,16 @@ export class Journal {
       await syncing;
       this.#prepareNext();
       this.#succeed(batch, sealed);
+      return undefined;
     } catch (error) {
       this.#fail(segment, error);
-      this.failureCount++;
-      this.#noteWritten(batch);
-      this.#settle(batch, false);
+      return error;
     }
   }
 
   #prepareNext(): void {
     this.#options.segments.prepareAhead().catch((error: unknown) => {
+      if (isDiskFull(error)) return;
       this.#report("strange", "cannot make the next segment ahead", error);
     });
   }
@@ -326,6 +337,8 @@ export class Journal {
   #fail(segment: Segment | undefined, error: unknown): void {
     if (this.#segment === segment) this.#segment = undefined;
     if (segment !== undefined) segment.failed = true;
+    // Where there is none elsewhere either, its room tells.
+    if (isDiskFull(error)) return;
     const where = segment === undefined ? "" : ` in segment ${segment.number}`;
     this.#report("admin", `a batch of writes failed${where}`, error);
   }
@@ -342,18 +355,10 @@ export class Journal {
   #succeed(batch: JournalBatch, checksum: Uint8Array): void {
     this.#sequence++;
     this.#lastChecksum = checksum;
-    this.#noteWritten(batch);
+    this.#options.room.found(this.byteCount);
+    this.#written.note(batch.lastTicket);
     if (this.#options.delayMs() === 0) this.#settle(batch, true);
     else this.#settleLater(batch);
-  }
-
-  #noteWritten(batch: JournalBatch): void {
-    this.#lastWritten = batch.lastTicket;
-    const waiters = this.#writtenWaiters;
-    const isDone = ({ ticket }: { readonly ticket: number }): boolean =>
-      ticket <= this.#lastWritten;
-    this.#writtenWaiters = waiters.filter((waiter) => !isDone(waiter));
-    for (const { resolve } of waiters.filter(isDone)) resolve();
   }
 
   async #settleLater(batch: JournalBatch): Promise<void> {
@@ -362,7 +367,7 @@ export class Journal {
     while (!this.#hurry.signal.aborted) {
       // Asked again and again: a checkpoint that made room ends the wait.
       const leftMs = startMs + delayMs() - clock.nowMs();
-      if (leftMs <= 0 || this.#writtenWaiters.length > 0) break;
+      if (leftMs <= 0 || !this.#written.empty) break;
       await clock.sleep(Math.min(leftMs, HOLD_LOOK_MS), this.#hurry.signal);
     }
     this.#settle(batch, true);

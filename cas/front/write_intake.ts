@@ -23,8 +23,6 @@ export interface WriteIntakeOptions {
   readonly budget: OverlayBudget;
   /** Bytes of a batch of the journal. */
   readonly batchBytesMax: number;
-  /** Bytes of the journal. */
-  readonly journalBytesMax: number;
 }
 
 /** Takes writes, and numbers them. */
@@ -44,10 +42,12 @@ export class WriteIntake {
 
   /** How full the overlays or the journal are, whichever is fuller: 0 to 1. */
   get fill(): number {
-    const { budget, journalBytesMax } = this.#options;
+    const { budget } = this.#options;
     return Math.max(
       budget.slotsUsed / budget.slotsMax,
-      (this.journal?.byteCount ?? 0) / journalBytesMax,
+      this.journal === undefined
+        ? 0
+        : this.journal.byteCount / this.journal.bytesMax,
     );
   }
 

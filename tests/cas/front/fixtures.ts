@@ -47,6 +47,14 @@ export class TestClock implements Clock {
     return Promise.resolve();
   }
 
+  /** Goes on in steps, with what each makes due in between. */
+  async advanceBy(stepMs: number, durationMs: number): Promise<void> {
+    for (let doneMs = 0; doneMs < durationMs; doneMs += stepMs) {
+      await quiet();
+      await this.advance(stepMs);
+    }
+  }
+
   async advance(durationMs: number): Promise<void> {
     this.#nowMs += durationMs;
     for (const sleeper of this.sleepers.splice(0)) {

@@ -1,0 +1,66 @@
+/**
+ * What checkpoints have to tell.
+ *
+ * @module
+ */
+
+import type { CheckpointResult } from "../archive_port.ts";
+import type { ArchiveEvent } from "../events.ts";
+
+/** Block numbers named in one event. */
+const REPORTED_BLOCKS_MAX = 100;
+
+/** A generation is in the archive. */
+export function checkpointDone(
+  result: CheckpointResult,
+  durationMs: number,
+): ArchiveEvent {
+  const { blocksNew, blocksDuplicate, blocksZero, packBytes } = result;
+  return {
+    event: "checkpoint",
+    severity: "info",
+    message: `Checkpoint: ${blocksNew} blocks new, ${blocksDuplicate} ` +
+      `known, ${blocksZero} zero; ${packBytes} bytes of packs`,
+    blocksNew,
+    blocksDuplicate,
+    blocksZero,
+    packBytes,
+    durationMs,
+  };
+}
+
+/** A checkpoint did not go as it should; `what` completes "A checkpoint …". */
+export function checkpointFailed(what: string, error: unknown): ArchiveEvent {
+  const cause = error instanceof Error ? error.message : String(error);
+  return {
+    event: "checkpoint-failed",
+    severity: "admin",
+    message: `A checkpoint ${what}: ${cause}`,
+  };
+}
+
+/** The archive cannot take these blocks of a volume, for what they change is damaged. */
+export function writesDeferred(
+  volume: string,
+  blocks: ReadonlySet<number>,
+): ArchiveEvent {
+  return {
+    event: "writes-deferred",
+    severity: "corrupt",
+    message:
+      `${blocks.size} written blocks of volume ${volume} cannot be archived, because what lies under them is damaged; they stay in the journal until all of their sectors are written, or the archive is repaired`,
+    volume,
+    blocks: [...blocks].slice(0, REPORTED_BLOCKS_MAX),
+  };
+}
+
+/** A FLUSH waits for such blocks. */
+export function flushWaits(volume: string): ArchiveEvent {
+  return {
+    event: "flush-waits",
+    severity: "corrupt",
+    message:
+      `A FLUSH of volume ${volume} is not answered: the archive cannot take some of the writes before it, because what lies under them is damaged, so they are in the journal alone; mend the archive with "repair --from URL", or overwrite the damaged sectors as a whole`,
+    volume,
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * Writes that overlay or journal have no room for. They wait for a checkpoint,
+ * also through an outage of the store; where that is full, which only a person
+ * can mend, they wait for a grace and are refused then.
+ *
+ * @module
+ */
+
+import type { Shortage } from "../archive_port.ts";
+import type { EventSink } from "../events.ts";
+import type { Clock } from "./clock.ts";
+import { GRACE_MS, writesAccepted, writesRefused } from "./refusals.ts";
+
+/** How often to ask whether something is full, while writes find no room. */
+const LOOK_MS = 1000;
+
+const PLACES: Readonly<Record<Shortage["of"], string>> = {
+  store: "the store is full",
+  index: "the index in the state folder cannot be saved",
+};
+
+/** Options of `RoomWaiters`. */
+export interface RoomWaitersOptions {
+  /** Time. */
+  readonly clock: Clock;
+  /** Takes events. */
+  readonly report: EventSink;
+  /** What is full; a rejection says nothing. */
+  readonly shortage: () => Promise<Shortage | undefined>;
+}
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (reason: Error) => void;
+}
+
+/** Has writes wait, or refuses them. */
+export class RoomWaiters {
+  readonly #options: RoomWaitersOptions;
+  readonly #stop: AbortController = new AbortController();
+  #waiters: Waiter[] = [];
+  #watching = false;
+  /** Somebody asked for room since the last look. */
+  #wanted = false;
+  /** Since then there was no room, and something was full. */
+  #fullSinceMs: number | undefined;
+  #refusal: Error | undefined;
+
+  /** Nobody waits yet. */
+  constructor(options: RoomWaitersOptions) {
+    this.#options = options;
+  }
+
+  /** Why writes are refused, while they are. */
+  get refusal(): string | undefined {
+    return this.#refusal?.message;
+  }
+
+  /** Resolves when a write may be tried again; rejects when it is refused. */
+  wait(): Promise<void> {
+    this.#wanted = true;
+    if (!this.#watching) this.#watch();
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    return new Promise((resolve, reject) =>
+      this.#waiters.push({ resolve, reject })
+    );
+  }
+
+  /** There may be room now. */
+  roomMade(): void {
+    for (const { resolve } of this.#takeAll()) resolve();
+  }
+
+  /** Watches no longer; who waits, waits for ever. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Looks whether something is full, until there is room for all. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#stop;
+    this.#watching = true;
+    while (this.#wanted || this.#waiters.length > 0 || this.#refusal) {
+      this.#wanted = false;
+      const shortage = await this.#options.shortage().catch(() => undefined);
+      if (signal.aborted) return;
+      this.#judge(shortage);
+      await this.#options.clock.sleep(LOOK_MS, signal);
+      if (signal.aborted) return;
+    }
+    this.#watching = false;
+    this.#fullSinceMs = undefined;
+  }
+
+  #judge(shortage: Shortage | undefined): void {
+    const { clock, report } = this.#options;
+    if (shortage === undefined) {
+      this.#fullSinceMs = undefined;
+      if (this.#refusal === undefined) return;
+      this.#refusal = undefined;
+      report(writesAccepted());
+      return;
+    }
+    this.#fullSinceMs ??= clock.nowMs();
+    const isOver = clock.nowMs() - this.#fullSinceMs >= GRACE_MS;
+    if (!isOver || this.#refusal !== undefined) return;
+    const reason =
+      `the room for writes is used up, and the archive takes none of them, for ${
+        PLACES[shortage.of]
+      }: ${shortage.message}`;
+    this.#refusal = new Error(reason);
+    report(writesRefused(reason));
+    for (const { reject } of this.#takeAll()) reject(this.#refusal);
+  }
+
+  #takeAll(): Waiter[] {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    return waiters;
+  }
+}

@@ -1,0 +1,244 @@
+/** What is full, and what is only away: writes that find no room. */
+
+import assert from "node:assert/strict";
+import {
+  type DiskOperation,
+  SimulatedDisk,
+} from "../../cas/disk/simulated_disk.ts";
+import type { Volume } from "../../cas/front/volume.ts";
+import {
+  openDisk,
+  openRig,
+  quiet,
+  type Rig,
+  seeded,
+} from "./front/fixtures.ts";
+import { History } from "./front/history.ts";
+
+const FULL = { of: "store", message: "No space left. Free some" } as const;
+/** Below it writes are not refused, above it they are. */
+const GRACE_MS = 5000;
+
+/** A front whose store takes nothing until `open`. */
+async function stuckRig(): Promise<
+  { rig: Rig; volume: Volume; history: History; open: () => void }
+> {
+  const gate = Promise.withResolvers<void>();
+  const rig = await openRig({
+    slots: 80,
+    port: {
+      pause: (where) => where === "checkpoint" ? gate.promise : quiet(),
+    },
+  });
+  const volume = await openDisk(rig);
+  return { rig, volume, history: new History(volume), open: gate.resolve };
+}
+
+/** Writes until there is no room; the block that found none. */
+async function fill({ clock }: Rig, history: History): Promise<number> {
+  let block = 0;
+  for (; history.write(block * 8, 1); block++) await clock.advance(50);
+  return block;
+}
+
+/** Watches how a wait for room goes. */
+function watch(room: Promise<void>): { state: string } {
+  const seen = { state: "waiting" };
+  room.then(
+    () => void (seen.state = "room"),
+    (error: Error) => void (seen.state = error.message),
+  );
+  return seen;
+}
+
+function eventsOf({ events }: Rig): string[] {
+  return events.map(({ event }) => event);
+}
+
+Deno.test("writes that find no room wait as long as the store is away", async () => {
+  const { rig, volume, history, open } = await stuckRig();
+  const block = await fill(rig, history);
+  const seen = watch(volume.writable());
+  await rig.clock.advanceBy(1000, 60 * GRACE_MS);
+  assert.equal(seen.state, "waiting");
+  open();
+  await rig.clock.advanceBy(50, 500);
+  assert.equal(seen.state, "room");
+  assert.ok(history.write(block * 8, 1));
+  assert.ok(!eventsOf(rig).includes("writes-refused"));
+  await rig.front.close();
+});
+
+Deno.test("when the store is full they are refused after a grace, reads go on, and room ends it", async () => {
+  const { rig, volume, history, open } = await stuckRig();
+  const block = await fill(rig, history);
+  const waiting = [watch(volume.writable()), watch(volume.writable())];
+  await rig.clock.advanceBy(1000, 3 * GRACE_MS);
+  rig.port.full = FULL;
+  await rig.clock.advanceBy(1000, GRACE_MS - 1000);
+  assert.equal(waiting[0]!.state, "waiting");
+  assert.equal(rig.front.usage.refusal, undefined);
+  await rig.clock.advanceBy(1000, 3000);
+  for (const { state } of waiting) assert.match(state, /No space left/);
+  assert.match(rig.front.usage.refusal ?? "", /store is full.*Free some/);
+  const later = watch(volume.writable());
+  await quiet();
+  assert.match(later.state, /No space left/);
+  assert.equal(history.unsettledCount, 0);
+  await history.checkNow();
+  await rig.clock.advanceBy(1000, 10 * GRACE_MS);
+  const refusals = eventsOf(rig).filter((it) => it === "writes-refused");
+  assert.equal(refusals.length, 1, "it is told once");
+
+  rig.port.full = undefined;
+  await rig.clock.advanceBy(1000, 1000);
+  assert.equal(rig.front.usage.refusal, undefined);
+  assert.ok(eventsOf(rig).includes("writes-accepted"));
+  const room = watch(volume.writable());
+  await quiet();
+  assert.equal(room.state, "waiting", "there is no room before the checkpoint");
+  open();
+  await rig.clock.advanceBy(50, 500);
+  assert.equal(room.state, "room");
+  assert.ok(history.write(block * 8, 1));
+  await quiet();
+  assert.equal(history.failedCount, 0);
+  await history.checkNow();
+  await rig.front.close();
+});
+
+Deno.test("a store that was full for a moment refuses nothing", async () => {
+  const { rig, volume, history, open } = await stuckRig();
+  await fill(rig, history);
+  const seen = watch(volume.writable());
+  for (let time = 0; time < 5; time++) {
+    rig.port.full = FULL;
+    await rig.clock.advanceBy(1000, GRACE_MS - 1000);
+    rig.port.full = undefined;
+    await rig.clock.advanceBy(1000, 1000);
+  }
+  assert.equal(seen.state, "waiting");
+  open();
+  await rig.clock.advanceBy(50, 500);
+  assert.equal(seen.state, "room");
+  await rig.front.close();
+});
+
+Deno.test("an archive thread that does not answer is none that is full", async () => {
+  const rig = await openRig({
+    slots: 80,
+    port: {
+      pause: (where) =>
+        where === "checkpoint"
+          ? new Promise(() => {})
+          : where === "shortage"
+          ? Promise.reject(new Error("ended"))
+          : quiet(),
+    },
+  });
+  const history = new History(await openDisk(rig));
+  await fill(rig, history);
+  const seen = watch(
+    rig.front.openVolume({ volume: "disk" }).then((it) => it.writable()),
+  );
+  await rig.clock.advanceBy(1000, 5 * GRACE_MS);
+  assert.equal(seen.state, "waiting");
+  await rig.front.abandon();
+});
+
+/** A disk that takes so many bytes in all, in files that are there. */
+function smallDisk(
+  bytesMax: number,
+): { disk: SimulatedDisk; bytesMax: number } {
+  const small = { bytesMax, disk: undefined as unknown as SimulatedDisk };
+  function fault({ kind }: DiskOperation): string | undefined {
+    if (kind !== "write") return undefined;
+    const used = small.disk.list().reduce((sum, name) => {
+      const file = small.disk.open(name);
+      try {
+        return sum + file.size;
+      } finally {
+        file.close();
+      }
+    }, 0);
+    return used >= small.bytesMax ? "ENOSPC" : undefined;
+  }
+  small.disk = new SimulatedDisk({ random: seeded(3), fault });
+  return small;
+}
+
+Deno.test("a journal whose disk is full has the archive take what is in it, and refuses nothing", async () => {
+  const small = smallDisk(64 * 1024);
+  const rig = await openRig({ slots: 2000, disk: small.disk });
+  const history = new History(await openDisk(rig));
+  for (let block = 0; block < 60; block++) {
+    assert.ok(history.write(block * 8, 8));
+    await rig.clock.advanceBy(500, 1000);
+    assert.equal(history.unsettledCount, 0, `block ${block}`);
+  }
+  assert.equal(history.failedCount, 0);
+  assert.ok(rig.port.checkpointCount > 2);
+  assert.ok(!eventsOf(rig).includes("writes-refused"));
+  const bounds = history.bounds();
+  await rig.front.abandon();
+  const disk = small.disk.afterPowerLoss(() => 0);
+  const again = await openRig({ archive: rig.archive, disk, slots: 2000 });
+  await history.check(await openDisk(again), bounds, "after power loss");
+  await again.front.abandon();
+});
+
+Deno.test("writes wait for a full journal as long as the archive takes what is in it", async () => {
+  const gate = Promise.withResolvers<void>();
+  const small = smallDisk(64 * 1024);
+  const rig = await openRig({
+    slots: 2000,
+    disk: small.disk,
+    port: {
+      pause: (where) => where === "checkpoint" ? gate.promise : quiet(),
+    },
+  });
+  const history = new History(await openDisk(rig));
+  for (let block = 0; history.unsettledCount === 0; block++) {
+    assert.ok(history.write(block * 8, 8));
+    await quiet();
+  }
+  await rig.clock.advanceBy(500, 10 * GRACE_MS);
+  assert.equal(history.failedCount, 0);
+  assert.ok(history.unsettledCount > 0);
+  gate.resolve();
+  await rig.clock.advanceBy(500, 2000);
+  assert.equal(history.failedCount, 0);
+  assert.equal(history.unsettledCount, 0);
+  await history.checkNow();
+  await rig.front.close();
+});
+
+Deno.test("a full journal over a full store is refused after the grace", async () => {
+  const small = smallDisk(64 * 1024);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const rig = await openRig({
+    slots: 2000,
+    disk: small.disk,
+    port: { pause: (where) => where === "checkpoint" ? promise : quiet() },
+  });
+  const history = new History(await openDisk(rig));
+  rig.port.full = FULL;
+  for (let block = 0; history.unsettledCount === 0; block++) {
+    assert.ok(history.write(block * 8, 8));
+    await quiet();
+  }
+  await rig.clock.advanceBy(500, GRACE_MS + 1000);
+  assert.ok(history.failedCount > 0);
+  assert.match(rig.front.usage.refusal ?? "", /disk of the journal/);
+  await history.checkNow();
+  rig.port.full = undefined;
+  resolve();
+  await rig.clock.advanceBy(500, 2000);
+  const failed = history.failedCount;
+  assert.ok(history.write(0, 8));
+  await rig.clock.advanceBy(500, 1000);
+  assert.equal(history.failedCount, failed);
+  assert.equal(history.unsettledCount, 0);
+  assert.equal(rig.front.usage.refusal, undefined);
+  await rig.front.close();
+});

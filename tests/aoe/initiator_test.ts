@@ -17,7 +17,7 @@ import {
 import { configRequest, hostMac, text } from "./frames.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { randomBytes, seededRandom } from "./random.ts";
-import { turns } from "./raw_peer.ts";
+import { RawPeer, turns } from "./raw_peer.ts";
 import { ScriptedDevice } from "./scripted_device.ts";
 
 interface Setup {
@@ -83,6 +83,29 @@ for (
     });
   });
 }
+
+Deno.test("a target that tells a sector count of 0 is sent 2 sectors a frame", async () => {
+  const [near, far] = linkPair({ mtu: 9000 });
+  const initiator = new Initiator(far);
+  const peer = new RawPeer(near);
+  const attaching = initiator.attach({ shelf: 1, slot: 0 });
+  const [query] = await peer.ask();
+  const answer = configRequest(0, text(""), {
+    destination: far.mac,
+    source: near.mac,
+    flags: 0x08,
+    tag: decodeHeader(query!).tag,
+  });
+  answer[25] = 64;
+  await peer.ask(answer);
+  const disk = await attaching;
+  assert.deepEqual([disk.found.config.sectorCount, disk.frameSectorsMax], [
+    0,
+    2,
+  ]);
+  initiator.close();
+  near.close();
+});
 
 Deno.test("identify() gives size and names", async () => {
   await withDisk({}, async ({ disk }) => {

@@ -133,9 +133,10 @@ Deno.test("hosts that flood together are served in turns", async () => {
 
 Deno.test("a host with no more outstanding than it was told loses nothing in the flood", async () => {
   await withServer(memoryTarget(), async ({ peer }) => {
-    flood(peer, 1000, FLOODER);
+    // More than there is room for stands before it, too.
+    flood(peer, 2000, FLOODER);
     flood(peer, 64, QUIET);
-    flood(peer, 3000, FLOODER);
+    flood(peer, 2000, FLOODER);
     peer.link.flush();
     let count = 0;
     for (let turn = 0; turn < 300; turn++) {

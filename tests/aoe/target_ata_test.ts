@@ -64,6 +64,20 @@ Deno.test("payload that a READ does not need is ignored", () => {
   assert.equal(only(ask(probe)).length, 36 + 1024);
 });
 
+Deno.test("payload that an IDENTIFY does not need is ignored", () => {
+  const { ask } = targetFixture();
+  // As much as aoeping and aoe-sancheck send along.
+  for (const length of [1024, 8964]) {
+    const frame = ataRequest(
+      { sectorCount: 1, commandStatus: 0xec },
+      { payload: new Uint8Array(length).fill(0xa5) },
+    );
+    const reply = only(ask(frame));
+    assert.equal(reply.length, 36 + 512);
+    assert.equal(decodeIdentify(reply, 36).serial, "S");
+  }
+});
+
 Deno.test("28-bit and 48-bit commands address the same sectors", async () => {
   const { ask, device, link } = targetFixture();
   const payload = new Uint8Array(512).fill(7);
@@ -90,6 +104,38 @@ Deno.test("48-bit addresses reach past 2^32 sectors", () => {
     lba: 2 ** 40 - 8,
     sectorCount: 8,
   });
+});
+
+Deno.test("direction and width are those of the command, whatever the flags say", () => {
+  const { ask, device } = targetFixture();
+  const sector = new Uint8Array(512).fill(0x5a);
+  device.bytes.set(sector, 5 * 512);
+  for (const flags of [0x00, 0x01, 0x40, 0x41]) {
+    const read = (commandStatus: number, lba: number): Uint8Array[] =>
+      ask(ataRequest({ flags, sectorCount: 1, commandStatus, lba }));
+    assert.deepEqual(ataReply(only(read(0x20, 0xe0000005))).bytes, sector);
+    assert.deepEqual(ataReply(only(read(0x24, 5))).bytes, sector);
+    // The low 28 bits alone would be sector 5.
+    assert.deepEqual(ataOutcome(read(0x24, 2 ** 28 + 5)), NOT_FOUND);
+    const write = ataRequest(
+      { flags, sectorCount: 1, commandStatus: 0x34, lba: 7 },
+      { payload: sector },
+    );
+    assert.deepEqual(ask(write), [], "it waits to be durable");
+    assert.equal(device.taken.pop(), "7:1:90");
+  }
+});
+
+Deno.test("the D flag changes nothing and comes back", () => {
+  const { ask, device } = targetFixture();
+  device.bytes.fill(0x5a, 5 * 512, 6 * 512);
+  for (const flags of [0x50, 0x10]) {
+    const { argument, bytes } = ataReply(only(ask(
+      ataRequest({ flags, sectorCount: 1, commandStatus: 0x24, lba: 5 }),
+    )));
+    assert.deepEqual([argument.flags, argument.commandStatus], [flags, 0x40]);
+    assert.equal(bytes[511], 0x5a);
+  }
 });
 
 Deno.test("IDENTIFY is answered with the device's names and its size of now", () => {
@@ -264,5 +310,13 @@ Deno.test("the tag is copied verbatim", () => {
       ataReply(only(ask(readRequest(0, 1, { tag })))).header.tag,
       tag,
     );
+  }
+});
+
+Deno.test("a tag may come again with another request", () => {
+  const { ask } = targetFixture();
+  for (const sectorCount of [1, 2, 2]) {
+    const reply = only(ask(readRequest(0, sectorCount, { tag: 7 })));
+    assert.equal(reply.length, 36 + 512 * sectorCount);
   }
 });

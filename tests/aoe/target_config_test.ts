@@ -52,6 +52,19 @@ Deno.test("the answer holds the current values whatever the request put there", 
   );
 });
 
+Deno.test("what lies behind the string of a query is ignored", () => {
+  const { ask, target } = targetFixture();
+  // aoecfg sends 1056 bytes, however long its string is.
+  for (const [command, string] of [[READ, ""], [FORCE_SET, "mine"]] as const) {
+    const frame = new Uint8Array(1056).fill(0xa5);
+    const head = configRequest(command, text(string));
+    frame.set(head.subarray(0, 32 + string.length));
+    const { argument } = configReply(only(ask(frame)));
+    assert.deepEqual(argument.configString, text(string));
+  }
+  assert.deepEqual(target.state.configString, text("mine"));
+});
+
 for (
   const { mtu, sectorCountMax, advertised } of [
     { mtu: 1500, sectorCountMax: 16, advertised: 2 },
@@ -140,9 +153,10 @@ Deno.test("a string of 1024 bytes is kept whole", () => {
 Deno.test("a bad query argument is error 2", () => {
   const { ask } = targetFixture();
   const unknownCommand = configRequest(5);
-  const tooLong = configRequest(FORCE_SET, new Uint8Array(1024));
-  tooLong[30] = 0x04;
-  tooLong[31] = 0x01;
+  // Every byte that it announces is there.
+  const tooLong = new Uint8Array(32 + 1025);
+  tooLong.set(configRequest(FORCE_SET, new Uint8Array(1024)));
+  tooLong.set([0x04, 0x01], 30);
   const cutOff = configRequest(FORCE_SET, text("x".repeat(100)));
   assert.deepEqual(refusal(only(ask(unknownCommand))), [0x1c, 2]);
   assert.deepEqual(refusal(only(ask(tooLong))), [0x1c, 2]);

@@ -36,7 +36,17 @@ Deno.test("parseVolumeSize() reads binary units and plain bytes", () => {
 
 Deno.test("parseVolumeSize() refuses what is no size of a volume", () => {
   for (
-    const text of ["", "GiB", "1000", "0", "64GB", "-1GiB", "1e9", "256PiB"]
+    const text of [
+      "",
+      "GiB",
+      "1000",
+      "0",
+      "4608",
+      "64GB",
+      "-1GiB",
+      "1e9",
+      "256PiB",
+    ]
   ) assert.throws(() => parseVolumeSize(text), UsageError, text);
 });
 

@@ -3,6 +3,7 @@
  * one, or as a change of a copy of the code. docs/testing.md lists them.
  */
 
+import type { Patch } from "../source_patch.ts";
 import type { Plant } from "./plant.ts";
 import {
   BLIND_SCRUB,
@@ -13,15 +14,6 @@ import {
   SYNC_LIES,
   WRONG_LOCATIONS,
 } from "./planted_parts.ts";
-
-/** A change of one file. */
-export interface Patch {
-  /** From the folder of the project. */
-  readonly file: string;
-  /** Stands there exactly once. */
-  readonly find: string;
-  readonly replace: string;
-}
 
 /** A bug, as a part or as a patch. */
 export interface PlantedBug {

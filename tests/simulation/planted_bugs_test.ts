@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { say } from "../../setup/say.ts";
-import { type Patch, PLANTED_BUGS } from "./planted_bugs.ts";
+import { applyPatch, copySources, type Patch } from "../source_patch.ts";
+import { PLANTED_BUGS } from "./planted_bugs.ts";
 import { simulate } from "./simulation.ts";
 
 const ROOT: string = new URL("../..", import.meta.url).pathname;
@@ -44,7 +45,7 @@ async function whatIsNoticed(
 
 /** The simulation over a changed copy of the code. */
 async function patched(
-  { file, find, replace }: Patch,
+  patch: Patch,
   stack: AsyncDisposableStack,
 ): Promise<typeof simulate> {
   const folder = await Deno.makeTempDir({ prefix: "deepshelf-planted-" });
@@ -52,22 +53,9 @@ async function patched(
   for (const name of COPIED) {
     await copySources(`${ROOT}/${name}`, `${folder}/${name}`);
   }
-  const path = `${folder}/${file}`;
-  const source = await Deno.readTextFile(path);
-  assert.equal(source.split(find).length, 2, `${file} has once: ${find}`);
-  await Deno.writeTextFile(path, source.replace(find, () => replace));
+  await applyPatch(folder, patch);
   const module = await import(
     `file://${folder}/tests/simulation/simulation.ts`
   );
   return module.simulate;
-}
-
-async function copySources(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to);
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
-    if (isDirectory) await copySources(`${from}/${name}`, `${to}/${name}`);
-    else if (name.endsWith(".ts")) {
-      await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
-    }
-  }
 }

@@ -29,6 +29,7 @@ const ROWS: readonly Row[] = [
     scenario: "exchange",
     permissions: [`--allow-ffi=${LIBRARY}`],
   },
+  { title: "what this host sends is not received", scenario: "ownFrames" },
   { title: "short frames are padded with zeros", scenario: "padding" },
   {
     title: "frames of other ethertypes, VLANs and hosts are ignored",

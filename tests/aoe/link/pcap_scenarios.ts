@@ -44,6 +44,18 @@ async function exchange(): Promise<void> {
   });
 }
 
+/** What another program of this host sends is not what arrives here. */
+async function ownFrames(): Promise<void> {
+  await withLinks([LEFT, LEFT, RIGHT], async ([sender, beside, right]) => {
+    const sent = aoeFrame(sender, right, 60);
+    sender.send(sent, 60);
+    assert.deepEqual(await nextFrames(right, 1), [sent]);
+    const answer = aoeFrame(right, sender, 61);
+    right.send(answer, 61);
+    assert.deepEqual(await nextFrames(beside, 1), [answer]);
+  });
+}
+
 /** A short frame is padded with zeros, whatever lies behind it. */
 async function padding(): Promise<void> {
   await withLinks([LEFT, RIGHT], async ([left, right]) => {
@@ -300,6 +312,7 @@ function refused(
 
 const SCENARIOS: Record<string, () => void | Promise<void>> = {
   exchange,
+  ownFrames,
   padding,
   otherFrames,
   drainLimit,

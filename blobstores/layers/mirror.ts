@@ -83,7 +83,8 @@ export class MirrorStore implements BlobStore {
     this.members = options.members;
     this.#healer = new MirrorHealer({
       ...options,
-      repair: (members, signal) => this.repair({ members, signal }),
+      repair: (members, signal) =>
+        repairMirror(this.members, { members, signal }),
     });
     this.#healer.look();
   }
@@ -199,10 +200,11 @@ export class MirrorStore implements BlobStore {
   /**
    * Copies to members what they lack; with `verify` also mends copies that are
    * not right. For whoever repairs an archive: the mirror itself cannot tell
-   * whether bytes are those of a pack or a root, an archive can.
+   * whether bytes are those of a pack or a root, an archive can. Meanwhile nothing
+   * is filled up in the background.
    */
   repair(options: MirrorRepairOptions = {}): Promise<MirrorRepair> {
-    return repairMirror(this.members, options);
+    return this.#healer.instead(() => repairMirror(this.members, options));
   }
 
   /** Also ends what runs in the background. */
@@ -232,7 +234,7 @@ export class MirrorStore implements BlobStore {
         this.#options.report(
           `Cannot ${action} at ${
             others.map(({ display }) => display).join(" and ")
-          }: it holds another blob there, which counts no more. Repair the archive to replace it`,
+          }: it holds another blob there, which counts no more. "repair --store", with the URL of the mirror, replaces it`,
         );
       }
       return this.#note(missed.filter((it) => !others.includes(it)));
@@ -255,7 +257,7 @@ export class MirrorStore implements BlobStore {
     if (this.#damaged.size >= DAMAGED_MAX) this.#damaged.clear();
     this.#damaged.add(copy);
     this.#options.report(
-      `The copy of ${copy} is damaged; another one is served. Repair the archive to mend it`,
+      `The copy of ${copy} is damaged; another one is served. "repair --store", with the URL of the mirror, mends it`,
     );
   }
 

@@ -11,6 +11,8 @@ import type { MirrorRepair } from "./mirror_repair.ts";
 
 const LOOK_MS_FIRST = 1000;
 const LOOK_MS_MAX = 60_000;
+/** So many keys of conflicts are told; a repair lists all. */
+const TOLD_MAX = 5;
 
 /** What a healer works with. */
 export interface MirrorHealerOptions {
@@ -35,6 +37,9 @@ export class MirrorHealer {
   readonly #closing = new AbortController();
   readonly #faults = new Map<MirrorMember, string>();
   #healing: Promise<void> | undefined;
+  #healingOne: Promise<boolean> | undefined;
+  #isHeld = false;
+  #toldConflicts = "";
 
   /** Does nothing yet. */
   constructor(options: MirrorHealerOptions) {
@@ -47,6 +52,17 @@ export class MirrorHealer {
     this.#healing ??= this.#heal().finally(() => {
       this.#healing = undefined;
     });
+  }
+
+  /** Runs what fills up members in its own way, and does nothing meanwhile. */
+  async instead<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#isHeld = true;
+    try {
+      await this.#healingOne;
+      return await work();
+    } finally {
+      this.#isHeld = false;
+    }
   }
 
   /** Ends; resolves when nothing runs any more. */
@@ -69,9 +85,9 @@ export class MirrorHealer {
       await clock.sleep(waitMs, signal);
       waitMs = Math.min(LOOK_MS_MAX, 2 * waitMs);
       for (const member of this.#sick()) {
-        if (!signal.aborted && await this.#healOne(member)) {
-          waitMs = LOOK_MS_FIRST;
-        }
+        if (signal.aborted || this.#isHeld) break;
+        this.#healingOne = this.#healOne(member);
+        if (await this.#healingOne) waitMs = LOOK_MS_FIRST;
       }
     }
   }
@@ -91,6 +107,28 @@ export class MirrorHealer {
     }
   }
 
+  /** Each set of conflicts once: what was not copied for them would be missed silently. */
+  #tellConflicts(conflicts: MirrorRepair["conflicts"]): void {
+    const told = conflicts.map(({ key }) => key).join(" ");
+    if (told === this.#toldConflicts) return;
+    this.#toldConflicts = told;
+    if (conflicts.length === 0) return;
+    const more = conflicts.length > TOLD_MAX ? " and others" : "";
+    this.#options.report(
+      `Copies of ${conflicts.length} blobs differ between members of the ` +
+        `mirror, and were left as they are: ` +
+        conflicts.slice(0, TOLD_MAX).map(({ key, copies }) =>
+          `"${key}" (${
+            copies.map(({ store, byteCount }) =>
+              `${byteCount} bytes in ${store}`
+            ).join(", ")
+          })`
+        ).join("; ") +
+        `${more}. "repair --store", with the URL of the mirror, verifies them and ` +
+        `mends what it can`,
+    );
+  }
+
   async #healOne(member: MirrorMember): Promise<boolean> {
     const { repair, report } = this.#options;
     const { signal } = this.#closing;
@@ -100,14 +138,20 @@ export class MirrorHealer {
       }
       // What is missed from now on is for the next time.
       member.behind = false;
-      const { copiedCount, copiedBytes } = await repair([member], signal);
+      const repaired = await repair([member], signal);
+      const { copiedCount, copiedBytes, conflicts } = repaired;
       member.isEmpty = false;
       const wasReported = this.#faults.delete(member);
-      if (!wasReported && copiedCount === 0) return true;
-      report(
-        `${member.display} is up to date again: ${copiedCount} blobs of ` +
-          `${copiedBytes} bytes were copied to it from the other members`,
-      );
+      if (wasReported || copiedCount > 0) {
+        const state = conflicts.length === 0
+          ? "is up to date again"
+          : "has all again whose copies elsewhere agree";
+        report(
+          `${member.display} ${state}: ${copiedCount} blobs of ` +
+            `${copiedBytes} bytes were copied to it from the other members`,
+        );
+      }
+      this.#tellConflicts(conflicts);
       return true;
     } catch (error) {
       member.behind = true;

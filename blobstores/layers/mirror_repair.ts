@@ -34,18 +34,46 @@ export interface MirrorRepairOptions {
   readonly signal?: AbortSignal;
 }
 
+/** One member's copy of a blob. */
+export interface MirrorCopy {
+  /** The member, without secrets. */
+  readonly store: string;
+  /** Its length. */
+  readonly byteCount: number;
+  /** Whether it verifies; absent where nobody could tell. */
+  readonly sound?: boolean;
+}
+
+/** A blob whose copies differ, and no rule says which is right. */
+export interface MirrorConflict {
+  /** Its key. */
+  readonly key: string;
+  /** All copies. */
+  readonly copies: readonly MirrorCopy[];
+}
+
+/** A wrong copy that was replaced by a right one. */
+export interface MirrorReplacement {
+  /** The blob's key. */
+  readonly key: string;
+  /** The member, without secrets. */
+  readonly store: string;
+}
+
 /** What a repair did. */
 export interface MirrorRepair {
   /** Blobs looked at. */
   blobCount: number;
+  /** Bytes of these, one copy of each. */
+  byteCount: number;
   /** Copies made where there was none. */
   copiedCount: number;
   /** Bytes of these. */
   copiedBytes: number;
   /** Wrong copies replaced by right ones. */
-  replacedCount: number;
-  /** Keys whose copies differ, and no rule says which is right. */
-  readonly conflicts: string[];
+  readonly replaced: MirrorReplacement[];
+  /** Blobs that are left as they are. */
+  readonly conflicts: MirrorConflict[];
   /** Keys of which no copy is right. */
   readonly lost: string[];
 }
@@ -62,9 +90,10 @@ export async function repairMirror(
 ): Promise<MirrorRepair> {
   const repair: MirrorRepair = {
     blobCount: 0,
+    byteCount: 0,
     copiedCount: 0,
     copiedBytes: 0,
-    replacedCount: 0,
+    replaced: [],
     conflicts: [],
     lost: [],
   };
@@ -84,6 +113,7 @@ export async function repairMirror(
       signal?.throwIfAborted();
       await repairOne(entry, { members, targets, options, repair });
       repair.blobCount++;
+      repair.byteCount += entry.size;
       options.progress?.(repair);
     }
   }
@@ -103,7 +133,7 @@ async function repairOne(entry: MirrorEntry, work: Work): Promise<void> {
   const isUneven = new Set(entry.sizes.values()).size > 1;
   const { verify } = options;
   if (missing.length === 0 && verify === undefined) {
-    if (isUneven) repair.conflicts.push(entry.key);
+    if (isUneven) repair.conflicts.push(conflictOf(entry));
     return;
   }
   const copies = new Map<MirrorMember, Bytes>();
@@ -117,7 +147,8 @@ async function repairOne(entry: MirrorEntry, work: Work): Promise<void> {
   if (right === undefined) {
     const isLost = verify !== undefined &&
       ![...copies.values()].some((bytes) => verify(entry.key, bytes));
-    (isLost ? repair.lost : repair.conflicts).push(entry.key);
+    if (isLost) repair.lost.push(entry.key);
+    else repair.conflicts.push(conflictOf(entry, copies, verify));
     return;
   }
   for (const member of missing) {
@@ -130,8 +161,28 @@ async function repairOne(entry: MirrorEntry, work: Work): Promise<void> {
   for (const [member, bytes] of copies) {
     if (!targets.includes(member) || equalBytes(bytes, right)) continue;
     await member.ask((store) => store.put(entry.key, right));
-    repair.replacedCount++;
+    repair.replaced.push({ key: entry.key, store: member.display });
   }
+}
+
+function conflictOf(
+  { key, sizes }: MirrorEntry,
+  copies?: ReadonlyMap<MirrorMember, Bytes>,
+  verify?: MirrorRepairOptions["verify"],
+): MirrorConflict {
+  return {
+    key,
+    copies: [...sizes].map(([member, size]) => {
+      const bytes = copies?.get(member);
+      return {
+        store: member.display,
+        byteCount: bytes?.length ?? size,
+        ...(bytes === undefined || verify === undefined
+          ? {}
+          : { sound: verify(key, bytes) }),
+      };
+    }),
+  };
 }
 
 /** The right copy: the only one there is among those that verify, or that of a quorum. */

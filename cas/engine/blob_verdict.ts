@@ -18,6 +18,12 @@ import { decodeSealedText } from "./sealed_text.ts";
 
 const SEALED_KEY = /^(answers|calls|epoch|left|names|retired)\//;
 
+/** Whether blobs of this key, packs apart, are an archive's, so that they can be judged. */
+export function isJudged(key: string): boolean {
+  return key === FORMAT_KEY || SEALED_KEY.test(key) ||
+    parseRootKey(key) !== undefined;
+}
+
 /** What is wrong with the blob of this key, as half a sentence; undefined when it is sound. No packs. */
 export function faultOfBlob(
   key: string,

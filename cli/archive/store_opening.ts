@@ -58,14 +58,9 @@ export async function openLayeredStore(
   choice: StoreChoice,
   opening: StoreOpening = {},
 ): Promise<LayeredStore> {
-  const { store: url, plugins, storeSettings: settings = {} } = choice;
-  const { create = false, readOnly = false, forArchive = false } = opening;
-  const store = await openPatiently(url, {
-    create,
-    registry: pluginRegistry(plugins, opening.onEvent),
-    report: (message) =>
-      opening.onEvent?.({ event: "store-note", severity: "strange", message }),
-  }, opening.onEvent);
+  const { store: url, storeSettings: settings = {} } = choice;
+  const { readOnly = false, forArchive = false } = opening;
+  const store = await openBareStore(choice, opening);
   const { timeoutMs, cacheBytesMax: _size, cachePath: _path, ...limits } =
     settings;
   // A disk of this machine has its own end of patience.
@@ -84,6 +79,19 @@ export async function openLayeredStore(
     clock: LAYER_CLOCK,
     random: Math.random,
   });
+}
+
+/** Opens a store as its plugin gives it, without any layer; rejects as `openStore` does. */
+export async function openBareStore(
+  { store, plugins }: StoreChoice,
+  { create = false, onEvent }: Pick<StoreOpening, "create" | "onEvent"> = {},
+): Promise<BlobStore> {
+  return await openPatiently(store, {
+    create,
+    registry: pluginRegistry(plugins, onEvent),
+    report: (message) =>
+      onEvent?.({ event: "store-note", severity: "strange", message }),
+  }, onEvent);
 }
 
 /**

@@ -276,7 +276,7 @@ Deno.test("a stray blob of a writer that lost is outvoted, and replaced by a rep
   rig.spaces[2]!.blobs.set("roots/a", text("right"));
   assert.deepEqual(await rig.mirror.get("roots/a"), text("right"));
   const repair = await rig.mirror.repair({ verify: () => true });
-  assert.equal(repair.replacedCount, 1);
+  assert.equal(repair.replaced.length, 1);
   assert.deepEqual(rig.spaces[0]!.blobs.get("roots/a"), text("right"));
   await rig.mirror.close();
 });
@@ -299,8 +299,31 @@ Deno.test("a stray is not served while it cannot be told from what counts", asyn
   rig.clock.advance(60_000);
   rig.spaces[2]!.blobs.delete("roots/a");
   const repair = await rig.mirror.repair();
-  assert.deepEqual(repair.conflicts, ["roots/a"]);
+  assert.deepEqual(repair.conflicts.map(({ key }) => key), ["roots/a"]);
   assert.equal(rig.spaces[2]!.blobs.has("roots/a"), false);
+  await rig.mirror.close();
+});
+
+Deno.test("what differs between members is told, and is not called up to date", async () => {
+  const rig = await makeRig(3);
+  await rig.mirror.put(PACK, text("pack"));
+  rig.spaces[0]!.blobs.set("roots/a", text("one"));
+  rig.spaces[1]!.blobs.set("roots/a", text("other"));
+  rig.spaces[2]!.blobs.delete(PACK);
+  await rig.mirror.head(PACK);
+  await heal(rig);
+  const [copied, told] = rig.messages;
+  assert.match(copied!, /memory:2 has all again whose copies.*agree: 1 blobs/);
+  assert.match(
+    told!,
+    /1 blobs differ .*"roots\/a" \(3 bytes in memory:0, 5 bytes in memory:1\).*repair --store/,
+  );
+  // Each time, it would be noise.
+  rig.spaces[2]!.blobs.delete(PACK);
+  await rig.mirror.head(PACK);
+  await heal(rig);
+  assert.equal(rig.messages.filter((it) => /differ/.test(it)).length, 1);
+  assert.ok(!rig.spaces[2]!.blobs.has("roots/a"));
   await rig.mirror.close();
 });
 
@@ -353,7 +376,7 @@ Deno.test("damage in one member is read from another, said, and mended by a repa
     const repair = await rig.mirror.repair({
       verify: (_, bytes) => accept(bytes),
     });
-    assert.equal(repair.replacedCount, 1);
+    assert.equal(repair.replaced.length, 1);
     assert.deepEqual(rig.spaces[0]!.blobs.get(key), text("right"));
     await rig.mirror.close();
   }
@@ -366,7 +389,7 @@ Deno.test("what is damaged everywhere is returned, and told as lost by a repair"
   assert.deepEqual(await rig.mirror.get(PACK, { accept }), text("wrong"));
   const repair = await rig.mirror.repair({ verify: accept });
   assert.deepEqual(repair.lost, [PACK]);
-  assert.equal(repair.replacedCount, 0);
+  assert.equal(repair.replaced.length, 0);
   await rig.mirror.close();
 });
 

@@ -57,7 +57,7 @@ Deno.test("an archive in a mirror is served whole while each member has other da
       key.endsWith(hasher.hash(bytes).toHex());
     const torn = await third.repair({ verify: isPack });
     assert.ok(torn.lost.length > 0);
-    assert.equal(torn.replacedCount, 0);
+    assert.equal(torn.replaced.length, 0);
     // One whole copy is enough for the other to be mended.
     for (const path of await packPaths(b)) {
       const bytes = await Deno.readFile(path);
@@ -67,7 +67,7 @@ Deno.test("an archive in a mirror is served whole while each member has other da
       await Deno.writeFile(path, bytes);
     }
     const mended = await third.repair({ verify: isPack });
-    assert.equal(mended.replacedCount, torn.lost.length);
+    assert.equal(mended.replaced.length, torn.lost.length);
     assert.deepEqual(mended.lost, []);
     await third.close();
     const alone = await open(`file:${a}`);

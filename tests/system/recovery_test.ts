@@ -209,9 +209,11 @@ systemTest(
       );
     }
     assert.match(await made.type("scrub"), /: sound/);
-    await flip(pack, 5000);
-    await made.type("pack");
-    assert.deepEqual(await Deno.readFile(pack), bytes);
+    for (const command of ["pack", "mirror"]) {
+      await flip(pack, 5000);
+      await made.type(command);
+      assert.deepEqual(await Deno.readFile(pack), bytes);
+    }
     await server.end("SIGTERM");
   },
 );

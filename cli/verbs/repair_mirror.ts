@@ -1,0 +1,94 @@
+/**
+ * What `repair` of a mirror does and says.
+ *
+ * @module
+ */
+
+import type { BlobStore } from "../../blobstores/blob_store.ts";
+import { MirrorStore } from "../../blobstores/layers/mirror.ts";
+import type {
+  MirrorConflict,
+  MirrorRepair,
+} from "../../blobstores/layers/mirror_repair.ts";
+import { faultOfBlob, isJudged } from "../../cas/engine/blob_verdict.ts";
+import { packNameOf } from "../../cas/packs/pack_files.ts";
+import type { Hasher } from "../../cas/score.ts";
+import { chooseCodec } from "../archive/native_codec.ts";
+import { openBareStore } from "../archive/store_opening.ts";
+import type { ArchiveChoice } from "../command.ts";
+import { ExitStatus } from "../exit_status.ts";
+import type { Output } from "../output/output.ts";
+import { standardProgress } from "../output/progress.ts";
+import { formatSize } from "../output/size.ts";
+
+/** Makes the members of a mirror equal, as far as it can; the exit status. */
+export async function repairMirrorMembers(
+  archive: ArchiveChoice,
+  output: Output,
+): Promise<number> {
+  const progress = standardProgress("Repairing", output);
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => progress.clear());
+  const codec = await chooseCodec();
+  stack.defer(() => codec.close());
+  const { event: onEvent } = progress.output;
+  const store = await openBareStore(archive, { onEvent });
+  stack.defer(() => store.close());
+  if (!(store instanceof MirrorStore)) {
+    throw new TypeError(`${store.display} was opened as no mirror`);
+  }
+  const bytesTotal = await bytesIn(store);
+  const result = await store.repair({
+    verify: (key, bytes) => isSound(key, bytes, codec.hasher),
+    progress: ({ byteCount }) =>
+      progress.update({ bytesDone: byteCount, bytesTotal }),
+  });
+  progress.clear();
+  for (const line of linesOf(result)) output.line(line);
+  output.result(result);
+  if (result.lost.length > 0) return ExitStatus.Damaged;
+  return result.conflicts.length > 0 ? ExitStatus.Failed : ExitStatus.Done;
+}
+
+/** Of all blobs, one copy of each. */
+async function bytesIn(store: BlobStore): Promise<number> {
+  let total = 0;
+  for await (const { size } of store.list("")) total += size;
+  return total;
+}
+
+/** What is no blob of an archive cannot be wrong. */
+function isSound(key: string, bytes: Uint8Array, hasher: Hasher): boolean {
+  const pack = packNameOf(key);
+  if (pack !== undefined) return hasher.hash(bytes).toHex() === pack;
+  return !isJudged(key) || faultOfBlob(key, bytes, hasher) === undefined;
+}
+
+function linesOf(result: MirrorRepair): string[] {
+  const { blobCount, copiedCount, copiedBytes, replaced, conflicts, lost } =
+    result;
+  const isWhole = conflicts.length === 0 && lost.length === 0;
+  return [
+    ...replaced.map(({ key, store }) => `Mended ${key} in ${store}`),
+    ...lost.map((key) =>
+      `NOT MENDED ${key}: no member has it sound. A pack that is damaged in different places may be put together: repair --from MEMBER --store MEMBER, with the URLs of two`
+    ),
+    ...conflicts.map(lineOf),
+    `${blobCount} blobs verified in all members, ${copiedCount} copies made (${
+      formatSize(copiedBytes)
+    }), ${replaced.length} replaced; ${
+      isWhole
+        ? "all members are equal"
+        : `${conflicts.length} conflicts and ${lost.length} without a sound copy remain`
+    }`,
+  ];
+}
+
+function lineOf({ key, copies }: MirrorConflict): string {
+  const sides = copies.map(({ store, byteCount, sound }) =>
+    `${store} (${byteCount} bytes, ${sound === false ? "damaged" : "sound"})`
+  );
+  return `CONFLICT ${key}: different copies, none of them in a quorum of members: ${
+    sides.join(", ")
+  }. Remove it where it is not wanted, and repair again`;
+}

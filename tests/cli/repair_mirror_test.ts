@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { withFolder } from "../temporary_folder.ts";
+import { type CapturedRun, captureMain } from "./captured_main.ts";
+import { fill, openDisk, type OpenedDisk, readAll } from "./opened_disk.ts";
+
+function open(storeUrl: string): Promise<OpenedDisk> {
+  return openDisk({ storeUrl });
+}
+
+/** Keys of the blobs in a folder, with their text. */
+async function blobsIn(
+  folder: string,
+  path = "",
+): Promise<Map<string, string>> {
+  const blobs = new Map<string, string>();
+  for await (const { name, isDirectory } of Deno.readDir(`${folder}/${path}`)) {
+    if (path === "" && (name === "local" || name === "tmp")) continue;
+    const key = `${path}${name}`;
+    if (isDirectory) {
+      for (const [inner, text] of await blobsIn(folder, `${key}/`)) {
+        blobs.set(inner, text);
+      }
+    } else if (isBlob(key)) {
+      blobs.set(key, (await Deno.readFile(`${folder}/${key}`)).toHex());
+    }
+  }
+  return blobs;
+}
+
+/** Not a file of the store's own. */
+function isBlob(key: string): boolean {
+  return key === "format" || key.includes("/");
+}
+
+function repair(url: string, ...more: string[]): Promise<CapturedRun> {
+  return captureMain(["repair", "--store", url, ...more]);
+}
+
+async function change(path: string): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  bytes[bytes.length >> 1]! ^= 1;
+  await Deno.writeFile(path, bytes);
+}
+
+function keysWith(
+  blobs: ReadonlyMap<string, string>,
+  prefix: string,
+): string[] {
+  return [...blobs.keys()].filter((it) => it.startsWith(prefix)).sort();
+}
+
+Deno.test("repair fills up a mirror's member that lacks blobs, and mends damage in either", () =>
+  withFolder(async (folder) => {
+    const [a, b] = [`${folder}/a`, `${folder}/b`];
+    const url = `mirror:file:${a} file:${b}`;
+    const disk = await open(url);
+    const content = await fill(disk);
+    await disk.close();
+    const whole = await blobsIn(a);
+    const [pack] = keysWith(whole, "packs/");
+    const roots = keysWith(whole, "roots/");
+    await Deno.remove(`${b}/${roots[0]}`);
+    await Deno.remove(`${b}/${pack}`);
+    await change(`${a}/${roots.at(-1)}`);
+    await change(`${b}/${keysWith(whole, "epoch/")[0]}`);
+
+    const { status, text } = await repair(url, "--json");
+    assert.equal(status, 0, text);
+    const result = JSON.parse(text.trim().split("\n").at(-1)!);
+    assert.equal(result.blobCount, whole.size);
+    assert.equal(result.copiedCount, 2);
+    assert.deepEqual(
+      result.replaced.map(({ key }: { key: string }) => key),
+      [keysWith(whole, "epoch/")[0], roots.at(-1)],
+    );
+    assert.deepEqual(await blobsIn(a), whole);
+    assert.deepEqual(await blobsIn(b), whole);
+    const again = await repair(url);
+    assert.equal(again.status, 0);
+    assert.match(again.text, / 0 copies made .*all members are equal/);
+    const alone = await open(`file:${b}`);
+    assert.deepEqual(await readAll(alone), content);
+    await alone.close();
+  }));
+
+Deno.test("repair leaves what is sound and differs as it is, and lists each side", () =>
+  withFolder(async (folder) => {
+    const members = ["a", "b", "c"].map((name) => `${folder}/${name}`);
+    const url = `mirror:${members.map((it) => `file:${it}`).join(" ")}`;
+    const first = await open(url);
+    await first.close();
+    // Two servers, each with another half: that is what makes such a mirror.
+    for (const member of members.slice(0, 2)) {
+      const alone = await open(`file:${member}`);
+      await fill(alone);
+      await alone.close();
+    }
+    const before = await Promise.all(members.map((it) => blobsIn(it)));
+    const differing = [...before[0]!.keys()].filter((key) =>
+      before[1]!.has(key) && before[0]!.get(key) !== before[1]!.get(key)
+    );
+    assert.ok(
+      keysWith(before[0]!, "roots/").some((it) => differing.includes(it)),
+    );
+    const { status, text } = await repair(url);
+    assert.equal(status, 1, text);
+    assert.doesNotMatch(text, /are equal/);
+    for (const key of differing) {
+      const line = text.split("\n").find((it) =>
+        it.includes(`CONFLICT ${key}`)
+      );
+      assert.ok(line, `${key} in ${text}`);
+      assert.match(line, /file:.*\/a \(\d+ bytes, sound\), file:.*\/b \(/);
+    }
+    for (const [index, member] of members.entries()) {
+      const after = await blobsIn(member);
+      for (const key of differing) {
+        assert.equal(after.get(key), before[index]!.get(key), key);
+      }
+    }
+    // Of two, the wanted side is made the only one.
+    for (const key of differing) await Deno.remove(`${members[1]}/${key}`);
+    assert.equal((await repair(url)).status, 0);
+    assert.deepEqual(await blobsIn(members[1]!), await blobsIn(members[2]!));
+  }));
+
+Deno.test("repair tells which blob no member has sound", () =>
+  withFolder(async (folder) => {
+    const [a, b] = [`${folder}/a`, `${folder}/b`];
+    const url = `mirror:file:${a} file:${b}`;
+    const disk = await open(url);
+    await fill(disk);
+    await disk.close();
+    const [pack] = keysWith(await blobsIn(a), "packs/");
+    for (const member of [a, b]) await change(`${member}/${pack}`);
+    const { status, text } = await repair(url);
+    assert.equal(status, 20, text);
+    assert.ok(
+      text.includes(`NOT MENDED ${pack}: no member has it sound`),
+      text,
+    );
+    const { status: other } = await repair(`file:${a}`);
+    assert.equal(other, 2);
+  }));

@@ -5,114 +5,113 @@
  * @module
  */
 
-import { parseFileUrl } from "../../blobstores/file_url.ts";
 import type {
   ArchiveOperator,
-  OpenedArchive,
   OperationName,
   OperationRequest,
   OperationResult,
 } from "../../cas/archive_operations.ts";
-import { BlockPool } from "../../cas/block_pool.ts";
-import { ArchiveError, archiveErrorCode } from "../../cas/errors.ts";
 import type { EventSink } from "../../cas/events.ts";
-import { openArchiveHere } from "./archive_opening.ts";
 import type { ArchiveChoice } from "../command.ts";
-import { callControl } from "../serving/control.ts";
-import { controlPathOf, newestClaim, thisHolder } from "../state/holder.ts";
-import { performOperation } from "../serving/operation.ts";
 import type { Output } from "../output/output.ts";
-import { randomBytes } from "./random_bytes.ts";
-import {
-  openServingArchive,
-  type ServingArchive,
-} from "../serving/serving_archive.ts";
-import {
-  openStateFolder,
-  type StateFolder,
-  StateFolderBusyError,
-  stateIdOf,
-} from "../state/state_folder.ts";
-import { UsageError } from "../usage_error.ts";
+import { callControl, ControlError } from "../serving/control.ts";
+import { controlPathOf, newestClaim } from "../state/holder.ts";
+import type { ArchiveHere, ChangedArchive } from "./archive_here.ts";
+import { openToRead } from "./reading_archive.ts";
 import { openLayeredStore } from "./store_opening.ts";
+import { openToWrite } from "./writing_archive.ts";
 
-/** Reads of roots and names alone: they need no index, and so no state folder. */
-const ROOTS_ONLY: readonly OperationName[] = [
-  "volume list",
-  "snapshot list",
-  "history",
-];
-
-/** The id of a reader that leaves nothing behind. */
-const NO_STATE_ID = "0".repeat(32);
-
-/** Which archive to change. */
-export interface ChangedArchive extends ArchiveChoice {
-  /** Make it if it is missing. */
-  readonly create?: boolean;
-}
-
-/**
- * Has one change made. Without a server the archive is claimed for it, and the
- * journal of a server that ended is brought into the archive first.
- */
-export async function changeArchive<Name extends OperationName>(
+/** Has one change made, as `writeArchive` does. */
+export function changeArchive<Name extends OperationName>(
   choice: ChangedArchive,
   name: Name,
   request: OperationRequest<Name>,
   output: Output,
 ): Promise<OperationResult<Name>> {
-  const server = await findServer(choice);
-  const answer = await server?.ask(name, request);
-  if (answer !== undefined) return answer.result;
-  try {
-    return await changeHere(choice, name, request, output);
-  } catch (error) {
-    if (archiveErrorCode(error) !== "InUse") throw error;
-  }
-  // Writes of the journal kept the volume open: now they are in the archive.
-  try {
-    return await changeHere(choice, name, request, output);
-  } catch (error) {
-    if (archiveErrorCode(error) !== "InUse") throw error;
-    throw new ArchiveError(
-      "InUse",
-      `Cannot carry out ${name}: the journal has writes to this volume that cannot be brought into the archive now; start the server, and see what it says about them`,
-      { cause: error },
-    );
-  }
+  return writeArchive(choice, output, (it) => it.operate(name, request));
 }
 
 /** Asks things of an archive, which stays as it is. Without a server it is only read. */
-export async function readArchive<Result>(
+export function readArchive<Result>(
   choice: ArchiveChoice,
   output: Output,
   body: (archive: ArchiveOperator) => Promise<Result>,
 ): Promise<Result> {
-  const server = await findServer(choice);
-  const opened = new Reading(choice, server, talk(output));
-  try {
-    return await body(opened);
-  } finally {
-    await opened.close();
-  }
+  const open: OpenHere = (first) => openToRead(choice, first, talk(output));
+  return withAccess(choice, { open, goesOn: true }, body);
 }
 
 /**
  * Has several changes made, and asks things in between: by the server if one
  * runs, else by an archive that stays claimed from the first to the last.
  */
-export async function writeArchive<Result>(
+export function writeArchive<Result>(
   choice: ChangedArchive,
   output: Output,
   body: (archive: ArchiveOperator) => Promise<Result>,
 ): Promise<Result> {
-  const server = await findServer(choice);
-  const opened = new Writing(choice, server, talk(output));
+  const open: OpenHere = () => openToWrite(choice, talk(output));
+  return withAccess(choice, { open, goesOn: false }, body);
+}
+
+/** Opens the archive in this process, to be asked this first. */
+type OpenHere = (first: OperationName) => Promise<ArchiveHere>;
+
+interface AccessOptions {
+  readonly open: OpenHere;
+  /** Whether what a server has begun goes on without it, should it stop. */
+  readonly goesOn: boolean;
+}
+
+async function withAccess<Result>(
+  choice: ChangedArchive,
+  options: AccessOptions,
+  body: (archive: ArchiveOperator) => Promise<Result>,
+): Promise<Result> {
+  const access = new Access(await findServer(choice), options);
   try {
-    return await body(opened);
+    return await body(access);
   } finally {
-    await opened.close();
+    await access.close();
+  }
+}
+
+/** Asks the server; opens the archive when there is none. */
+class Access implements ArchiveHere {
+  readonly #server: RunningServer | undefined;
+  readonly #options: AccessOptions;
+  #served = false;
+  #here: ArchiveHere | undefined;
+
+  constructor(server: RunningServer | undefined, options: AccessOptions) {
+    this.#server = server;
+    this.#options = options;
+  }
+
+  async operate<Name extends OperationName>(
+    name: Name,
+    request: OperationRequest<Name>,
+  ): Promise<OperationResult<Name>> {
+    const { open, goesOn } = this.#options;
+    if (this.#here === undefined) {
+      const answer = await this.#server?.ask(name, request);
+      if (answer !== undefined) {
+        this.#served = true;
+        return answer.result;
+      }
+      if (this.#served && !goesOn) {
+        throw new ControlError(
+          "The server stopped meanwhile: run the same command again, it goes on where it was",
+          undefined,
+        );
+      }
+      this.#here = await open(name);
+    }
+    return await this.#here.operate(name, request);
+  }
+
+  async close(): Promise<void> {
+    await this.#here?.close();
   }
 }
 
@@ -149,171 +148,6 @@ async function ask<Name extends OperationName>(
 ): Promise<{ readonly result: OperationResult<Name> } | undefined> {
   const answer = await callControl(path, { verb: name, ...request });
   return answer as { result: OperationResult<Name> } | undefined;
-}
-
-function openToWrite(
-  { store: storeUrl, create = false, ...rest }: ChangedArchive,
-  onEvent: EventSink,
-): Promise<ServingArchive> {
-  return openServingArchive({
-    storeUrl,
-    ...rest,
-    create,
-    openPort: openArchiveHere,
-    access: "write",
-    onEvent,
-  });
-}
-
-async function changeHere<Name extends OperationName>(
-  choice: ChangedArchive,
-  name: Name,
-  request: OperationRequest<Name>,
-  output: Output,
-): Promise<OperationResult<Name>> {
-  const archive = await openToWrite(choice, talk(output));
-  try {
-    return await performOperation(archive, name, request);
-  } finally {
-    await archive.close();
-  }
-}
-
-/** Has the server make changes; opens the archive when there is none. */
-class Writing implements ArchiveOperator {
-  readonly #choice: ChangedArchive;
-  readonly #server: RunningServer | undefined;
-  readonly #onEvent: EventSink;
-  #served = false;
-  #archive: ServingArchive | undefined;
-
-  constructor(
-    choice: ChangedArchive,
-    server: RunningServer | undefined,
-    onEvent: EventSink,
-  ) {
-    this.#choice = choice;
-    this.#server = server;
-    this.#onEvent = onEvent;
-  }
-
-  async operate<Name extends OperationName>(
-    name: Name,
-    request: OperationRequest<Name>,
-  ): Promise<OperationResult<Name>> {
-    if (this.#archive === undefined) {
-      const answer = await this.#server?.ask(name, request);
-      if (answer !== undefined) {
-        this.#served = true;
-        return answer.result;
-      }
-      if (this.#served) {
-        throw new UsageError(
-          "The server stopped meanwhile: run the same command again, it goes on where it was",
-        );
-      }
-      this.#archive = await openToWrite(this.#choice, this.#onEvent);
-    }
-    try {
-      return await performOperation(this.#archive, name, request);
-    } catch (error) {
-      if (archiveErrorCode(error) !== "InUse") throw error;
-    }
-    // Writes of the journal kept the volume open: closing brings them into the archive.
-    await this.close();
-    this.#archive = await openToWrite(this.#choice, this.#onEvent);
-    return await performOperation(this.#archive, name, request);
-  }
-
-  async close(): Promise<void> {
-    const archive = this.#archive;
-    this.#archive = undefined;
-    await archive?.close();
-  }
-}
-
-/** Asks the server; opens the archive when there is none. */
-class Reading implements ArchiveOperator {
-  readonly #choice: ArchiveChoice;
-  readonly #server: RunningServer | undefined;
-  readonly #onEvent: EventSink;
-  #state: StateFolder | undefined;
-  #archive: OpenedArchive | undefined;
-
-  constructor(
-    choice: ArchiveChoice,
-    server: RunningServer | undefined,
-    onEvent: EventSink,
-  ) {
-    this.#choice = choice;
-    this.#server = server;
-    this.#onEvent = onEvent;
-  }
-
-  async operate<Name extends OperationName>(
-    name: Name,
-    request: OperationRequest<Name>,
-  ): Promise<OperationResult<Name>> {
-    if (this.#archive === undefined) {
-      const answer = await this.#server?.ask(name, request);
-      if (answer !== undefined) return answer.result;
-    }
-    this.#archive ??= await this.#open(ROOTS_ONLY.includes(name));
-    return await this.#archive.operate(name, request);
-  }
-
-  async close(): Promise<void> {
-    await this.#archive?.close();
-    this.#state?.close();
-  }
-
-  async #open(rootsOnly: boolean): Promise<OpenedArchive> {
-    const { store: storeUrl, plugins, storeSettings } = this.#choice;
-    if (!rootsOnly) this.#state = openExistingState(this.#choice);
-    const archive = await openArchiveHere(
-      {
-        storeUrl,
-        ...(plugins === undefined ? {} : { plugins }),
-        ...(storeSettings === undefined ? {} : { storeSettings }),
-        create: false,
-        access: "read",
-        stateId: NO_STATE_ID,
-        holder: thisHolder(undefined),
-        ...(this.#state === undefined ? {} : {
-          indexPath: this.#state.indexPath,
-          scrubPath: this.#state.scrubPath,
-          cachePath: this.#state.cachePath,
-        }),
-      },
-      BlockPool.allocate(1),
-      this.#onEvent,
-    );
-    try {
-      // Before the index is opened, which would be made anew for this archive.
-      this.#state?.bind(archive.archiveId);
-      return archive;
-    } catch (error) {
-      await archive.close();
-      throw error;
-    }
-  }
-}
-
-/** The state folder for its index, where there is one that nobody uses. */
-function openExistingState(
-  { store, state }: ArchiveChoice,
-): StateFolder | undefined {
-  const path = state ??
-    (/^file:/i.test(store)
-      ? `${parseFileUrl(store, () => Deno.cwd())}/local`
-      : undefined);
-  if (path === undefined || stateIdOf(path) === undefined) return undefined;
-  try {
-    return openStateFolder(path, randomBytes);
-  } catch (error) {
-    if (error instanceof StateFolderBusyError) return undefined;
-    throw error;
-  }
 }
 
 /** A command's result is its output: of events, only bad news is worth a line. */

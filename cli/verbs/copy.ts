@@ -22,7 +22,7 @@ import { standardProgress } from "../output/progress.ts";
 import { randomBytes } from "../archive/random_bytes.ts";
 import { formatSize } from "../output/size.ts";
 import { openLayeredStore } from "../archive/store_opening.ts";
-import { withTransfer } from "./transfers.ts";
+import { withTransfer } from "./transfer.ts";
 
 /** What to copy, and where to. */
 export interface CopyChoice {

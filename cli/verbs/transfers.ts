@@ -4,31 +4,19 @@
  * @module
  */
 
-import type {
-  ArchiveOperator,
-  StateReference,
-} from "../../cas/archive_operations.ts";
+import type { StateReference } from "../../cas/archive_operations.ts";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
-import { systemClock } from "../../cas/engine/clock.ts";
-import type { EventSink } from "../../cas/events.ts";
 import { estimateImage } from "../../cas/transfer/image_estimate.ts";
 import { importImage } from "../../cas/transfer/image_import.ts";
 import { exportState } from "../../cas/transfer/state_export.ts";
-import type { TransferContext } from "../../cas/transfer/transfer_context.ts";
-import {
-  type ChangedArchive,
-  readArchive,
-  writeArchive,
-} from "../archive/archive_access.ts";
+import type { ChangedArchive } from "../archive/archive_here.ts";
 import type { ArchiveChoice } from "../command.ts";
+import type { Output } from "../output/output.ts";
+import { formatSize } from "../output/size.ts";
+import { UsageError } from "../usage_error.ts";
 import { openImageFile, useOfImage } from "./image_file.ts";
 import { openImageOutput, pipeOutput } from "./image_output.ts";
-import { chooseCodec } from "../archive/native_codec.ts";
-import type { Output } from "../output/output.ts";
-import { standardProgress } from "../output/progress.ts";
-import { formatSize } from "../output/size.ts";
-import { openLayeredStore } from "../archive/store_opening.ts";
-import { UsageError } from "../usage_error.ts";
+import { makeTransfer } from "./transfer.ts";
 
 /** Imports an image into a volume. */
 export async function importFile(
@@ -42,19 +30,10 @@ export async function importFile(
   if (use !== undefined) {
     output.event({ event: "image-in-use", severity: "strange", message: use });
   }
-  const progress = standardProgress(`Importing ${path}`, output);
-  const result = await writeArchive(
-    archive,
-    progress.output,
-    (operator) =>
-      withTransfer(
-        archive,
-        operator,
-        progress.output.event,
-        (context) =>
-          importImage(image, volume, context, (it) => progress.update(it)),
-      ),
-  ).finally(() => progress.clear());
+  const result = await makeTransfer(
+    { archive, access: "write", label: `Importing ${path}`, output },
+    (context, progress) => importImage(image, volume, context, progress),
+  );
   const { state, blocksNew, blocksDuplicate, blocksZero } = result;
   output.line(
     `Volume ${state.volume} (${
@@ -98,24 +77,20 @@ export async function exportImage(
     );
   }
   const label = toPipe ? "Exporting" : `Exporting ${path}`;
-  const progress = standardProgress(label, output);
-  const done = await readArchive(archive, progress.output, async (operator) => {
-    const found = await operator.operate("state", { state });
-    const { rootHash, blockCount } = found;
-    const byteCount = blockCount * BLOCK_SIZE;
-    using file = toPipe
-      ? undefined
-      : openImageOutput({ path, rootHash, byteCount, overwrite });
-    const sink = file ?? pipeOutput(Deno.stdout);
-    const result = await withTransfer(
-      archive,
-      operator,
-      progress.output.event,
-      (context) =>
-        exportState(rootHash, sink, context, (it) => progress.update(it)),
-    );
-    return { ...result, rootHash, volume: found.volume };
-  }).finally(() => progress.clear());
+  const done = await makeTransfer(
+    { archive, access: "read", label, output },
+    async (context, progress) => {
+      const found = await context.archive.operate("state", { state });
+      const { rootHash, blockCount, volume } = found;
+      const byteCount = blockCount * BLOCK_SIZE;
+      using file = toPipe
+        ? undefined
+        : openImageOutput({ path, rootHash, byteCount, overwrite });
+      const sink = file ?? pipeOutput(Deno.stdout);
+      const result = await exportState(rootHash, sink, context, progress);
+      return { ...result, rootHash, volume };
+    },
+  );
   const { rootHash, volume, byteCount, blocksWritten, blocksKept } = done;
   if (!toPipe) {
     const kept = blocksKept === 0
@@ -139,18 +114,10 @@ export async function estimateFile(
   output: Output,
 ): Promise<void> {
   using image = openImageFile(path);
-  const progress = standardProgress(`Reading ${path}`, output);
-  const estimate = await readArchive(
-    archive,
-    progress.output,
-    (operator) =>
-      withTransfer(
-        archive,
-        operator,
-        progress.output.event,
-        (context) => estimateImage(image, context, (it) => progress.update(it)),
-      ),
-  ).finally(() => progress.clear());
+  const estimate = await makeTransfer(
+    { archive, access: "read", label: `Reading ${path}`, output },
+    (context, progress) => estimateImage(image, context, progress),
+  );
   const { blockCount, blocksZero, blocksStored, blocksMissing } = estimate;
   const about = estimate.estimated ? "about " : "";
   output.line(
@@ -166,29 +133,6 @@ export async function estimateFile(
     } compressed`,
   );
   output.result(estimate);
-}
-
-/** Runs a body with the store and codec that a transfer needs beside the archive. */
-export async function withTransfer<Result>(
-  choice: ArchiveChoice,
-  archive: ArchiveOperator,
-  onEvent: EventSink,
-  body: (context: TransferContext) => Promise<Result>,
-): Promise<Result> {
-  const codec = await chooseCodec();
-  try {
-    // The packs of a transfer are tried again for ever, as an archive's are.
-    const store = await openLayeredStore(choice, { forArchive: true, onEvent });
-    try {
-      const { hasher, lz4 } = codec;
-      const { sleep } = systemClock;
-      return await body({ archive, store, hasher, lz4, onEvent, sleep });
-    } finally {
-      await store.close();
-    }
-  } finally {
-    codec.close();
-  }
 }
 
 /** What is stored in memory ends with the command. */

@@ -9,11 +9,8 @@ import type {
   StateDescription,
 } from "../../cas/archive_operations.ts";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
-import {
-  changeArchive,
-  type ChangedArchive,
-  readArchive,
-} from "../archive/archive_access.ts";
+import { changeArchive, readArchive } from "../archive/archive_access.ts";
+import type { ChangedArchive } from "../archive/archive_here.ts";
 import type { ArchiveChoice } from "../command.ts";
 import type { Output } from "../output/output.ts";
 import { formatSize } from "../output/size.ts";

@@ -1,0 +1,105 @@
+/**
+ * An archive that a command only reads, without a server.
+ *
+ * @module
+ */
+
+import { parseFileUrl } from "../../blobstores/file_url.ts";
+import type { OperationName } from "../../cas/archive_operations.ts";
+import { BlockPool } from "../../cas/block_pool.ts";
+import type { EventSink } from "../../cas/events.ts";
+import type { ArchiveChoice } from "../command.ts";
+import { thisHolder } from "../state/holder.ts";
+import {
+  openStateFolder,
+  type StateFolder,
+  StateFolderBusyError,
+  stateIdOf,
+} from "../state/state_folder.ts";
+import type { ArchiveHere } from "./archive_here.ts";
+import { openArchiveHere } from "./archive_opening.ts";
+import { randomBytes } from "./random_bytes.ts";
+
+/** Reads of roots and names alone: they need no index, and so no state folder. */
+const ROOTS_ONLY: readonly OperationName[] = [
+  "volume list",
+  "snapshot list",
+  "history",
+];
+
+/** The id of a reader that leaves nothing behind. */
+const NO_STATE_ID = "0".repeat(32);
+
+/** Opens an archive to read it; `first` is what it is asked first. */
+export async function openToRead(
+  choice: ArchiveChoice,
+  first: OperationName,
+  onEvent: EventSink,
+): Promise<ArchiveHere> {
+  const state = ROOTS_ONLY.includes(first)
+    ? undefined
+    : openExistingState(choice);
+  try {
+    const archive = await openWithState(choice, state, onEvent);
+    return {
+      operate: (name, request) => archive.operate(name, request),
+      async close(): Promise<void> {
+        await archive.close();
+        state?.close();
+      },
+    };
+  } catch (error) {
+    state?.close();
+    throw error;
+  }
+}
+
+async function openWithState(
+  { store: storeUrl, plugins, storeSettings }: ArchiveChoice,
+  state: StateFolder | undefined,
+  onEvent: EventSink,
+): ReturnType<typeof openArchiveHere> {
+  const archive = await openArchiveHere(
+    {
+      storeUrl,
+      ...(plugins === undefined ? {} : { plugins }),
+      ...(storeSettings === undefined ? {} : { storeSettings }),
+      create: false,
+      access: "read",
+      stateId: NO_STATE_ID,
+      holder: thisHolder(undefined),
+      ...(state === undefined ? {} : {
+        indexPath: state.indexPath,
+        scrubPath: state.scrubPath,
+        cachePath: state.cachePath,
+      }),
+    },
+    BlockPool.allocate(1),
+    onEvent,
+  );
+  try {
+    // Before the index is opened, which would be made anew for this archive.
+    state?.bind(archive.archiveId);
+    return archive;
+  } catch (error) {
+    await archive.close();
+    throw error;
+  }
+}
+
+/** The state folder for its index, where there is one that nobody uses. */
+function openExistingState(
+  { store, state }: ArchiveChoice,
+): StateFolder | undefined {
+  const path = state ??
+    (/^file:/i.test(store)
+      ? `${parseFileUrl(store, () => Deno.cwd())}/local`
+      : undefined);
+  if (path === undefined || stateIdOf(path) === undefined) return undefined;
+  try {
+    return openStateFolder(path, randomBytes);
+  } catch (error) {
+    if (error instanceof StateFolderBusyError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { BlobError } from "../../blobstores/blob_store.ts";
+import { codeIs, DOWN, heal, makeRig, PACK, text } from "./mirror_rig.ts";
+
+Deno.test("a blob goes to all members; one that is away gets it when it is back", async () => {
+  const rig = await makeRig(3);
+  await rig.mirror.put("roots/a", text("1"));
+  rig.faults[2] = DOWN;
+  await rig.mirror.put("roots/b", text("2"));
+  await rig.mirror.put(PACK, text("pack"));
+  assert.deepEqual([...rig.spaces[2]!.blobs.keys()], ["roots/a"]);
+  rig.faults[2] = null;
+  await heal(rig);
+  assert.deepEqual([...rig.spaces[2]!.blobs.keys()].sort(), [
+    PACK,
+    "roots/a",
+    "roots/b",
+  ]);
+  // A root never comes before its packs.
+  const puts = rig.asked[2]!.filter((it) => it.startsWith("put"));
+  assert.ok(puts.lastIndexOf(`put ${PACK}`) < puts.lastIndexOf("put roots/b"));
+  assert.match(rig.messages.join("\n"), /memory:2 is up to date again/);
+  await rig.mirror.close();
+});
+
+Deno.test("a member that is away at the start is opened and filled later", async () => {
+  const rig = await makeRig(3, { away: [1] });
+  await rig.mirror.put(PACK, text("pack"));
+  assert.equal(rig.members[1]!.store, undefined);
+  rig.faults[1] = null;
+  await heal(rig);
+  assert.ok(rig.spaces[1]!.blobs.has(PACK));
+  await rig.mirror.close();
+});
+
+Deno.test("a member that comes late is not used before it was looked at, whatever comes between", async () => {
+  const looked = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  let times = 0;
+  const rig = await makeRig(3, {
+    away: [1],
+    async admit(member): Promise<void> {
+      await member.look((store) => store.head("format"));
+      // The first time it goes away in the middle.
+      if (++times === 1) throw new BlobError("away", { code: "Unavailable" });
+      looked.resolve();
+      await goOn.promise;
+    },
+  });
+  rig.faults[1] = null;
+  const healed = heal(rig);
+  await looked.promise;
+  await rig.mirror.put(PACK, text("pack"));
+  await rig.mirror.put("roots/a", text("a"), { ifAbsent: true });
+  assert.equal(rig.spaces[1]!.blobs.size, 0);
+  goOn.resolve();
+  await healed;
+  assert.equal(times, 2);
+  assert.equal(rig.spaces[1]!.blobs.size, 2);
+  await rig.mirror.close();
+});
+
+Deno.test("a stray blob of a writer that lost is outvoted, and replaced by a repair", async () => {
+  const rig = await makeRig(3);
+  rig.spaces[0]!.blobs.set("roots/a", text("stray"));
+  rig.spaces[1]!.blobs.set("roots/a", text("right"));
+  rig.spaces[2]!.blobs.set("roots/a", text("right"));
+  assert.deepEqual(await rig.mirror.get("roots/a"), text("right"));
+  const repair = await rig.mirror.repair({ verify: () => true });
+  assert.equal(repair.replaced.length, 1);
+  assert.deepEqual(rig.spaces[0]!.blobs.get("roots/a"), text("right"));
+  await rig.mirror.close();
+});
+
+Deno.test("what differs between members is told, and is not called up to date", async () => {
+  const rig = await makeRig(3);
+  await rig.mirror.put(PACK, text("pack"));
+  rig.spaces[0]!.blobs.set("roots/a", text("one"));
+  rig.spaces[1]!.blobs.set("roots/a", text("other"));
+  rig.spaces[2]!.blobs.delete(PACK);
+  await rig.mirror.head(PACK);
+  await heal(rig);
+  const [copied, told] = rig.messages;
+  assert.match(copied!, /memory:2 has all again whose copies.*agree: 1 blobs/);
+  assert.match(
+    told!,
+    /1 blobs differ .*"roots\/a" \(3 bytes in memory:0, 5 bytes in memory:1\).*repair --store/,
+  );
+  // Each time, it would be noise.
+  rig.spaces[2]!.blobs.delete(PACK);
+  await rig.mirror.head(PACK);
+  await heal(rig);
+  assert.equal(rig.messages.filter((it) => /differ/.test(it)).length, 1);
+  assert.ok(!rig.spaces[2]!.blobs.has("roots/a"));
+  await rig.mirror.close();
+});
+
+Deno.test("a member that is being filled hides nothing, though it is a quorum", async () => {
+  const rig = await makeRig(2);
+  for (const key of ["format", "roots/a"]) {
+    rig.spaces[1]!.blobs.set(key, text(key));
+  }
+  rig.members[0]!.isEmpty = true;
+  const create = (key: string): Promise<void> =>
+    rig.mirror.put(key, text("other"), { ifAbsent: true });
+  await assert.rejects(create("roots/a"), codeIs("AlreadyExists"));
+  rig.faults[1] = DOWN;
+  for (
+    const tried of [
+      () => create("roots/b"),
+      () => rig.mirror.get("roots/a"),
+      () => rig.mirror.head("roots/a"),
+      () => Array.fromAsync(rig.mirror.list("")),
+    ]
+  ) await assert.rejects(tried, codeIs("Unavailable"));
+  rig.faults[1] = null;
+  rig.clock.advance(60_000);
+  assert.deepEqual(await rig.mirror.get("roots/a"), text("roots/a"));
+  assert.equal(await rig.mirror.head("roots/none"), null);
+  await create("roots/b");
+  await heal(rig);
+  assert.equal(rig.members[0]!.isEmpty, false);
+  // The blob that tells that it is filled comes last.
+  const puts = rig.asked[0]!.filter((it) => it.startsWith("put"));
+  assert.deepEqual(puts.slice(-2), ["put roots/a", "put format"]);
+  rig.faults[1] = DOWN;
+  assert.equal(await rig.mirror.head("roots/none"), null);
+  await rig.mirror.close();
+});
+
+Deno.test("damage in one member is read from another, said, and mended by a repair alone", async () => {
+  for (const key of [PACK, "roots/a"]) {
+    const rig = await makeRig(2);
+    await rig.mirror.put(key, text("right"));
+    rig.spaces[0]!.blobs.set(key, text("wrong"));
+    const accept = (bytes: Uint8Array): boolean => bytes[0] === 114;
+    for (let turn = 0; turn < 4; turn++) {
+      assert.deepEqual(await rig.mirror.get(key, { accept }), text("right"));
+    }
+    assert.match(rig.messages[0]!, /"[^"]*" in memory:0 is damaged/);
+    // Without a way to tell, nothing is replaced.
+    await rig.mirror.repair();
+    assert.deepEqual(rig.spaces[0]!.blobs.get(key), text("wrong"));
+    const repair = await rig.mirror.repair({
+      verify: (_, bytes) => accept(bytes),
+    });
+    assert.equal(repair.replaced.length, 1);
+    assert.deepEqual(rig.spaces[0]!.blobs.get(key), text("right"));
+    await rig.mirror.close();
+  }
+});
+
+Deno.test("what is damaged everywhere is returned, and told as lost by a repair", async () => {
+  const rig = await makeRig(2);
+  await rig.mirror.put(PACK, text("wrong"));
+  const accept = (): boolean => false;
+  assert.deepEqual(await rig.mirror.get(PACK, { accept }), text("wrong"));
+  const repair = await rig.mirror.repair({ verify: accept });
+  assert.deepEqual(repair.lost, [PACK]);
+  assert.equal(repair.replaced.length, 0);
+  await rig.mirror.close();
+});
+
+Deno.test("a pack that one member lost is read from another and copied back", async () => {
+  const rig = await makeRig(2);
+  await rig.mirror.put(PACK, text("pack"));
+  rig.spaces[0]!.blobs.delete(PACK);
+  for (let turn = 0; turn < 3; turn++) {
+    assert.deepEqual(await rig.mirror.get(PACK), text("pack"));
+  }
+  await heal(rig);
+  assert.deepEqual(rig.spaces[0]!.blobs.get(PACK), text("pack"));
+  await rig.mirror.close();
+});

@@ -11,6 +11,7 @@ import type { BlockReader } from "./block_reader.ts";
 import { isNullAt, scoreAt } from "../bytes.ts";
 import type { DamageReport } from "./damage_report.ts";
 import type { Tree } from "./geometry.ts";
+import type { PointerAhead } from "./pointer_ahead.ts";
 import type { Pointers } from "./pointers.ts";
 import { lookup } from "./tree_lookup.ts";
 
@@ -21,6 +22,8 @@ const BATCH_COUNT = 256;
 export interface FetchOptions {
   /** Pointer blocks. */
   readonly pointers: Pointers;
+  /** Brings more of them in time, where the blocks are read by a client. */
+  readonly ahead?: PointerAhead;
   /** Data blocks. */
   readonly reader: BlockReader;
   /** Takes the damage. */
@@ -63,6 +66,7 @@ async function fetchBatch(
   options: BatchOptions,
 ): Promise<void> {
   const { pointers, reader, report, states, receive } = options;
+  options.ahead?.note(tree, blocks);
   const found = await lookup(pointers, tree, blocks);
   report.addPointers(found.damages);
   const indexes: number[] = [];

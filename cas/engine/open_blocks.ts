@@ -11,6 +11,7 @@ import type { ArchiveOptions } from "./archive_options.ts";
 import { BlockReader } from "./block_reader.ts";
 import type { EngineContext } from "./context.ts";
 import { requireKnownPacks } from "./listed_packs.ts";
+import { PointerAhead } from "./pointer_ahead.ts";
 import { Pointers } from "./pointers.ts";
 import type { PublishedRoot } from "./root_blob.ts";
 import { startBlocks } from "./start_blocks.ts";
@@ -25,6 +26,8 @@ export interface ReadyBlocks {
   readonly reader: BlockReader;
   /** Reads of pointer blocks. */
   readonly pointers: Pointers;
+  /** Reads them before they are needed. */
+  readonly ahead: PointerAhead;
 }
 
 /** Opens blocks once. */
@@ -96,6 +99,7 @@ export class OpenBlocks {
     });
     const cacheBytesMax = this.#options.pointerCacheBytesMax ??
       POINTER_CACHE_BYTES_MAX;
-    return { blocks, reader, pointers: new Pointers(reader, cacheBytesMax) };
+    const pointers = new Pointers(reader, cacheBytesMax);
+    return { blocks, reader, pointers, ahead: new PointerAhead(pointers) };
   }
 }

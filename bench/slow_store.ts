@@ -10,7 +10,10 @@
 
 const PUT_NAME = ".put";
 
-/** When the bytes of requests pass one after the other. */
+/**
+ * When the bytes of requests pass, one after the other. It is worked out when a
+ * request comes, so that a program that is busy does not make the wire slower.
+ */
 class Wire {
   #freeAtMs = 0;
   readonly #bytesPerMs: number;
@@ -19,13 +22,17 @@ class Wire {
     this.#bytesPerMs = bytesPerSecond / 1000;
   }
 
-  /** Milliseconds until so many bytes have passed. */
-  pass(byteCount: number): number {
-    const nowMs = performance.now();
-    this.#freeAtMs = Math.max(nowMs, this.#freeAtMs) +
+  /** When so many bytes have passed that are not there before `readyMs`. */
+  pass(byteCount: number, readyMs: number): number {
+    this.#freeAtMs = Math.max(readyMs, this.#freeAtMs) +
       byteCount / this.#bytesPerMs;
-    return this.#freeAtMs - nowMs;
+    return this.#freeAtMs;
   }
+}
+
+interface Range {
+  readonly offset: number;
+  readonly length: number;
 }
 
 class SlowFolder {
@@ -53,8 +60,7 @@ class SlowFolder {
     body: Uint8Array,
     options: { ifAbsent?: boolean } = {},
   ): Promise<void> {
-    await sleep(this.#latencyMs);
-    await sleep(this.#up.pass(body.length));
+    await until(this.#up.pass(body.length, this.#answerMs()));
     const path = `${this.#path}/${key}`;
     await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
     const temporary = `${path}${PUT_NAME}`;
@@ -67,29 +73,25 @@ class SlowFolder {
 
   async get(
     key: string,
-    options: { range?: { offset: number; length: number } } = {},
+    options: { range?: Range } = {},
   ): Promise<Uint8Array<ArrayBuffer>> {
-    await sleep(this.#latencyMs);
-    const path = `${this.#path}/${key}`;
-    const size = await sizeOf(path);
-    if (size === null) throw failure("NotFound", `there is no "${key}"`);
-    const { offset, length } = options.range ?? { offset: 0, length: size };
-    if (offset + length > size) {
-      throw failure("RangeNotSatisfiable", `"${key}" has ${size} bytes`);
+    const answerMs = this.#answerMs();
+    const { range } = options;
+    const doneMs = range && this.#down.pass(range.length, answerMs);
+    try {
+      const bytes = await read(`${this.#path}/${key}`, key, range);
+      await until(doneMs ?? this.#down.pass(bytes.length, answerMs));
+      return bytes;
+    } catch (error) {
+      await until(answerMs);
+      throw error;
     }
-    const bytes = new Uint8Array(length);
-    using file = await Deno.open(path);
-    await file.seek(offset, Deno.SeekMode.Start);
-    for (let done = 0; done < length;) {
-      done += await file.read(bytes.subarray(done)) ?? 0;
-    }
-    await sleep(this.#down.pass(length));
-    return bytes;
   }
 
   async head(key: string): Promise<{ key: string; size: number } | null> {
-    await sleep(this.#latencyMs);
+    const answerMs = this.#answerMs();
     const size = await sizeOf(`${this.#path}/${key}`);
+    await until(answerMs);
     return size === null ? null : { key, size };
   }
 
@@ -97,7 +99,7 @@ class SlowFolder {
     prefix: string,
     options: { startAfter?: string } = {},
   ): AsyncGenerator<{ key: string; size: number }> {
-    await sleep(this.#latencyMs);
+    await until(this.#answerMs());
     const keys: string[] = [];
     const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
     await collect(this.#path, folder, keys);
@@ -111,6 +113,40 @@ class SlowFolder {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** When the answer to a request of now begins. */
+  #answerMs(): number {
+    return performance.now() + this.#latencyMs;
+  }
+}
+
+/** A file, or a range of it. */
+async function read(
+  path: string,
+  key: string,
+  range: Range | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  using file = await open(path, key);
+  const { size } = await file.stat();
+  const { offset, length } = range ?? { offset: 0, length: size };
+  if (offset + length > size) {
+    throw failure("RangeNotSatisfiable", `"${key}" has ${size} bytes`);
+  }
+  const bytes = new Uint8Array(length);
+  await file.seek(offset, Deno.SeekMode.Start);
+  for (let done = 0; done < length;) {
+    done += await file.read(bytes.subarray(done)) ?? 0;
+  }
+  return bytes;
+}
+
+async function open(path: string, key: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw failure("NotFound", `there is no "${key}"`);
   }
 }
 
@@ -141,8 +177,13 @@ async function sizeOf(path: string): Promise<number | null> {
   }
 }
 
-function sleep(delayMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, delayMs));
+/** Waits until then: a timer may be early by a fraction of a millisecond. */
+async function until(timeMs: number): Promise<void> {
+  for (;;) {
+    const delayMs = timeMs - performance.now();
+    if (delayMs <= 0) return;
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+  }
 }
 
 function failure(code: string, message: string): Error {

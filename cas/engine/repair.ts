@@ -22,8 +22,8 @@ import { splicePack } from "../packs/pack_splice.ts";
 import { verifyPackFile } from "../packs/pack_verifier.ts";
 import { faultOfBlob, rootOfBlob } from "./blob_verdict.ts";
 import { readBlob } from "./blobs.ts";
+import type { ClaimHolder } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
-import { readFormat } from "./format.ts";
 import { mendFormat } from "./mend_format.ts";
 import {
   NAMES_PREFIX,
@@ -31,6 +31,7 @@ import {
   rootKey,
   ROOTS_PREFIX,
 } from "./names.ts";
+import { RepairClaim } from "./repair_claim.ts";
 import { listBoth, type Listing, requireCopy } from "./repair_copies.ts";
 import { isOtherRoot } from "./root.ts";
 import type { PublishedRoot } from "./root_blob.ts";
@@ -63,11 +64,10 @@ export interface RepairOptions {
    */
   readonly suspects?: ReadonlySet<string>;
   /**
-   * Whether roots that are newer than all that are there may be taken: that
-   * needs the archive's claim. Asked once, when there is one, with the archive's
-   * id.
+   * Who claims the archive where a root that is newer than all that are there is
+   * to be taken; with a claim of another it is not.
    */
-  readonly mayAdopt: (archiveId: string) => Promise<boolean>;
+  readonly holder: ClaimHolder;
   /** Told how many bytes of how many were read here. */
   readonly progress: (bytesDone: number, bytesTotal: number) => void;
 }
@@ -100,11 +100,19 @@ export interface RepairResult {
   readonly unmended: readonly UnmendedBlob[];
 }
 
-/** Repairs. Rejects with `NoArchive` or `OtherVolume` when a copy is none. */
+/**
+ * Repairs. Rejects with `NoArchive` or `OtherVolume` when a copy is none, and
+ * with `LostClaim` when a server takes the archive over meanwhile.
+ */
 export async function repairArchive(
   options: RepairOptions,
 ): Promise<RepairResult> {
-  return await new Repair(options).run();
+  const claim = new RepairClaim(options.here, options.holder);
+  try {
+    return await new Repair(options, claim).run();
+  } finally {
+    await claim.release();
+  }
 }
 
 /** Bytes of a blob, or what is wrong with them. */
@@ -115,6 +123,7 @@ type Found = Uint8Array | {
 
 class Repair {
   readonly #options: RepairOptions;
+  readonly #claim: RepairClaim;
   readonly #verifier: BlockVerifier;
   readonly #mended: MendedBlob[] = [];
   readonly #unmended: UnmendedBlob[] = [];
@@ -128,13 +137,13 @@ class Repair {
   #packsBefore: ReadonlySet<string> = new Set();
   /** What is wrong with packs that are only in copies. */
   readonly #absent = new Map<string, string>();
-  #mayAdopt: Promise<boolean> | undefined;
   #verifiedCount = 0;
   #bytesDone = 0;
   #bytesTotal = 0;
 
-  constructor(options: RepairOptions) {
+  constructor(options: RepairOptions, claim: RepairClaim) {
     this.#options = options;
+    this.#claim = claim;
     this.#verifier = new BlockVerifier(options.here.hasher, options.lz4);
   }
 
@@ -171,6 +180,7 @@ class Repair {
     await this.#addRoots(here.keys());
     const keys = new Set([...here.keys(), ...there.keys()]);
     for (const key of [...keys].sort()) {
+      this.#claim.throwIfLost();
       const size = here.get(key);
       this.#bytesDone += size ?? 0;
       this.#options.progress(this.#bytesDone, this.#bytesTotal);
@@ -214,6 +224,7 @@ class Repair {
         faults.push(`in ${copy.store.display}: ${fault}`);
         continue;
       }
+      await this.#claim.check();
       try {
         await here.retry.run(
           `put "${key}" into ${here.store.display}`,
@@ -225,6 +236,8 @@ class Repair {
         return await this.#mend(key, true);
       }
       const { length: byteCount } = bytes;
+      // Of a writer that came while the put was on its way.
+      await this.#claim.check();
       this.#mended.push({ key, reason: own.fault, byteCount });
       return this.#accept(key, bytes);
     }
@@ -301,7 +314,7 @@ class Repair {
     if (rest !== undefined && isOtherRoot(rest, bytes)) {
       return this.#refuse(root);
     }
-    return await this.#adopts()
+    return await this.#claim.take()
       ? undefined
       : "a server holds this archive, and would not notice another newest root: stop it, and repair again";
   }
@@ -309,12 +322,6 @@ class Repair {
   #refuse({ hash }: PublishedRoot): string {
     this.#foreign.add(hash);
     return OTHER_HISTORY;
-  }
-
-  #adopts(): Promise<boolean> {
-    const { here, mayAdopt } = this.#options;
-    this.#mayAdopt ??= readFormat(here).then((id) => mayAdopt(id!));
-    return this.#mayAdopt;
   }
 
   #accept(key: string, bytes: Uint8Array): void {

@@ -5,10 +5,8 @@
  */
 
 import type { BlobStore } from "../../blobstores/blob_store.ts";
-import { type Claim, takeClaim } from "../../cas/engine/claim.ts";
 import type { EngineContext } from "../../cas/engine/context.ts";
 import { repairArchive, type RepairResult } from "../../cas/engine/repair.ts";
-import { archiveErrorCode } from "../../cas/errors.ts";
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { engineContext } from "./copy.ts";
@@ -65,11 +63,7 @@ export async function repairFromCopies(
     copies,
     lz4,
     ...(suspects === undefined ? {} : { suspects }),
-    mayAdopt: async (archiveId) => {
-      const claim = await claimIfFree(here, archiveId);
-      if (claim !== undefined) stack.defer(() => claim.release());
-      return claim !== undefined;
-    },
+    holder: thisHolder(undefined),
     progress: (bytesDone, bytesTotal) =>
       progress.update({ bytesDone, bytesTotal }),
   });
@@ -77,21 +71,6 @@ export async function repairFromCopies(
   for (const line of linesOf(result)) output.line(line);
   output.result(result);
   return result.unmended.length === 0 ? ExitStatus.Done : ExitStatus.Damaged;
-}
-
-/** Keeps writers away, unless there is one. */
-async function claimIfFree(
-  context: EngineContext,
-  archiveId: string,
-): Promise<Claim | undefined> {
-  const stateId = crypto.randomUUID().replaceAll("-", "");
-  const holder = thisHolder(undefined);
-  try {
-    return await takeClaim(context, { archiveId, stateId, holder });
-  } catch (error) {
-    if (archiveErrorCode(error) === "Held") return undefined;
-    throw error;
-  }
 }
 
 /** What the last scrub, or the one under way, found. */

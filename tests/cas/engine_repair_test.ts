@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import type { BlobDescription } from "../../blobstores/blob_store.ts";
+import type {
+  BlobDescription,
+  BlobStore,
+} from "../../blobstores/blob_store.ts";
 import type { MemorySpace } from "../../blobstores/memory_store.ts";
 import { MemoryStore } from "../../blobstores/memory_store.ts";
 import { createPortableLz4 } from "../../cas/codec/lz4.ts";
 import type { EngineContext } from "../../cas/engine/context.ts";
+import { epochKey, parseEpochKey } from "../../cas/engine/names.ts";
 import { repairArchive, type RepairResult } from "../../cas/engine/repair.ts";
 import { Retry } from "../../cas/engine/retry.ts";
 import { systemClock } from "../../cas/engine/clock.ts";
@@ -11,6 +15,7 @@ import { MemoryIndex } from "../../cas/index/memory_index.ts";
 import { openPacks } from "../../cas/packs/open_packs.ts";
 import { copySpace } from "../blobstores/copy_space.ts";
 import { Bench, hasher, whole } from "./engine_bench.ts";
+import { refused } from "./refusal.ts";
 
 function contextOf(space: MemorySpace): EngineContext {
   const onEvent = (): void => {};
@@ -25,20 +30,25 @@ function contextOf(space: MemorySpace): EngineContext {
   };
 }
 
-function repair(
+async function repair(
   here: MemorySpace,
   copies: readonly MemorySpace[],
-  options: { suspects?: ReadonlySet<string>; held?: boolean } = {},
+  options: {
+    suspects?: ReadonlySet<string>;
+    held?: boolean;
+    context?: EngineContext;
+  } = {},
 ): Promise<RepairResult> {
-  const { held = false, suspects } = options;
-  return repairArchive({
-    here: contextOf(here),
+  const { held = false, suspects, context = contextOf(here) } = options;
+  const server = held ? await context.store.hold!() : null;
+  return await repairArchive({
+    here: context,
     copies: copies.map(contextOf),
     lz4: createPortableLz4(),
     ...(suspects === undefined ? {} : { suspects }),
-    mayAdopt: () => Promise.resolve(!held),
+    holder: { host: "test" },
     progress: () => {},
-  });
+  }).finally(() => server?.release());
 }
 
 /** Adds a checkpoint of these writes, by a server of its own. */
@@ -165,6 +175,70 @@ Deno.test("a newest root is given back only where no server serves the one befor
   assert.deepEqual(alone.mended.map((it) => it.key), [newest]);
 });
 
+/** The epoch of the newest claim. */
+function newestEpoch(space: MemorySpace): number {
+  return Math.max(
+    ...keysOf(space, /^epoch/).map((key) => parseEpochKey(key) ?? 0),
+  );
+}
+
+Deno.test("a repair that gives newest roots back stops when a server takes over between them", async () => {
+  const copy = await makeArchive();
+  const here = copySpace(copy);
+  const [first, second] = keysOf(copy, /^roots/).slice(-2) as [string, string];
+  here.blobs.delete(first);
+  here.blobs.delete(second);
+  const context = contextOf(here);
+  const { store } = context;
+  const put = store.put.bind(store);
+  store.put = async (key, body, options): Promise<void> => {
+    await put(key, body, options);
+    if (key !== first) return;
+    here.blobs.set(epochKey(newestEpoch(here) + 1), new Uint8Array(1));
+  };
+  await refused(
+    repair(here, [copy], { context }),
+    "LostClaim",
+    /Stopped repairing .*another server writes it now.*repair again/,
+  );
+  assert.ok(here.blobs.has(first));
+  assert.ok(!here.blobs.has(second));
+  assert.equal(here.hold, null);
+});
+
+Deno.test("a repair watches its claim, and stops also where it only reads", async () => {
+  const copy = await makeArchive();
+  const here = copySpace(copy);
+  const root = keysOf(copy, /^roots/).at(-1)!;
+  const names = keysOf(copy, /^names/);
+  here.blobs.delete(root);
+  const context = contextOf(here);
+  const { store } = context;
+  // A remote store: a server that was superseded learns of it by looking.
+  const remote: BlobStore = {
+    display: store.display,
+    capabilities: { ...store.capabilities, hold: false },
+    put: store.put.bind(store),
+    get: async (key, options) => {
+      if (key === names[0]) {
+        here.blobs.set(epochKey(newestEpoch(here) + 1), new Uint8Array(1));
+        for (let turn = 0; turn < 20; turn++) await systemClock.yieldNow();
+      }
+      return await store.get(key, options);
+    },
+    head: store.head.bind(store),
+    list: store.list.bind(store),
+    close: store.close.bind(store),
+  };
+  const clock = { ...systemClock, sleep: () => systemClock.yieldNow() };
+  await refused(
+    repair(here, [copy], { context: { ...context, store: remote, clock } }),
+    "LostClaim",
+    /Stopped repairing/,
+  );
+  assert.ok(here.blobs.has(root));
+});
+
 Deno.test("a copy that was written to since gives nothing of its other history", async () => {
   const here = await makeArchive();
   const copy = copySpace(here);
@@ -269,7 +343,7 @@ Deno.test("what a server puts while a repair goes on is left to it", async () =>
     here: context,
     copies: [contextOf(copy)],
     lz4: createPortableLz4(),
-    mayAdopt: () => Promise.resolve(false),
+    holder: { host: "test" },
     progress: () => {},
   });
   assert.deepEqual(result.unmended, []);

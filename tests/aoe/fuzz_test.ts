@@ -6,6 +6,7 @@ import {
   MemoryDevice,
   Target,
 } from "../../aoe/mod.ts";
+import { assertSame } from "../assert_same.ts";
 import { fuzzServer } from "./fuzz_server.ts";
 import { HostileFrames } from "./hostile_frames.ts";
 
@@ -39,7 +40,7 @@ Deno.test("20000 hostile answers neither throw in an initiator nor settle what t
     near.flush();
     const bytes = new Uint8Array(8 * 512).fill(i);
     await disk.write(8, bytes);
-    assert.deepEqual(await disk.read({ lba: 8, sectorCount: 8 }), bytes);
+    assertSame(await disk.read({ lba: 8, sectorCount: 8 }), bytes);
   }
   initiator.close();
   await server.close();

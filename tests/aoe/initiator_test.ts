@@ -14,6 +14,7 @@ import {
   Target,
   TimeoutError,
 } from "../../aoe/mod.ts";
+import { assertSame } from "../assert_same.ts";
 import { configRequest, hostMac, text } from "./frames.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { randomBytes, seededRandom } from "./random.ts";
@@ -72,7 +73,7 @@ for (
       const bytes = randomBytes(seededRandom(1), 101 * 512);
       await disk.write(7, bytes);
       await disk.flush();
-      assert.deepEqual(await disk.read({ lba: 7, sectorCount: 101 }), bytes);
+      assertSame(await disk.read({ lba: 7, sectorCount: 101 }), bytes);
       const { writes, sectorsWritten } = server.targets[0]!.statistics;
       assert.equal(sectorsWritten, 101);
       assert.equal(writes, Math.ceil(101 / frameSectorsMax));

@@ -4,13 +4,8 @@
 
 import assert from "node:assert/strict";
 import type { Volume } from "../../cas/front/volume.ts";
-import {
-  assertSame,
-  openRig,
-  quiet,
-  type Rig,
-  stamped,
-} from "./front/fixtures.ts";
+import { assertSame } from "../assert_same.ts";
+import { openRig, quiet, type Rig, stamped } from "./front/fixtures.ts";
 
 const RANGE = { lba: 8, sectorCount: 24 };
 

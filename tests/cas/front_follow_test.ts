@@ -1,13 +1,8 @@
 /** Disks that move on to newer states. */
 
 import assert from "node:assert/strict";
-import {
-  assertSame,
-  openRig,
-  quiet,
-  type Rig,
-  stamped,
-} from "./front/fixtures.ts";
+import { assertSame } from "../assert_same.ts";
+import { openRig, quiet, type Rig, stamped } from "./front/fixtures.ts";
 import type { Volume } from "../../cas/front/volume.ts";
 
 const INTERVAL_MS = 5000;

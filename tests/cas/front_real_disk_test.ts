@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { BlockPool } from "../../cas/block_pool.ts";
 import { openRealDisk } from "../../cas/disk/real_disk.ts";
 import { ArchiveFront } from "../../cas/front/archive_front.ts";
-import { assertSame, stamped, STATE_ID } from "./front/fixtures.ts";
+import { assertSame } from "../assert_same.ts";
+import { stamped, STATE_ID } from "./front/fixtures.ts";
 import { ModelArchive, ModelPort } from "./front/model_port.ts";
 
 function openFront(path: string, archive: ModelArchive): Promise<ArchiveFront> {

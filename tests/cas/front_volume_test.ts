@@ -7,8 +7,8 @@ import type { BlockDevice } from "../../aoe/block_device.ts";
 import { ArchiveError } from "../../cas/errors.ts";
 import { DamagedBlockError } from "../../cas/front/fetcher.ts";
 import type { Volume } from "../../cas/front/volume.ts";
+import { assertSame } from "../assert_same.ts";
 import {
-  assertSame,
   openRig,
   pick,
   quiet,

@@ -4,6 +4,7 @@ import { parseMirrorUrl } from "../../blobstores/mirror_plugin.ts";
 import { MirrorStore } from "../../blobstores/layers/mirror.ts";
 import { openStore } from "../../plugins/registry.ts";
 import { createWasmHasher } from "../../cas/score.ts";
+import { assertSame } from "../assert_same.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { fill, openDisk, type OpenedDisk, readAll } from "./opened_disk.ts";
 
@@ -41,7 +42,7 @@ Deno.test("an archive in a mirror is served whole while each member has other da
       }
     }
     const second = await open(url);
-    assert.deepEqual(await readAll(second), content);
+    assertSame(await readAll(second), content);
     assert.ok(
       second.events.some(({ message }) =>
         /is damaged; another one is served/.test(message)
@@ -71,7 +72,7 @@ Deno.test("an archive in a mirror is served whole while each member has other da
     assert.deepEqual(mended.lost, []);
     await third.close();
     const alone = await open(`file:${a}`);
-    assert.deepEqual(await readAll(alone), content);
+    assertSame(await readAll(alone), content);
     await alone.close();
   }));
 
@@ -82,7 +83,7 @@ Deno.test("a member of a mirror is a whole store: alone it serves the archive", 
     await first.close();
     for (const member of ["a", "b"]) {
       const alone = await open(`file:${folder}/${member}`);
-      assert.deepEqual(await readAll(alone), content);
+      assertSame(await readAll(alone), content);
       await alone.close();
     }
   }));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { StoreStatistics } from "../../cas/archive_operations.ts";
 import { parseStoreOptions } from "../../cli/options/store_settings.ts";
 import { linesOf } from "../../cli/verbs/store_stats.ts";
+import { assertSame } from "../assert_same.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { fill, openDisk, type OpenedDisk, readAll } from "./opened_disk.ts";
 
@@ -29,7 +30,7 @@ Deno.test("what was just archived is read without the store, and stats tell", ()
     for await (const { name } of Deno.readDir(`${folder}/archive/packs`)) {
       await Deno.remove(`${folder}/archive/packs/${name}`, { recursive: true });
     }
-    assert.deepEqual(await readAll(second), content);
+    assertSame(await readAll(second), content);
     const statistics = await cacheOf(second);
     assert.ok(statistics.cache !== undefined);
     assert.ok(statistics.cache.hitCount > 0);
@@ -52,7 +53,7 @@ Deno.test("a cache whose bytes rotted serves what the store has", () =>
     for (let at = 0; at < rotten.length; at += 1000) rotten[at]! ^= 4;
     Deno.writeFileSync(path, rotten);
     const second = await open(folder, "cache=64MiB");
-    assert.deepEqual(await readAll(second), content);
+    assertSame(await readAll(second), content);
     assert.ok((await cacheOf(second)).cache!.damagedCount > 0);
     assert.deepEqual(
       second.events.filter(({ severity }) => severity === "corrupt"),

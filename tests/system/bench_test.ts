@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { BenchSummary } from "../../cli/verbs/bench.ts";
+import { assertSame } from "../assert_same.ts";
 import { refusalWithin, resultsWithin, runWithin } from "./commands.ts";
 import { noise } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";
@@ -41,7 +42,7 @@ systemTest(
     );
     assert.ok(0 < latencyMs.p50 && latencyMs.p50 <= latencyMs.p90);
     assert.ok(latencyMs.p90 <= latencyMs.p99 && latencyMs.p99 <= latencyMs.max);
-    assert.deepEqual(await target.read({ lba: 0, sectorCount: 2048 }), content);
+    assertSame(await target.read({ lba: 0, sectorCount: 2048 }), content);
 
     for (
       const wrong of [
@@ -53,7 +54,7 @@ systemTest(
       const refusal = await refusalWithin(namespace, "bench", "1.0", ...wrong);
       assert.equal(refusal.exitStatus, 2, wrong.join(" "));
     }
-    assert.deepEqual(await target.read({ lba: 0, sectorCount: 2048 }), content);
+    assertSame(await target.read({ lba: 0, sectorCount: 2048 }), content);
 
     const writes = await bench(
       ...["--write", "--destroy", "--outstanding", "3", "--region", "512KiB"],

@@ -1,9 +1,9 @@
 /** Content for disks, and comparing it. */
 
-import assert from "node:assert/strict";
 import { SECTOR_SIZE } from "../../aoe/block_device.ts";
 import { AtaError } from "../../aoe/initiator/errors.ts";
 import type { RemoteTarget } from "../../aoe/initiator/remote_target.ts";
+import { assertSame } from "../assert_same.ts";
 
 /** Sectors moved by one call. */
 const STEP_SECTORS = 1024;
@@ -77,12 +77,6 @@ export async function assertContent(
 ): Promise<void> {
   const found = await readAll(target, lba, expected.length);
   assertSame(found, expected);
-}
-
-/** Fails, naming the first sector that differs. */
-export function assertSame(found: Uint8Array, expected: Uint8Array): void {
-  const at = found.findIndex((byte, index) => byte !== expected[index]);
-  assert.equal(at, -1, `Sector ${Math.floor(at / SECTOR_SIZE)} differs`);
 }
 
 /** Reads block by block; the numbers of those that fail with an ATA error. */

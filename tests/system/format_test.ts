@@ -5,8 +5,8 @@ import { TEST_REQUIREMENTS } from "../../setup/requirements.ts";
 import { run, type RunResult } from "../../setup/run.ts";
 import { IndependentReader } from "../format/independent_reader.ts";
 import { runCommand } from "../guest/server.ts";
+import { assertSame } from "../assert_same.ts";
 import {
-  assertSame,
   filesBelow,
   noise,
   prose,

@@ -3,7 +3,8 @@ import { SECTOR_SIZE } from "../../aoe/block_device.ts";
 import { AtaError } from "../../aoe/initiator/errors.ts";
 import type { TargetDescription } from "../../cli/serving/served_targets.ts";
 import { resultsWithin, spawnServer } from "./commands.ts";
-import { assertSame, noise, readAll, writeAll } from "./disk_content.ts";
+import { assertSame } from "../assert_same.ts";
+import { noise, readAll, writeAll } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";
 
 const MEBIBYTE: number = 1024 * 1024;
@@ -36,7 +37,7 @@ systemTest(
       const { sectorCount } = await client.target.identify();
       assert.equal(sectorCount * SECTOR_SIZE, grownBytes);
       assertSame(await readAll(client.target, 0, MEBIBYTE), before);
-      assert.deepEqual(
+      assertSame(
         await readAll(client.target, MEBIBYTE / SECTOR_SIZE, MEBIBYTE),
         new Uint8Array(MEBIBYTE),
       );

@@ -3,13 +3,8 @@ import { SECTOR_SIZE } from "../../aoe/block_device.ts";
 import { AtaError } from "../../aoe/initiator/errors.ts";
 import type { RemoteTarget } from "../../aoe/initiator/remote_target.ts";
 import { runCommand } from "../guest/server.ts";
-import {
-  assertSame,
-  noise,
-  readAll,
-  seeded,
-  writeAll,
-} from "./disk_content.ts";
+import { assertSame } from "../assert_same.ts";
+import { noise, readAll, seeded, writeAll } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";
 
 const DISK_BYTES: number = 8 * 1024 * 1024;

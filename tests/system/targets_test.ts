@@ -10,7 +10,8 @@ import { DirectiveCommand } from "../../aoe/mac_mask.ts";
 import { ConfigCommand } from "../../aoe/query_config.ts";
 import type { TargetDescription } from "../../cli/serving/served_targets.ts";
 import { refusalWithin, resultsWithin } from "./commands.ts";
-import { assertSame, noise, readAll, writeAll } from "./disk_content.ts";
+import { assertSame } from "../assert_same.ts";
+import { noise, readAll, writeAll } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";
 
 const MEBIBYTE: number = 1024 * 1024;

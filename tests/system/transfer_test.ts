@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { runCommand } from "../guest/server.ts";
 import { refusalWithin } from "./commands.ts";
-import {
-  assertContent,
-  assertSame,
-  noise,
-  readAll,
-  writeAll,
-} from "./disk_content.ts";
+import { assertSame } from "../assert_same.ts";
+import { assertContent, noise, readAll, writeAll } from "./disk_content.ts";
 import { SERVER_INTERFACE, SystemRig, systemTest } from "./rig.ts";
 
 const DISK_BYTES: number = 8 * 1024 * 1024;

@@ -12,6 +12,7 @@ import { LinkError, type LinkErrorCode } from "../../../aoe/link/pcap_error.ts";
 import { MemoryDevice } from "../../../aoe/memory_device.ts";
 import { AoeServer } from "../../../aoe/server.ts";
 import { Target } from "../../../aoe/target.ts";
+import { assertSame } from "../../assert_same.ts";
 import {
   aoeFrame,
   nextFrames,
@@ -245,7 +246,7 @@ async function loopbackProcesses(): Promise<void> {
   for (let i = 0; i < written.length; i++) written[i] = i * 13 + (i >> 9);
   await target.write(24, written);
   const range = { lba: 24, sectorCount: written.length / 512 };
-  assert.deepEqual(await target.read(range), written);
+  assertSame(await target.read(range), written);
   const { requests, retransmissions } = initiator.exchange.statistics;
   initiator.close();
   await server.stdin.close();

@@ -5,7 +5,6 @@
  * @module
  */
 
-import assert from "node:assert/strict";
 import { BlockPool } from "../../../cas/block_pool.ts";
 import { SimulatedDisk } from "../../../cas/disk/simulated_disk.ts";
 import type { Random } from "../../../cas/disk/simulated_file.ts";
@@ -150,21 +149,6 @@ export function stamped(stamp: number, sectorCount: number): Uint8Array {
   const bytes = new Uint8Array(sectorCount * 512);
   new Uint32Array(bytes.buffer).fill(stamp);
   return bytes;
-}
-
-/** Compares bytes without printing thousands of them. */
-export function assertSame(
-  found: Uint8Array,
-  expected: Uint8Array,
-  where: string = "bytes",
-): void {
-  assert.equal(found.length, expected.length, where);
-  const at = found.findIndex((byte, index) => byte !== expected[index]);
-  assert.equal(
-    at,
-    -1,
-    `${where} differ at ${at}: ${found[at]}, ${expected[at]}`,
-  );
 }
 
 /** The number in a sector; NaN if it is not all the same: torn. */

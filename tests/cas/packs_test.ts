@@ -243,17 +243,20 @@ Deno.test("a directory larger than the first read is loaded whole", async () => 
 });
 
 Deno.test("closing ends the retries", async () => {
+  const waits = Promise.withResolvers<void>();
   const { packs, store } = openRig({
-    sleep: (_, signal) =>
-      new Promise((resolve) =>
+    sleep: (_, signal) => {
+      waits.resolve();
+      return new Promise((resolve) =>
         signal.addEventListener("abort", () => resolve())
-      ),
+      );
+    },
   });
   store.before = () => {
     throw new BlobError("away", { code: "Unavailable", retryable: true });
   };
   const writing = writeBlocks(packs, sampleBlocks(1));
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await waits.promise;
   await packs.close();
   await assert.rejects(writing, { code: "Closed" });
   assert.throws(() => packs.write(), { code: "Closed" });

@@ -20,15 +20,18 @@ async function makeArchive(folder: string): Promise<void> {
   });
   const request = { volume: "disk", createBlockCount: 1000 };
   const disk = await archive.front.openVolume(request);
+  let newest = Infinity;
   const settled = Promise.withResolvers<void>();
-  disk.onSettled(() => settled.resolve());
+  disk.onSettled((throughTicket) => {
+    if (throughTicket >= newest) settled.resolve();
+  });
   const bytes = new Uint8Array(64 * SECTOR_SIZE);
   bytes.forEach((_, index) => bytes[index] = index % 251 + index / 4096);
   disk.write({ lba: 0, sectorCount: 64 }, bytes, 0);
   await archive.front.snapshot("disk", "first");
-  disk.write({ lba: 80, sectorCount: 3 }, bytes, 0);
+  // The copy is to have this one in its journal.
+  newest = disk.write({ lba: 80, sectorCount: 3 }, bytes, 0);
   await settled.promise;
-  await new Promise((resolve) => setTimeout(resolve, 50));
   await copyTree(`${folder}/archive`, `${folder}/copy`);
   await archive.close();
 }

@@ -12,7 +12,6 @@
 
 import type { BlobStore } from "../../blobstores/blob_store.ts";
 import {
-  type BlockDamage,
   type BlockReceiver,
   type BlockStore,
   SCORE_LENGTH,
@@ -43,7 +42,7 @@ export interface BlockReaderOptions {
 /** Verified reads of blocks by score. */
 export class BlockReader {
   readonly #options: BlockReaderOptions;
-  #search: Promise<number> | undefined;
+  #search: Promise<void> | undefined;
   /** When the last search ended: never, while one is under way. */
   #searchedMs = Infinity;
 
@@ -59,34 +58,32 @@ export class BlockReader {
     receive: BlockReceiver,
   ): Promise<void> {
     const { blocks } = this.#options;
-    const missing = new Map<number, BlockDamage>();
+    const missing: number[] = [];
     await blocks.read(kind, scores, (index, block, damage) => {
       if (damage !== undefined && damage.pack === undefined) {
-        missing.set(index, damage);
+        missing.push(index);
       } else receive(index, block, damage);
     });
-    if (missing.size === 0) return;
-    if (await this.search() === 0) {
-      for (const [index, damage] of missing) receive(index, undefined, damage);
-      return;
-    }
-    const indexes = [...missing.keys()];
-    const again = new Uint8Array(indexes.length * SCORE_LENGTH);
-    indexes.forEach((index, place) =>
+    if (missing.length === 0) return;
+    await this.search();
+    // Whatever the search found: a damaged index may have been made anew since
+    // the block was looked up, and know packs that it did not know then.
+    const again = new Uint8Array(missing.length * SCORE_LENGTH);
+    missing.forEach((index, place) =>
       again.set(scoreAt(scores, index), place * SCORE_LENGTH)
     );
     await blocks.read(
       kind,
       again,
-      (place, block, damage) => receive(indexes[place]!, block, damage),
+      (place, block, damage) => receive(missing[place]!, block, damage),
     );
   }
 
   /**
    * Looks for packs in the store that the index does not know, and adds them;
-   * how many. What was found less than a minute ago is the answer once more.
+   * not again within a minute.
    */
-  search(): Promise<number> {
+  search(): Promise<void> {
     const { clock } = this.#options;
     const isOld = clock.nowMs() - this.#searchedMs >= SEARCH_PAUSE_MS;
     if (this.#search !== undefined && !isOld) return this.#search;
@@ -100,7 +97,7 @@ export class BlockReader {
     return this.#search;
   }
 
-  async #addUnknownPacks(): Promise<number> {
+  async #addUnknownPacks(): Promise<void> {
     const { blocks, store, retry, onEvent } = this.#options;
     onEvent({
       event: "pack-search",
@@ -126,6 +123,5 @@ export class BlockReader {
       message: `Found ${names.length} unknown packs in ${store.display}`,
       packCount: names.length,
     });
-    return names.length;
   }
 }

@@ -29,7 +29,8 @@ export async function locateBlocks(
   const located = lookUp(scores, ready);
   const misses = located.places.some((place) => place < 0);
   if (!misses || request.thorough !== true) return located;
-  return await ready.reader.search() === 0 ? located : lookUp(scores, ready);
+  await ready.reader.search();
+  return lookUp(scores, ready);
 }
 
 function lookUp(scores: Uint8Array, { blocks }: ReadyBlocks): LocatedBlocks {

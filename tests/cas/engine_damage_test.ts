@@ -299,6 +299,27 @@ Deno.test("a block in a pack that no root names is found all the same", async ()
   await other.close();
 });
 
+Deno.test("a block is found whose pack the index knew of only once it was made anew, beside the search for it", async () => {
+  const { bench, archive, view } = await makeDisk();
+  await bench.write(archive, view, [whole(7, 42)]);
+  await archive.close();
+  const again = new Bench(bench.space);
+  const stale = await staleIndex(again, [...bench.blocks.packs]);
+  const other = await again.open({ openBlocks: () => Promise.resolve(stale) });
+  const opened = await other.openView({ volume: "disk" });
+  const data = dataKey(42);
+  const forgotten = stale.known.get(data)!;
+  stale.known.delete(data);
+  const read = stale.read.bind(stale);
+  stale.read = async (kind, scores, receive): Promise<void> => {
+    await read(kind, scores, receive);
+    if (stale.reads.at(-1) === data) stale.known.set(data, forgotten);
+  };
+  assert.equal((await again.read(other, opened.view, [7]))[0]![0], 42);
+  assert.equal(again.eventsOf("pack-search-done")[0]!.packCount, 0);
+  await other.close();
+});
+
 Deno.test("a newest root that vanished is refused by a server that has seen it, again and again", async () => {
   let bench = new Bench();
   const hints = {

@@ -28,23 +28,19 @@ import { makeFolders } from "./file_folders.ts";
 import { checkFileKey, LOCK_FILE, pathOf } from "./file_layout.ts";
 import { listFiles } from "./file_listing.ts";
 import { FilePublisher } from "./file_publisher.ts";
-import {
-  type FileReader,
-  type FileSystem,
-  systemErrorCode,
-} from "./file_system.ts";
+import { readBlob } from "./file_reads.ts";
+import { type FileSystem, systemErrorCode } from "./file_system.ts";
 import {
   checkPrefix,
   checkRange,
   closedError,
-  resolveRange,
   throwIfCancelled,
 } from "./operation.ts";
 import { displayFileUrl } from "./file_url.ts";
 import { SystemDisk } from "./system_disk.ts";
 
 /** Operations at once beyond which a disk gets no faster. */
-const CONCURRENCY_MAX = 16;
+const CONCURRENCY_MAX = 32;
 
 /** Answers to opening and reading a name that is no file's. */
 const MISSING: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR"]);
@@ -163,7 +159,7 @@ export class FileStore implements BlobStore {
     const action = `get "${key}"`;
     this.#check(action, options);
     try {
-      const bytes = await this.#read(key, options.range);
+      const bytes = await this.#read(key, options);
       throwIfCancelled(options.signal, action);
       return bytes;
     } catch (cause) {
@@ -264,6 +260,7 @@ export class FileStore implements BlobStore {
   /** Also lets go of the hold. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#disk.closeKept?.();
     await this.#hold?.release();
   }
 
@@ -288,15 +285,11 @@ export class FileStore implements BlobStore {
 
   async #read(
     key: string,
-    range: GetOptions["range"],
+    { range, accept }: GetOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
     try {
-      const file = await this.#disk.open(pathOf(this.#root, key));
-      try {
-        return await readBytes(file, key, range);
-      } finally {
-        file.close();
-      }
+      const path = pathOf(this.#root, key);
+      return await readBlob(this.#disk, { key, path, range, accept });
     } catch (cause) {
       if (!MISSING.has(systemErrorCode(cause))) throw cause;
       await this.#checkPresent();
@@ -325,27 +318,6 @@ export class FileStore implements BlobStore {
     if (this.#closed) throw closedError(action, this.display);
     throwIfCancelled(options.signal, action);
   }
-}
-
-/** Asks for the length only if it must: a range mostly is where it should be. */
-async function readBytes(
-  file: FileReader,
-  key: string,
-  range: GetOptions["range"],
-): Promise<Uint8Array<ArrayBuffer>> {
-  const { offset, length } = range ??
-    { offset: 0, length: await file.size() };
-  const bytes = new Uint8Array(length);
-  const count = await file.read(bytes, offset);
-  if (count === length) return bytes;
-  const size = await file.size();
-  resolveRange(range, { key, size });
-  throw new BlobError(
-    `Cannot get "${key}": of ${length} bytes at ${offset} the disk gave ` +
-      `${count}, though the file has ${size}. Something else changes files ` +
-      `in the store's folder`,
-    { code: "Corrupt" },
-  );
 }
 
 function randomId(): string {

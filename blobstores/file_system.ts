@@ -69,6 +69,19 @@ export interface FileSystem {
   /** Opens a file for reading. */
   open(path: string): Promise<FileReader>;
   /**
+   * Reads `length` bytes from the byte `offset` of the file that stands at
+   * `path`, or stood there up to a second ago: fewer only at its end. For reads
+   * that are small and many, of files that are kept open; undefined where that
+   * would bring nothing.
+   */
+  readKept?(
+    path: string,
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array<ArrayBuffer>> | undefined;
+  /** Closes the files that were kept open for `readKept`, which keeps no more. */
+  closeKept?(): void;
+  /**
    * Gives the file `path` a second name, `EEXIST` if that is taken. `EPERM`,
    * `ENOTSUP` and their like where files have one name only.
    */

@@ -13,12 +13,16 @@ import {
   type FolderEntry,
   systemErrorCode,
 } from "./file_system.ts";
+import { openSmallReads, type SmallReads } from "./small_reads.ts";
 
 /** Published files are for reading; the process' umask narrows this further. */
 const FILE_MODE = 0o444;
 
 /** `FileSystem` over the calls of the operating system. */
 export class SystemDisk implements FileSystem {
+  /** Null before the first. */
+  #smallReads: SmallReads | undefined | null = null;
+
   async create(path: string): Promise<FileWriter> {
     const file = await Deno.open(path, {
       write: true,
@@ -57,16 +61,32 @@ export class SystemDisk implements FileSystem {
     };
   }
 
+  readKept(
+    path: string,
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array<ArrayBuffer>> | undefined {
+    if (this.#smallReads === null) this.#smallReads = openSmallReads();
+    return this.#smallReads?.read(path, offset, length);
+  }
+
+  closeKept(): void {
+    this.#smallReads?.close();
+    this.#smallReads = undefined;
+  }
+
   link(path: string, newPath: string): Promise<void> {
     return Deno.link(path, newPath);
   }
 
   rename(path: string, newPath: string): Promise<void> {
-    return Deno.rename(path, newPath);
+    return Deno.rename(path, newPath).finally(() =>
+      this.#smallReads?.forget(newPath)
+    );
   }
 
   remove(path: string): Promise<void> {
-    return Deno.remove(path);
+    return Deno.remove(path).finally(() => this.#smallReads?.forget(path));
   }
 
   makeFolder(path: string): Promise<void> {

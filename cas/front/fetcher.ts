@@ -35,6 +35,11 @@ export class DamagedBlockError extends Error {
  * so many at a time: more of them are several fetches side by side.
  */
 const FETCH_BLOCKS_MAX = 256;
+/**
+ * Blocks of one fetch that are no neighbours: so many that the messages between
+ * the threads cost little, and so few that an answer does not wait for long.
+ */
+const FETCH_SCATTERED_MAX = 16;
 /** Blocks ahead of a reader, at most: 16 MiB; and what is always allowed. */
 const AHEAD_MAX = 4096;
 const AHEAD_LEAST = 128;
@@ -93,8 +98,9 @@ export class Fetcher {
   readonly #budget: FetchBudget;
   readonly #volume: string;
   readonly #waiters: Map<number, BlockWaiter[]> = new Map();
-  readonly #flush: () => void = () => this.flush();
+  readonly #send: () => void = () => this.#sendQueue();
   #queue: number[] = [];
+  #isDue = false;
 
   /** A fetcher of `view`, which belongs to the volume of that name. */
   constructor(
@@ -137,8 +143,19 @@ export class Fetcher {
     this.#queue.push(block);
   }
 
-  /** Sends everything asked for, as far as there are slots. */
+  /**
+   * Sends everything asked for, as far as there are slots, together with what
+   * else is asked for before the caller gives up its turn: frames come in
+   * bursts, and a message to the archive costs more than the block in it.
+   */
   flush(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    queueMicrotask(this.#send);
+  }
+
+  #sendQueue(): void {
+    this.#isDue = false;
     const blocks: number[] = [];
     const slots: number[] = [];
     const left: number[] = [];
@@ -155,10 +172,11 @@ export class Fetcher {
       }
     }
     this.#queue = left;
-    if (left.length > 0) this.#budget.whenFree(this.#flush);
-    for (let at = 0; at < blocks.length; at += FETCH_BLOCKS_MAX) {
-      const end = at + FETCH_BLOCKS_MAX;
-      this.#fetch(blocks.slice(at, end), slots.slice(at, end));
+    if (left.length > 0) this.#budget.whenFree(this.#send);
+    for (let start = 0; start < blocks.length;) {
+      const end = fetchEnd(blocks, start);
+      this.#fetch(blocks.slice(start, end), slots.slice(start, end));
+      start = end;
     }
   }
 
@@ -212,4 +230,12 @@ export class Fetcher {
     this.#waiters.delete(block);
     for (const waiter of waiters) waiter(error);
   }
+}
+
+/** Where the fetch that begins at a place of `blocks` ends. */
+function fetchEnd(blocks: readonly number[], start: number): number {
+  const last = Math.min(blocks.length, start + FETCH_BLOCKS_MAX);
+  let end = Math.min(last, start + FETCH_SCATTERED_MAX);
+  while (end < last && blocks[end] === blocks[end - 1]! + 1) end++;
+  return end;
 }

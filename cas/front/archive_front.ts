@@ -283,8 +283,13 @@ export class ArchiveFront {
     });
     await segments.prepare();
     const { clock, disk: { location } } = options;
-    const makeRoom = (): Promise<boolean> => this.#makeRoom();
-    const room = new JournalRoom({ clock, report, location, makeRoom });
+    const room = new JournalRoom({
+      clock,
+      report,
+      location,
+      makeRoom: () => this.checkpoint(),
+      isArchiving: () => this.#isArchiving(),
+    });
     this.#journalRoom = room;
     this.#intake.journal = new Journal({
       segments,
@@ -303,8 +308,7 @@ export class ArchiveFront {
     this.#intake.journal.start();
   }
 
-  async #makeRoom(): Promise<boolean> {
-    this.#checkpointer.noteWrite(true);
+  async #isArchiving(): Promise<boolean> {
     const shortage = await this.#options.port.shortage().catch(() => undefined);
     return this.#checkpointer.archiving && shortage === undefined;
   }

@@ -22,11 +22,10 @@ export interface JournalRoomOptions {
   readonly report: EventSink;
   /** Where the journal is, for messages. */
   readonly location: string;
-  /**
-   * Has the archive take what is in the journal; true while it does, and
-   * nothing is known to keep it from that.
-   */
-  readonly makeRoom: () => Promise<boolean>;
+  /** Resolves when the archive has what is in the journal, which has let go of it. */
+  readonly makeRoom: () => Promise<void>;
+  /** True while the archive takes something, and nothing is full that keeps it from that. */
+  readonly isArchiving: () => Promise<boolean>;
 }
 
 /** Knows whether the journal's disk is full. */
@@ -36,6 +35,8 @@ export class JournalRoom {
   #bytesMax = Infinity;
   /** Since then no batch found room, nor was there hope for any. */
   #fullSinceMs: number | undefined;
+  /** Room is being made: once each time the disk is full. */
+  #relief: Promise<void> | undefined;
   #refusal: string | undefined;
 
   /** The disk is taken to have room. */
@@ -73,13 +74,14 @@ export class JournalRoom {
   found(byteCount: number): void {
     if (byteCount > this.#bytesMax) this.#bytesMax = Infinity;
     this.#fullSinceMs = undefined;
+    this.#relief = undefined;
     if (this.#refusal === undefined) return;
     this.#refusal = undefined;
     this.#options.report(writesAccepted());
   }
 
   async #judge(error: unknown): Promise<void> {
-    const { clock, report, location, makeRoom } = this.#options;
+    const { clock, report, location, isArchiving } = this.#options;
     const cause = error instanceof Error ? error.message : String(error);
     if (this.#fullSinceMs === undefined) {
       report({
@@ -88,15 +90,24 @@ export class JournalRoom {
         message:
           `The disk of the journal in ${location} is full; writes wait while the archive takes what is in it: ${cause}`,
       });
+      this.#makeRoom();
     }
     this.#fullSinceMs ??= clock.nowMs();
-    if (await makeRoom()) {
+    if (this.#relief !== undefined && await isArchiving()) {
       this.#fullSinceMs = clock.nowMs();
     } else if (clock.nowMs() - this.#fullSinceMs >= GRACE_MS) {
       this.#refusal =
         `the disk of the journal in ${location} is full: ${cause}`;
       report(writesRefused(this.#refusal));
     }
+  }
+
+  #makeRoom(): void {
+    const end = (): void => {
+      if (this.#relief === relief) this.#relief = undefined;
+    };
+    const relief = this.#options.makeRoom().then(end, end);
+    this.#relief = relief;
   }
 }
 

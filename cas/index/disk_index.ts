@@ -163,7 +163,7 @@ export class DiskIndex implements ScoreIndex {
     this.#debt += Math.max(entries.count, PACK_CREDIT_MIN);
     if (
       this.#tables.addedCount >= this.#tableEntriesMax ||
-      this.#unsavedPacks >= UNSAVED_PACKS_MAX
+      this.#unsavedPacks >= UNSAVED_PACKS_MAX || this.#unsaved !== undefined
     ) this.#flushWanted = true;
     const work = this.#startWork();
     const debtMax = DEBT_TABLES_MAX * this.#tableEntriesMax;

@@ -21,7 +21,8 @@ export const statusCommand: Command = defineCommand({
   details: `--store URL    the server that holds this archive
 --state DIR    the server with this state folder; works while its store is away
 --json         one JSON object: unarchivedBytes, lagSeconds, maxLagSeconds, behind,
-               journalBytes, journalBytesMax, fill (0 to 1), ...`,
+               journalBytes, journalBytesMax, fill (0 to 1), full and writesRefused
+               (texts, while something is full), ...`,
   options: ARCHIVE_OPTIONS,
   positionalCountMax: 0,
   async run({ values, output }): Promise<number> {

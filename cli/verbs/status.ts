@@ -40,6 +40,10 @@ export interface ServerStatus {
   readonly journalBytesMax: number;
   /** How full journal and memory for writes are, 0 to 1; writes wait at 1. */
   readonly fill: number;
+  /** What is full and keeps writes from the store; absent where nothing is. */
+  readonly full?: string;
+  /** Why writes that need room are refused; absent while none are. */
+  readonly writesRefused?: string;
   /** Bytes of blocks at hand for reads. */
   readonly cachedBytes: number;
   /** How the index is doing. */
@@ -56,6 +60,7 @@ export async function describeStatus(
   { port, front, budget }: Pick<ServingArchive, "port" | "front" | "budget">,
 ): Promise<Omit<ServerStatus, "schedules" | "scrub">> {
   const index = await port.operate("index status", {});
+  const shortage = await port.shortage();
   const { usage } = front;
   const lagMsMax = budget.lagMsMax ?? 2 * budget.checkpointAgeMs;
   return {
@@ -69,6 +74,8 @@ export async function describeStatus(
     journalBytes: usage.journalBytes,
     journalBytesMax: budget.journalBytesMax,
     fill: usage.fill,
+    ...(shortage === undefined ? {} : { full: shortage.message }),
+    ...(usage.refusal === undefined ? {} : { writesRefused: usage.refusal }),
     cachedBytes: usage.cachedSlots * BLOCK_SIZE,
     index,
   };
@@ -96,10 +103,20 @@ function linesOf(status: ServerStatus): string[] {
     `Journal    ${formatSize(status.journalBytes)} of ${
       formatSize(status.journalBytesMax)
     }; room for writes is ${part} % used, and they are slowed from 50 % on`,
+    ...describeTrouble(status),
     `Cache      ${formatSize(status.cachedBytes)} of blocks in memory`,
     `Index      ${describeIndex(status.index)}`,
     ...status.schedules.map(describeSchedule),
     ...describeScrubs(status.scrub).map((line) => `Scrubs     ${line}`),
+  ];
+}
+
+function describeTrouble({ full, writesRefused }: ServerStatus): string[] {
+  return [
+    ...(full === undefined ? [] : [`FULL       ${full}`]),
+    ...(writesRefused === undefined
+      ? []
+      : [`Writes     ARE REFUSED: ${writesRefused}`]),
   ];
 }
 

@@ -169,7 +169,8 @@ function readSnapshotBlob(
   );
 }
 
-function decodeSnapshot(
+/** The snapshot in the blob of a key; undefined when it is damaged. */
+export function decodeSnapshot(
   bytes: Uint8Array,
   key: string,
   context: EngineContext,

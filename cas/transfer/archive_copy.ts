@@ -19,6 +19,7 @@ import { rootKey } from "../engine/names.ts";
 import { decodeRootBlob } from "../engine/root_blob.ts";
 import { ArchiveError } from "../errors.ts";
 import { type PackFile, PackFiles } from "../packs/pack_files.ts";
+import { copyNames, type NameConflict } from "./copy_names.ts";
 import { copyPacks } from "./copy_packs.ts";
 import { planCopy, type VolumePlan } from "./copy_plan.ts";
 import { packsOfVolume } from "./volume_packs.ts";
@@ -48,6 +49,8 @@ export interface CopyResult {
   readonly rootCount: number;
   /** Names of states copied. */
   readonly nameCount: number;
+  /** Names that mean another state at the destination: left as they are. */
+  readonly nameConflicts: readonly NameConflict[];
   /** Packs copied. */
   readonly packCount: number;
   /** Their bytes. */
@@ -108,10 +111,16 @@ class Copy {
     await this.#claim.check();
     let rootCount = 0;
     let nameCount = 0;
+    const nameConflicts: NameConflict[] = [];
     for (const plan of plans) rootCount += await this.#copyRoots(plan);
-    for (const plan of plans) nameCount += await this.#copyNames(plan);
+    for (const plan of plans) {
+      const { count, conflicts } = await copyNames(plan, from.engine, to);
+      nameCount += count;
+      nameConflicts.push(...conflicts);
+    }
     await this.#claim.check();
-    return { volumeCount: plans.length, rootCount, nameCount, ...packs };
+    const volumeCount = plans.length;
+    return { volumeCount, rootCount, nameCount, nameConflicts, ...packs };
   }
 
   async #copyPacks(
@@ -170,23 +179,6 @@ class Copy {
       }
     }
     return sequences.length;
-  }
-
-  async #copyNames({ nameKeys }: VolumePlan): Promise<number> {
-    const { store, retry } = this.#options.to;
-    let count = 0;
-    for (const key of nameKeys) {
-      const there = await retry.run(
-        `look for "${key}" in ${store.display}`,
-        () => store.head(key),
-      );
-      if (there !== null) continue;
-      const bytes = await readBlob(this.#options.from.engine, key);
-      if (bytes === undefined) continue;
-      await this.#create(key, bytes);
-      count++;
-    }
-    return count;
   }
 
   async #create(key: string, bytes: Uint8Array): Promise<void> {

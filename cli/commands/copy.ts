@@ -11,7 +11,6 @@ import {
   defineCommand,
 } from "../command.ts";
 import { copyToStore } from "../verbs/copy.ts";
-import { ExitStatus } from "../exit_status.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Copies to another store. */
@@ -25,6 +24,8 @@ missing is copied, whole packs, each verified; states follow when all of their p
 are there. So it can be killed and run again, and be repeated to bring what is new.
 The copy of one volume has the packs it needs, with what else lies in them. No server
 may write the destination meanwhile, and none may have changed the volume there.
+A snapshot's name that is there for another state is left as it is and listed as a
+conflict; all else is copied, and the exit status is 1.
 
 --to URL    the destination: file:PATH, s3://..., azure://...
 --create    make an archive there if there is none`,
@@ -45,7 +46,6 @@ may write the destination meanwhile, and none may have changed the volume there.
     const choice = volume === undefined
       ? { to, create }
       : { to, create, volume };
-    await copyToStore(archiveChoice(archive), choice, output);
-    return ExitStatus.Done;
+    return await copyToStore(archiveChoice(archive), choice, output);
   },
 });

@@ -12,7 +12,7 @@ import {
 } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
 import { createSnapshot } from "../verbs/snapshots.ts";
-import { parseTime } from "../options/state_reference.ts";
+import { isHead, parseState, parseTime } from "../options/state_reference.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Names the present state of a volume. */
@@ -21,7 +21,9 @@ export const snapshotCreateCommand: Command = defineCommand({
   usage: "VOLUME NAME [--at TIME] --store URL [--state DIR] [--json]",
   summary: "Name the present state of a volume, also while it is served.",
   details:
-    "--at TIME    name its newest state not after TIME, such as 2027-03-01T09:30:00Z",
+    `--at TIME    name its newest state not after TIME, such as 2027-03-01T09:30:00Z
+
+In the place of VOLUME also a state, as VOLUME@SNAPSHOT, VOLUME@TIME or root:HASH.`,
   options: { ...ARCHIVE_OPTIONS, at: { type: "string" } },
   positionalCountMax: 2,
   async run({ values, positionals, output }): Promise<number> {
@@ -32,9 +34,13 @@ export const snapshotCreateCommand: Command = defineCommand({
         "Name the volume and the snapshot: snapshot create VOLUME NAME --store URL",
       );
     }
-    const state = at === undefined
-      ? { volume }
-      : { volume, atMs: parseTime(at) };
+    const named = parseState(volume);
+    if (at !== undefined && !isHead(named)) {
+      throw new UsageError(
+        `"${volume}" is one state already: leave out --at, or write the volume alone`,
+      );
+    }
+    const state = at === undefined ? named : { ...named, atMs: parseTime(at) };
     await createSnapshot(archiveChoice(archive), { state, name }, output);
     return ExitStatus.Done;
   },

@@ -16,6 +16,7 @@ import {
 } from "../../cas/transfer/archive_copy.ts";
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
+import { ExitStatus } from "../exit_status.ts";
 import { thisHolder } from "../state/holder.ts";
 import type { Output } from "../output/output.ts";
 import { standardProgress } from "../output/progress.ts";
@@ -34,12 +35,12 @@ export interface CopyChoice {
   readonly create: boolean;
 }
 
-/** Copies a volume or all of an archive to another store. */
+/** Copies a volume or all of an archive to another store; the exit status. */
 export async function copyToStore(
   archive: ArchiveChoice,
   { to, volume, create }: CopyChoice,
   output: Output,
-): Promise<void> {
+): Promise<number> {
   // The URL of the destination may have secrets: its store shows itself without.
   const label = `Copying ${volume ?? "all volumes"}`;
   const progress = standardProgress(label, output);
@@ -86,8 +87,18 @@ export async function copyToStore(
     closing.abort();
     progress.clear();
   });
+  for (const line of conflictLines(result)) output.line(line);
   output.line(describe(result, display));
   output.result(result);
+  return result.nameConflicts.length === 0
+    ? ExitStatus.Done
+    : ExitStatus.Failed;
+}
+
+function conflictLines({ nameConflicts }: CopyResult): string[] {
+  return nameConflicts.map(({ volume, name, reason }) =>
+    `CONFLICT snapshot "${name}" of volume "${volume}": ${reason}. Nothing was overwritten; to have the state here named there too, type: snapshot create ${volume}@${name} NAME; snapshot retire ${volume} ${name}; and copy again`
+  );
 }
 
 function describe(result: CopyResult, display: string): string {

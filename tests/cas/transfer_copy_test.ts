@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { BlobError } from "../../blobstores/blob_store.ts";
+import type { StateReference } from "../../cas/archive_operations.ts";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import {
   copyArchive,
@@ -215,6 +216,58 @@ Deno.test("a destination that went its own way is refused before anything is cop
   }
   await refused(copy(rig, named), "NameTaken", /volume rename disk/);
   await refused(copy(rig, rig.store), "OtherVolume", /the same archive/);
+});
+
+Deno.test("a name that is there for another state is a conflict, and nothing is overwritten", async () => {
+  await using rig = await madeArchive();
+  const to = new PliableStore();
+  assert.deepEqual((await copy(rig, to)).nameConflicts, []);
+  const history = await rig.archive.operate("history", {
+    volume: "disk",
+    countMax: 9,
+  });
+  const first = history.entries.at(-1)!;
+  assert.ok("rootHash" in first);
+  const older = { root: first.rootHash };
+  const name = (
+    archive: TransferRig["archive"],
+    snapshot: string,
+    state: StateReference,
+  ): Promise<unknown> =>
+    archive.operate("snapshot create", { state, name: snapshot });
+  {
+    await using other = await TransferRig.open(to.space);
+    for (const day of ["friday", "saturday", "sunday"]) {
+      await name(other.archive, day, { volume: "disk" });
+    }
+  }
+  await name(rig.archive, "friday", older);
+  await name(rig.archive, "saturday", { volume: "disk" });
+  await name(rig.archive, "sunday", older);
+  await name(rig.archive, "thursday", older);
+  const sunday = { volume: "disk", name: "sunday" };
+  await rig.archive.operate("snapshot retire", sunday);
+  const before = new Map(to.space.blobs);
+  const result = await copy(rig, to);
+  // Saturday is one state on both sides, and sunday on nobody's list here.
+  assert.deepEqual(result.nameConflicts.map((it) => it.name), ["friday"]);
+  const [conflict] = result.nameConflicts;
+  assert.equal(conflict!.volume, "disk");
+  assert.match(conflict!.reason, /state 0, root .*, and it is state 1, root /);
+  assert.equal(result.nameCount, 1);
+  for (const [key, bytes] of before) {
+    assert.deepEqual(to.space.blobs.get(key), bytes, key);
+  }
+  // What somebody named there stays on the list there.
+  assert.deepEqual(
+    keysOf(to, /^retired/).map((key) => key.split("/").at(-1)),
+    ["monday"],
+  );
+  to.space.blobs.set(conflict!.key, new Uint8Array(3));
+  assert.match(
+    (await copy(rig, to)).nameConflicts[0]!.reason,
+    /state 0, root .*, and it is damaged in /,
+  );
 });
 
 Deno.test("names that volumes left to others at the source are copied, however it ends between", async () => {

@@ -132,7 +132,7 @@ export function parseAddress(text: string): { shelf: number; slot: number } {
   return { shelf, slot };
 }
 
-/** What initiators are known to refuse about an address, as a sentence each. */
+/** What initiators are known to make of an address, as a sentence each. */
 export function addressWarnings(shelf: number, slot: number): string[] {
   const name = `${shelf}.${slot}`;
   const warnings: string[] = [];
@@ -144,6 +144,10 @@ export function addressWarnings(shelf: number, slot: number): string[] {
   if (slot >= 16) {
     warnings.push(
       `Target ${name}: Linux with aoe_dyndevs=0 ignores slots of 16 and more; use a slot of 0 to 15`,
+    );
+  } else if (slot >= 10) {
+    warnings.push(
+      `Target ${name}: illumos, which numbers disks SHELF * 10 + SLOT, takes it for one of another shelf; for illumos use a slot of 0 to 9`,
     );
   }
   return warnings;

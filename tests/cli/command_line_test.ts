@@ -165,10 +165,17 @@ Deno.test("parseTargetOption() says what is wrong with an option", () => {
   }
 });
 
-Deno.test("addressWarnings() names addresses that Linux may ignore", () => {
-  assert.deepEqual(addressWarnings(1, 0), []);
-  assert.equal(addressWarnings(0xfff, 0).length, 1);
-  assert.equal(addressWarnings(1, 16).length, 1);
+Deno.test("addressWarnings() names addresses that initiators ignore or mistake", () => {
+  assert.deepEqual(addressWarnings(1, 9), []);
+  const warning = (shelf: number, slot: number): string => {
+    const [text, ...more] = addressWarnings(shelf, slot);
+    assert.deepEqual(more, []);
+    return text!;
+  };
+  assert.match(warning(0xfff, 0), /Linux ignores shelf 4095/);
+  assert.match(warning(1, 10), /illumos/);
+  assert.match(warning(1, 15), /illumos/);
+  assert.match(warning(1, 16), /Linux.*slots of 16/);
 });
 
 /** The words, values and positionals that arguments come to. */

@@ -8,6 +8,7 @@ import { CONFIG_RULES } from "./config_rules.ts";
 import { HEADER_RULES } from "./header_rules.ts";
 import { INITIATOR_RULES } from "./initiator_rules.ts";
 import { MASK_RULES, RESERVE_RULES } from "./list_rules.ts";
+import { SERVING_RULES } from "./serving_rules.ts";
 import type { PlantedSection } from "./section.ts";
 
 /** In the order of the page. */
@@ -18,6 +19,7 @@ export const PLANTED_RULES: readonly PlantedSection[] = [
   MASK_RULES,
   RESERVE_RULES,
   INITIATOR_RULES,
+  SERVING_RULES,
 ];
 
 /**

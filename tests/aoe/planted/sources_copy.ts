@@ -17,7 +17,7 @@ const FOLDERS: readonly string[] = [
 const FILES: readonly string[] = ["deno.json", "deno.lock"];
 
 /** A test that hangs is one that does not pass. */
-const RUN_MS_MAX = 60_000;
+const RUN_MS_MAX = 120_000;
 
 /** What became of a test. */
 export type Verdict = "ok" | "failed" | "skipped";

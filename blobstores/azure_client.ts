@@ -68,7 +68,7 @@ function findAccess(place: AzurePlace, variable: ReadVariable): AzureAccess {
     fields.get("SharedAccessSignature");
   if (accountKey === undefined && sasToken === undefined) {
     throw new RemoteFailure({
-      code: "PermissionDenied",
+      code: "InvalidConfig",
       reason: `no credentials were found for the account "${place.account}". ` +
         `Set AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or ` +
         `AZURE_STORAGE_CONNECTION_STRING`,

@@ -85,7 +85,7 @@ export function s3Failure(error: unknown): RemoteFailure {
   if (isOurs) return libraryFailure(error, "the AWS client library");
   if (/credential|token provider|profile|\bsso\b/i.test(name + message)) {
     return new RemoteFailure({
-      code: "PermissionDenied",
+      code: "InvalidConfig",
       reason: "no credentials were found. Set AWS_ACCESS_KEY_ID and " +
         "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     });

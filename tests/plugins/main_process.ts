@@ -22,16 +22,19 @@ export interface RunMainOptions {
   readonly flags?: readonly string[];
   /** What its environment has beside this process's. */
   readonly env?: Readonly<Record<string, string>>;
+  /** It has nothing of this process's environment. */
+  readonly clearEnv?: boolean;
 }
 
 /** Runs a command to its end. */
 export async function runMain(
   args: readonly string[],
-  { flags = ["-A"], env = {} }: RunMainOptions = {},
+  { flags = ["-A"], env = {}, clearEnv = false }: RunMainOptions = {},
 ): Promise<MainResult> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", ...flags, MAIN.href, ...args],
     env: { DENO_DIR, NO_COLOR: "1", ...env },
+    clearEnv,
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();

@@ -12,6 +12,7 @@ import {
 } from "../../blobstores/layers/metrics.ts";
 import type { StoreStatistics } from "../../cas/archive_operations.ts";
 import { ExitStatus } from "../exit_status.ts";
+import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
 import {
   askRunningServer,
@@ -68,21 +69,28 @@ export function linesOf(statistics: StoreStatistics): string[] {
 function cacheLines(cache: PackCacheStatistics): string[] {
   const { hitCount, missCount, damagedCount, failedCount } = cache;
   const all = hitCount + missCount;
-  const part = all === 0 ? "-" : `${Math.round(hitCount / all * 100)} %`;
   const lines = [
     `Pack cache in ${cache.location}: ${formatSize(cache.byteCount)} of ${
       formatSize(cache.bytesMax)
     }`,
-    `  ${all} reads of packs, ${part} answered by it; the others took ${
-      formatSize(cache.fetchedBytes)
-    } from the store`,
+    all === 0
+      ? "  No pack was read yet"
+      : `  ${counted(all, "read")} of packs, ${
+        Math.round(hitCount / all * 100)
+      } % answered by it; the others took ${
+        formatSize(cache.fetchedBytes)
+      } from the store`,
     `  ${formatSize(cache.writtenBytes)} came with new packs, and ${
       formatSize(cache.evictedCount * EXTENT_BYTES)
     } had to go for others`,
   ];
   if (damagedCount + failedCount > 0) {
     lines.push(
-      `  DAMAGED: ${damagedCount} extents were wrong on its disk and fetched again; ${failedCount} operations of the disk failed`,
+      `  DAMAGED: ${
+        counted(damagedCount, "extent was", "extents were")
+      } wrong on its disk and fetched again; ${
+        counted(failedCount, "operation")
+      } of the disk failed`,
     );
   }
   return lines;

@@ -25,6 +25,7 @@ Deno.test("what was just archived is read without the store, and stats tell", ()
   withFolder(async (folder) => {
     const first = await open(folder, "cache=64MiB");
     const content = await fill(first);
+    assert.match(linesOf(await cacheOf(first)).join("\n"), /No pack was read/);
     await first.close();
     const second = await open(folder, "cache=64MiB");
     for await (const { name } of Deno.readDir(`${folder}/archive/packs`)) {

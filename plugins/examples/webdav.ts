@@ -43,6 +43,8 @@ interface Options {
   readonly startAfter?: string;
 }
 
+type Signal = AbortSignal | undefined;
+
 interface Blob {
   readonly key: string;
   readonly size: number;
@@ -55,10 +57,11 @@ interface Resource extends Blob {
 }
 
 /** A request; `accept` has the statuses that are answers, not errors. */
-interface Call extends Options {
+interface Call {
   readonly accept: readonly number[];
   readonly headers?: Record<string, string>;
   readonly body?: BodyInit;
+  readonly signal: Signal;
 }
 
 function failure(
@@ -152,13 +155,12 @@ function sortName({ key, isFolder }: Resource): string {
   return isFolder ? `${key}/` : key;
 }
 
-class WebDavStore {
+/** A folder on a WebDAV server: what can be asked of it, one request each. */
+class WebDavFolder {
   readonly display: string;
-  capabilities = { createExclusive: false, hold: false, concurrencyMax: 16 };
-  /** The root's URL, which ends with "/". */
+  /** The folder's URL, which ends with "/". */
   readonly #root: string;
   readonly #authorization: Record<string, string>;
-  readonly #knownFolders = new Set<string>();
   #closed = false;
 
   constructor(root: string, display: string, authorization?: string) {
@@ -167,175 +169,19 @@ class WebDavStore {
     this.#authorization = authorization === undefined ? {} : { authorization };
   }
 
-  async start(create: boolean, { signal }: Options): Promise<void> {
-    const root = await this.#describe("", { signal });
-    if (root === null && create) {
-      await this.#call("MKCOL", "", { accept: [201, 405], signal });
-    } else if (root?.isFolder !== true) {
-      throw failure(
-        "NotFound",
-        `Cannot open ${this.display}: there is no such folder. Ask for a ` +
-          `new one with --create`,
-      );
-    }
-    const createExclusive = await this.#probeClaims({ signal });
-    this.capabilities = { ...this.capabilities, createExclusive };
-  }
-
-  async put(key: string, body: Uint8Array, given?: Options): Promise<void> {
-    checkKey(key);
-    const { ifAbsent = false, signal } = given ?? {};
-    if (ifAbsent && !this.capabilities.createExclusive) {
-      throw failure(
-        "Unsupported",
-        `Cannot create "${key}" in ${this.display}: its server makes one folder twice`,
-      );
-    }
-    // Sending may go on after an abort, when the caller's bytes are his again.
-    const bytes = new Uint8Array(body);
-    const upload = `UPLOADS/${crypto.randomUUID()}`;
-    await this.#makeFolders(upload, { signal });
-    await this.#makeFolders(key, { signal });
-    try {
-      await this.#upload(upload, bytes, { signal });
-      if (ifAbsent) {
-        await this.#refuseFolder(key, { signal });
-        await this.#create(upload, key, { signal });
-      } else if (!await this.#publish(upload, key, { signal })) {
-        await this.#refuseFolder(key, { signal });
-        // MOVE over a blob deletes it first on some servers; PUT does not.
-        await this.#upload(key, bytes, { signal });
-        await this.#remove(upload);
-      }
-    } catch (error) {
-      await this.#remove(upload);
-      throw error;
-    }
-  }
-
-  async get(
-    key: string,
-    given?: Options,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    checkKey(key);
-    const { range, signal } = given ?? {};
-    if (range !== undefined) return await this.#getRange(key, range, signal);
-    for (let tries = 1; tries <= GET_TRIES_MAX; tries++) {
-      const response = await this.#call("GET", key, { accept: [200], signal });
-      const bytes = await this.#bytes(response, key, signal);
-      // Apache sends the bytes of a new blob with the length of the old one
-      // when it is replaced meanwhile: look whether it was.
-      const now = await this.#describe(key, { signal });
-      if (now === null || now.isFolder) throw this.#missing(key);
-      const etag = strong(response.headers.get("etag") ?? "");
-      const same = now.etag === etag || now.etag === "";
-      if (same && now.size === bytes.length) return bytes;
-    }
-    throw failure(
-      "Unavailable",
-      `Cannot get "${key}" in ${this.display}: it is replaced all the time`,
-      { retryable: true },
-    );
-  }
-
-  async head(key: string, given?: Options): Promise<Blob | null> {
-    checkKey(key);
-    const found = await this.#describe(key, given);
-    if (found === null || found.isFolder) return null;
-    return { key, size: found.size };
-  }
-
-  async delete(key: string, given?: Options): Promise<void> {
-    checkKey(key);
-    const { signal } = given ?? {};
-    // DELETE of a folder would take all that is in it.
-    if (await this.head(key, { signal }) === null) return;
-    await this.#call("DELETE", key, { accept: [200, 204, 404], signal });
-  }
-
-  async *list(
-    prefix: string,
-    { startAfter = "", signal }: Options = {},
-  ): AsyncGenerator<Blob, void, undefined> {
-    checkPrefix(prefix);
-    checkPrefix(startAfter);
-    const folders = prefix.split("/").slice(0, -1);
-    this.#check("list blobs", signal);
-    if (!folders.every(isPart)) return;
-    const start = folders.map((folder) => `${folder}/`).join("");
-    yield* this.#walk(start, { prefix, startAfter, signal });
-  }
-
-  // deno-lint-ignore require-await -- nothing is open between requests
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
   }
 
-  /** The blobs below a folder, whose path ends with "/", in order. */
-  async *#walk(
-    folder: string,
-    wanted: Options & { readonly prefix: string; readonly startAfter: string },
-  ): AsyncGenerator<Blob, void, undefined> {
-    const { prefix, startAfter, signal } = wanted;
-    const resources = await this.#find(folder, "1", { signal });
-    const members = resources.filter(({ key }) =>
-      key.startsWith(folder) && isPart(key.slice(folder.length))
-    ).sort((left, right) => sortName(left) < sortName(right) ? -1 : 1);
-    for (const member of members) {
-      const { key, size, isFolder } = member;
-      const name = sortName(member);
-      if (!name.startsWith(prefix)) continue;
-      if (isFolder && (name > startAfter || startAfter.startsWith(name))) {
-        yield* this.#walk(name, wanted);
-      } else if (!isFolder && key > startAfter) {
-        yield { key, size };
-        this.#check(`list "${folder}"`, signal);
-      }
-    }
+  async describe(path: string, signal: Signal): Promise<Resource | null> {
+    return (await this.find(path, "0", signal))[0] ?? null;
   }
 
-  async #getRange(
-    key: string,
-    range: NonNullable<Options["range"]>,
-    signal: AbortSignal | undefined,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    const { offset, length } = range;
-    const end = offset + length;
-    const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
-    if (!whole || offset < 0 || length < 1) throw noRange(key, range);
-    const response = await this.#call("GET", key, {
-      accept: [200, 206, 416],
-      headers: { range: `bytes=${offset}-${end - 1}` },
-      signal,
-    });
-    const bytes = await this.#bytes(response, key, signal);
-    // A server may answer with the whole blob, or with as much as there is.
-    const found = response.status === 200 ? bytes.slice(offset, end) : bytes;
-    if (response.status !== 416 && found.length === length) return found;
-    throw noRange(key, range);
-  }
-
-  /** The body, which must not be cut off. */
-  async #bytes(
-    response: Response,
-    key: string,
-    signal: AbortSignal | undefined,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    return await this.#attempt(
-      `get "${key}" in ${this.display}`,
-      signal,
-      () => response.bytes(),
-    );
-  }
-
-  async #describe(key: string, options?: Options): Promise<Resource | null> {
-    return (await this.#find(key, "0", options))[0] ?? null;
-  }
-
-  async #find(
+  /** A resource, and with depth 1 what lies in it; nothing where there is none. */
+  async find(
     path: string,
     depth: "0" | "1",
-    { signal }: Options = {},
+    signal: Signal,
   ): Promise<Resource[]> {
     const response = await this.#call("PROPFIND", path, {
       headers: { depth, "content-type": "application/xml" },
@@ -352,185 +198,59 @@ class WebDavStore {
     return parseResources(text, root);
   }
 
-  async #upload(path: string, body: BodyInit, options: Options): Promise<void> {
-    await this.#call("PUT", path, {
-      ...options,
-      body,
-      accept: [200, 201, 204],
-    });
+  /** A file's bytes, with the status and tag that they came with. */
+  async read(
+    path: string,
+    { signal, range, accept }: Pick<Call, "signal" | "accept"> & {
+      readonly range?: string;
+    },
+  ): Promise<ReadFile> {
+    const headers = range === undefined ? {} : { range };
+    const response = await this.#call("GET", path, { accept, headers, signal });
+    return {
+      status: response.status,
+      etag: strong(response.headers.get("etag") ?? ""),
+      bytes: await this.#bytes(response, path, signal),
+    };
   }
 
-  /** Gives an upload its key; false, leaving it, if the key is taken. */
-  async #publish(
-    upload: string,
-    key: string,
-    { signal }: Options,
-  ): Promise<boolean> {
-    const headers = { destination: this.#root + key, overwrite: "F" };
-    const accept = [201, 204, 412];
-    const { status } = await this.#call("MOVE", upload, {
-      headers,
-      accept,
+  async write(path: string, body: BodyInit, signal: Signal): Promise<void> {
+    await this.#call("PUT", path, { body, accept: [200, 201, 204], signal });
+  }
+
+  /** False, leaving both, where there is something at `to`. */
+  async move(from: string, to: string, signal: Signal): Promise<boolean> {
+    const { status } = await this.#call("MOVE", from, {
+      headers: { destination: this.#root + to, overwrite: "F" },
+      accept: [201, 204, 412],
       signal,
     });
     return status !== 412;
   }
 
-  async #refuseFolder(key: string, options: Options): Promise<void> {
-    const found = await this.#describe(key, options);
-    if (found?.isFolder) throw folderConflict(key);
+  /** Asks for a folder; the status is 201 where this very request has made it. */
+  async makeFolder(path: string, signal: Signal): Promise<Response> {
+    const accept = [201, 301, 400, 401, 403, 405, 409, 423, 501];
+    return await this.#call("MKCOL", `${path}/`, { accept, signal });
   }
 
-  async #makeFolders(key: string, { signal }: Options): Promise<void> {
-    const names = key.split("/").slice(0, -1);
-    for (const index of names.keys()) {
-      const folder = names.slice(0, index + 1).join("/");
-      if (this.#knownFolders.has(folder)) continue;
-      const made = await this.#call("MKCOL", `${folder}/`, {
-        accept: [201, 400, 403, 405, 409],
-        signal,
-      });
-      const found = made.status === 201
-        ? null
-        : await this.#describe(folder, { signal });
-      if (made.status !== 201 && found?.isFolder !== true) {
-        if (found !== null) throw folderConflict(folder);
-        throw failureOf(`make the folder "${folder}"`, made);
-      }
-      this.#knownFolders.add(folder);
-    }
+  async makeRoot(signal: Signal): Promise<void> {
+    await this.#call("MKCOL", "", { accept: [201, 405], signal });
   }
 
-  /** Deletes an upload, if it is there and can be: it only takes space. */
-  async #remove(upload: string): Promise<void> {
-    const signal = AbortSignal.timeout(TIDY_TIMEOUT_MS);
-    await this.#call("DELETE", upload, { accept: [200, 204, 404], signal })
+  /** DELETE of a folder, whose path ends with "/", takes all that is in it. */
+  async remove(path: string, signal: Signal): Promise<void> {
+    await this.#call("DELETE", path, { accept: [200, 204, 404], signal });
+  }
+
+  /** Deletes what only takes space, if it is there and can be deleted. */
+  async tidy(path: string): Promise<void> {
+    await this.remove(path, AbortSignal.timeout(TIDY_TIMEOUT_MS))
       .catch(() => undefined);
   }
 
-  /** True if the server makes a folder once. */
-  async #probeClaims({ signal }: Options): Promise<boolean> {
-    await this.#makeFolder("CLAIMS", { signal });
-    if (await this.#makeFolder("CLAIMS", { signal })) return false;
-    return (await this.#describe("CLAIMS", { signal }))?.isFolder === true;
-  }
-
-  /** Gives an upload a key that nothing has; rejects with `AlreadyExists`. */
-  async #create(
-    upload: string,
-    key: string,
-    { signal }: Options,
-  ): Promise<void> {
-    const claim = `CLAIMS/${key.replaceAll("/", "~")}`;
-    let path = claim;
-    for (;;) {
-      // The claim lives from before it was asked for, whatever the answer takes.
-      const ends = AbortSignal.timeout(CLAIM_RELIED_MS);
-      if (await this.#makeFolder(path, { signal })) {
-        await this.#publishClaimed({ upload, key, claim }, { signal, ends });
-        return;
-      }
-      const outcome = await this.#awaitOwner(path, key, { signal });
-      path = outcome === "dead" ? `${path}/next` : claim;
-    }
-  }
-
-  async #publishClaimed(
-    { upload, key, claim }: Record<"upload" | "key" | "claim", string>,
-    { signal, ends }: Options & { readonly ends: AbortSignal },
-  ): Promise<void> {
-    const both = AbortSignal.any([ends, ...signal ? [signal] : []]);
-    let isNew: boolean;
-    try {
-      isNew = await this.#publish(upload, key, { signal: both });
-    } catch (cause) {
-      // The MOVE may still happen: the claim stays until nobody waits for it.
-      if (!ends.aborted || signal?.aborted) throw cause;
-      throw failure(
-        "Unavailable",
-        `Cannot create "${key}" in ${this.display}: its server answers too slowly`,
-        { retryable: true, cause },
-      );
-    }
-    await this.#remove(`${claim}/`);
-    if (!isNew) throw this.#exists(key);
-  }
-
-  /** Waits for the owner of a claim to publish; "gone" if it has let go, "dead" after a minute. */
-  async #awaitOwner(
-    path: string,
-    key: string,
-    { signal }: Options,
-  ): Promise<"gone" | "dead"> {
-    let pauseMs = CLAIM_POLL_MS;
-    for (let waitedMs = 0; waitedMs < CLAIM_WAIT_MS; waitedMs += pauseMs) {
-      if (await this.#describe(key, { signal }) !== null) {
-        throw this.#exists(key);
-      }
-      if (await this.#describe(path, { signal }) === null) return "gone";
-      pauseMs = Math.min(CLAIM_POLL_MAX_MS, pauseMs * 1.5);
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    }
-    return "dead";
-  }
-
-  /** True if this very request has made the folder. */
-  async #makeFolder(path: string, { signal }: Options): Promise<boolean> {
-    const accept = [201, 301, 400, 401, 403, 405, 409, 423, 501];
-    const call = { accept, signal };
-    const { status } = await this.#call("MKCOL", `${path}/`, call);
-    return status === 201;
-  }
-
-  /** Sends a request. Answers whose body matters have it unread. */
-  async #call(method: string, path: string, call: Call): Promise<Response> {
-    const { accept, headers = {}, body, signal } = call;
-    const action = `${method} "${path}" in ${this.display}`;
-    this.#check(action, signal);
-    const response = await this.#attempt(
-      action,
-      signal,
-      () =>
-        fetch(this.#root + path, {
-          method,
-          // What is compressed on its way has neither size nor ranges.
-          headers: {
-            "accept-encoding": "identity",
-            ...this.#authorization,
-            ...headers,
-          },
-          // A folder's page is not a blob.
-          redirect: "manual",
-          ...(body === undefined ? {} : { body }),
-          ...(signal === undefined ? {} : { signal }),
-        }),
-    );
-    const { status } = response;
-    const read = ["GET", "PROPFIND"].includes(method) &&
-      accept.includes(status);
-    if (!read) await response.body?.cancel();
-    if (accept.includes(status)) return response;
-    const odd = method === "GET" && FOLDER_STATUSES.includes(status) &&
-      await this.head(path, { signal }) === null;
-    throw odd ? this.#missing(path) : failureOf(action, response);
-  }
-
-  async #attempt<Result>(
-    action: string,
-    signal: AbortSignal | undefined,
-    attempt: () => Promise<Result>,
-  ): Promise<Result> {
-    try {
-      return await attempt();
-    } catch (cause) {
-      this.#check(action, signal);
-      const found = cause instanceof Error ? cause.message : String(cause);
-      const message = `Cannot ${action}: ${found}`;
-      throw failure("Unavailable", message, { retryable: true, cause });
-    }
-  }
-
-  #check(action: string, signal: AbortSignal | undefined): void {
+  /** Throws where a request is not to be sent any more. */
+  check(action: string, signal: Signal): void {
     if (signal?.aborted) {
       throw failure("Cancelled", `Cannot ${action}: given up by the caller`);
     }
@@ -538,15 +258,330 @@ class WebDavStore {
     throw failure("Unavailable", `Cannot ${action}: the store was closed`);
   }
 
-  #missing(key: string): Error {
+  missing(key: string): Error {
     return failure("NotFound", `Cannot get "${key}" in ${this.display}`);
+  }
+
+  /** The body, which must not be cut off. */
+  #bytes(
+    response: Response,
+    path: string,
+    signal: Signal,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const action = `get "${path}" in ${this.display}`;
+    return this.#attempt(action, signal, () => response.bytes());
+  }
+
+  /** Sends a request. Answers whose body matters have it unread. */
+  async #call(method: string, path: string, call: Call): Promise<Response> {
+    const { accept, headers = {}, body, signal } = call;
+    const action = `${method} "${path}" in ${this.display}`;
+    this.check(action, signal);
+    const send = (): Promise<Response> =>
+      fetch(this.#root + path, {
+        method,
+        headers: {
+          // What is compressed on its way has neither size nor ranges.
+          "accept-encoding": "identity",
+          ...this.#authorization,
+          ...headers,
+        },
+        // A folder's page is not a blob.
+        redirect: "manual",
+        ...(body === undefined ? {} : { body }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    const response = await this.#attempt(action, signal, send);
+    const { status } = response;
+    const isAnswer = accept.includes(status);
+    const isRead = isAnswer && ["GET", "PROPFIND"].includes(method);
+    if (!isRead) await response.body?.cancel();
+    if (isAnswer) return response;
+    const isOdd = method === "GET" && FOLDER_STATUSES.includes(status) &&
+      (await this.describe(path, signal))?.isFolder !== false;
+    throw isOdd ? this.missing(path) : failureOf(action, response);
+  }
+
+  async #attempt<Result>(
+    action: string,
+    signal: Signal,
+    attempt: () => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await attempt();
+    } catch (cause) {
+      this.check(action, signal);
+      const found = cause instanceof Error ? cause.message : String(cause);
+      const message = `Cannot ${action}: ${found}`;
+      throw failure("Unavailable", message, { retryable: true, cause });
+    }
+  }
+}
+
+interface ReadFile {
+  readonly status: number;
+  readonly etag: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Lets one of many clients have a key that nothing has. */
+class Claims {
+  readonly #folder: WebDavFolder;
+
+  constructor(folder: WebDavFolder) {
+    this.#folder = folder;
+  }
+
+  /** True if the server makes a folder once. */
+  async probe(signal: Signal): Promise<boolean> {
+    await this.#make("CLAIMS", signal);
+    if (await this.#make("CLAIMS", signal)) return false;
+    return (await this.#folder.describe("CLAIMS", signal))?.isFolder === true;
+  }
+
+  /** Gives an upload its key; rejects with `AlreadyExists`. */
+  async create(upload: string, key: string, signal: Signal): Promise<void> {
+    const claim = `CLAIMS/${key.replaceAll("/", "~")}`;
+    let path = claim;
+    for (;;) {
+      // The claim lives from before it was asked for, whatever the answer takes.
+      const ends = AbortSignal.timeout(CLAIM_RELIED_MS);
+      if (await this.#make(path, signal)) {
+        const isNew = await this.#publish(upload, key, { signal, ends });
+        await this.#folder.tidy(`${claim}/`);
+        if (!isNew) throw this.#exists(key);
+        return;
+      }
+      const outcome = await this.#awaitOwner(path, key, signal);
+      path = outcome === "dead" ? `${path}/next` : claim;
+    }
+  }
+
+  async #make(path: string, signal: Signal): Promise<boolean> {
+    return (await this.#folder.makeFolder(path, signal)).status === 201;
+  }
+
+  async #publish(
+    upload: string,
+    key: string,
+    { signal, ends }: { readonly signal: Signal; readonly ends: AbortSignal },
+  ): Promise<boolean> {
+    const both = AbortSignal.any([ends, ...signal ? [signal] : []]);
+    try {
+      return await this.#folder.move(upload, key, both);
+    } catch (cause) {
+      // The MOVE may still happen: the claim stays until nobody waits for it.
+      if (!ends.aborted || signal?.aborted) throw cause;
+      const { display } = this.#folder;
+      throw failure(
+        "Unavailable",
+        `Cannot create "${key}" in ${display}: its server answers too slowly`,
+        { retryable: true, cause },
+      );
+    }
+  }
+
+  /** Waits for the owner of a claim to publish; "gone" if it has let go, "dead" after a minute. */
+  async #awaitOwner(
+    path: string,
+    key: string,
+    signal: Signal,
+  ): Promise<"gone" | "dead"> {
+    const folder = this.#folder;
+    let pauseMs = CLAIM_POLL_MS;
+    for (let waitedMs = 0; waitedMs < CLAIM_WAIT_MS; waitedMs += pauseMs) {
+      if (await folder.describe(key, signal) !== null) throw this.#exists(key);
+      if (await folder.describe(path, signal) === null) return "gone";
+      pauseMs = Math.min(CLAIM_POLL_MAX_MS, pauseMs * 1.5);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+    return "dead";
   }
 
   #exists(key: string): Error {
     return failure(
       "AlreadyExists",
-      `Cannot create "${key}" in ${this.display}: it exists`,
+      `Cannot create "${key}" in ${this.#folder.display}: it exists`,
     );
+  }
+}
+
+/** A store of blobs in a folder. */
+class WebDavStore {
+  readonly display: string;
+  capabilities = { createExclusive: false, hold: false, concurrencyMax: 16 };
+  readonly #folder: WebDavFolder;
+  readonly #claims: Claims;
+  readonly #knownFolders = new Set<string>();
+
+  constructor(folder: WebDavFolder) {
+    this.#folder = folder;
+    this.display = folder.display;
+    this.#claims = new Claims(folder);
+  }
+
+  async start(create: boolean, signal: Signal): Promise<void> {
+    const root = await this.#folder.describe("", signal);
+    if (root === null && create) {
+      await this.#folder.makeRoot(signal);
+    } else if (root?.isFolder !== true) {
+      throw failure(
+        "NotFound",
+        `Cannot open ${this.display}: there is no such folder. Ask for a ` +
+          `new one with --create`,
+      );
+    }
+    const createExclusive = await this.#claims.probe(signal);
+    this.capabilities = { ...this.capabilities, createExclusive };
+  }
+
+  async put(key: string, body: Uint8Array, given?: Options): Promise<void> {
+    checkKey(key);
+    const { ifAbsent = false, signal } = given ?? {};
+    if (ifAbsent && !this.capabilities.createExclusive) {
+      throw failure(
+        "Unsupported",
+        `Cannot create "${key}" in ${this.display}: its server makes one folder twice`,
+      );
+    }
+    // Sending may go on after an abort, when the caller's bytes are his again.
+    const bytes = new Uint8Array(body);
+    const upload = `UPLOADS/${crypto.randomUUID()}`;
+    await this.#makeFolders(upload, signal);
+    await this.#makeFolders(key, signal);
+    try {
+      await this.#folder.write(upload, bytes, signal);
+      if (ifAbsent) {
+        await this.#refuseFolder(key, signal);
+        await this.#claims.create(upload, key, signal);
+      } else if (!await this.#folder.move(upload, key, signal)) {
+        await this.#refuseFolder(key, signal);
+        // MOVE over a blob deletes it first on some servers; PUT does not.
+        await this.#folder.write(key, bytes, signal);
+        await this.#folder.tidy(upload);
+      }
+    } catch (error) {
+      await this.#folder.tidy(upload);
+      throw error;
+    }
+  }
+
+  async get(key: string, given?: Options): Promise<Uint8Array<ArrayBuffer>> {
+    checkKey(key);
+    const { range, signal } = given ?? {};
+    if (range !== undefined) return await this.#getRange(key, range, signal);
+    for (let tries = 1; tries <= GET_TRIES_MAX; tries++) {
+      const read = { accept: [200], signal };
+      const { bytes, etag } = await this.#folder.read(key, read);
+      // Apache sends the bytes of a new blob with the length of the old one
+      // when it is replaced meanwhile: look whether it was.
+      const now = await this.#folder.describe(key, signal);
+      if (now === null || now.isFolder) throw this.#folder.missing(key);
+      const same = now.etag === etag || now.etag === "";
+      if (same && now.size === bytes.length) return bytes;
+    }
+    throw failure(
+      "Unavailable",
+      `Cannot get "${key}" in ${this.display}: it is replaced all the time`,
+      { retryable: true },
+    );
+  }
+
+  async head(key: string, given?: Options): Promise<Blob | null> {
+    checkKey(key);
+    const found = await this.#folder.describe(key, given?.signal);
+    if (found === null || found.isFolder) return null;
+    return { key, size: found.size };
+  }
+
+  async delete(key: string, given?: Options): Promise<void> {
+    // DELETE of a folder would take all that is in it.
+    if (await this.head(key, given) === null) return;
+    await this.#folder.remove(key, given?.signal);
+  }
+
+  async *list(
+    prefix: string,
+    { startAfter = "", signal }: Options = {},
+  ): AsyncGenerator<Blob, void, undefined> {
+    checkPrefix(prefix);
+    checkPrefix(startAfter);
+    const folders = prefix.split("/").slice(0, -1);
+    this.#folder.check("list blobs", signal);
+    if (!folders.every(isPart)) return;
+    const start = folders.map((folder) => `${folder}/`).join("");
+    yield* this.#walk(start, { prefix, startAfter, signal });
+  }
+
+  // deno-lint-ignore require-await -- nothing is open between requests
+  async close(): Promise<void> {
+    this.#folder.close();
+  }
+
+  /** The blobs below a folder, whose path ends with "/", in order. */
+  async *#walk(
+    folder: string,
+    wanted: Options & { readonly prefix: string; readonly startAfter: string },
+  ): AsyncGenerator<Blob, void, undefined> {
+    const { prefix, startAfter, signal } = wanted;
+    const resources = await this.#folder.find(folder, "1", signal);
+    const members = resources.filter(({ key }) =>
+      key.startsWith(folder) && isPart(key.slice(folder.length))
+    ).sort((left, right) => sortName(left) < sortName(right) ? -1 : 1);
+    for (const member of members) {
+      const { key, size, isFolder } = member;
+      const name = sortName(member);
+      if (!name.startsWith(prefix)) continue;
+      if (isFolder && (name > startAfter || startAfter.startsWith(name))) {
+        yield* this.#walk(name, wanted);
+      } else if (!isFolder && key > startAfter) {
+        yield { key, size };
+        this.#folder.check(`list "${folder}"`, signal);
+      }
+    }
+  }
+
+  async #getRange(
+    key: string,
+    range: NonNullable<Options["range"]>,
+    signal: Signal,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const { offset, length } = range;
+    const end = offset + length;
+    const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
+    if (!whole || offset < 0 || length < 1) throw noRange(key, range);
+    const { status, bytes } = await this.#folder.read(key, {
+      accept: [200, 206, 416],
+      range: `bytes=${offset}-${end - 1}`,
+      signal,
+    });
+    // A server may answer with the whole blob, or with as much as there is.
+    const found = status === 200 ? bytes.slice(offset, end) : bytes;
+    if (status !== 416 && found.length === length) return found;
+    throw noRange(key, range);
+  }
+
+  async #refuseFolder(key: string, signal: Signal): Promise<void> {
+    const found = await this.#folder.describe(key, signal);
+    if (found?.isFolder) throw folderConflict(key);
+  }
+
+  /** Makes the folders that a key lies in. */
+  async #makeFolders(key: string, signal: Signal): Promise<void> {
+    const names = key.split("/").slice(0, -1);
+    for (const index of names.keys()) {
+      const path = names.slice(0, index + 1).join("/");
+      if (this.#knownFolders.has(path)) continue;
+      const made = await this.#folder.makeFolder(path, signal);
+      if (made.status !== 201) {
+        const found = await this.#folder.describe(path, signal);
+        if (found === null) {
+          throw failureOf(`make the folder "${path}" in ${this.display}`, made);
+        }
+        if (!found.isFolder) throw folderConflict(path);
+      }
+      this.#knownFolders.add(path);
+    }
   }
 }
 
@@ -584,12 +619,13 @@ async function open(
   if (!parsed.pathname.endsWith("/")) parsed.pathname += "/";
   const { username, password = "" } = settings;
   const credentials = new TextEncoder().encode(`${username}:${password}`);
-  const store = new WebDavStore(
+  const folder = new WebDavFolder(
     parsed.href,
     parsed.href.replace(/^http/, "webdav"),
     username === undefined ? undefined : `Basic ${credentials.toBase64()}`,
   );
-  await store.start(create, { signal });
+  const store = new WebDavStore(folder);
+  await store.start(create, signal);
   return store;
 }
 

@@ -53,8 +53,8 @@ const tickets = new WeakMap<
   { ticket: number; acknowledge: () => void; atMs: number }[]
 >();
 
-/** Writes some sectors of an open volume. */
-export function write(run: Run, volume: VolumeModel): void {
+/** Writes some sectors of an open volume; its ticket, 0 where there was no room. */
+export function write(run: Run, volume: VolumeModel): number {
   const { world } = run;
   const disk = run.disk(volume);
   const whole = world.chance(0.4);
@@ -79,12 +79,13 @@ export function write(run: Run, volume: VolumeModel): void {
   const ticket = disk.write({ lba, sectorCount }, bytes, 0);
   bytes.fill(0xee);
   world.note(`write ${volume.name} ${lba}+${sectorCount} ${stamp}: ${ticket}`);
-  if (ticket === 0) return;
+  if (ticket === 0) return 0;
   tickets.get(disk)!.push({
     ticket,
     acknowledge: volume.write(lba, sectorCount, stamp),
     atMs: world.nowMs,
   });
+  return ticket;
 }
 
 /** Reads some sectors of an open volume, at once or later. */

@@ -203,6 +203,30 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    what: "a full store that writes wait for in silence",
+    patch: {
+      file: "cas/engine/retry.ts",
+      find: 'if (code === "NoSpace") this.room',
+      replace: 'if (code === "Cancelled") this.room',
+    },
+  },
+  {
+    what: "an outage that is taken for a full store",
+    patch: {
+      file: "cas/engine/retry.ts",
+      find: 'if (code === "NoSpace") this.room',
+      replace: 'if (temporary || code === "NoSpace") this.room',
+    },
+  },
+  {
+    what: "a refusal that does not end when there is room",
+    patch: {
+      file: "cas/front/room_waiters.ts",
+      find: "this.#refusal = undefined;",
+      replace: "if (this.#refusal !== undefined) return;",
+    },
+  },
+  {
     what: "a blob overwritten",
     patch: {
       file: "cas/engine/blobs.ts",

@@ -53,6 +53,8 @@ export class Run {
   /** What it means that they are not answered. */
   readonly unanswered: Set<() => void> = new Set();
   operationCount = 0;
+  /** How often clients were refused because something was full. */
+  refusalCount = 0;
   /** Machines that took the archive over, or tried. */
   placeCount = 0;
   /** True while the server ends as it should. */

@@ -16,6 +16,7 @@ import {
 } from "./client_actions.ts";
 import { audit } from "./audit.ts";
 import { checkHistory, checkNames, scrub } from "./books.ts";
+import { fillUp } from "./fullness.ts";
 import { changeClosed, crash, damage, restart, weather } from "./hazards.ts";
 import type { Plant } from "./plant.ts";
 import { messageOf, Run } from "./run.ts";
@@ -48,7 +49,7 @@ interface Action {
 }
 
 const ACTIONS: Readonly<Record<string, Action>> = {
-  write: { weight: 40, run: (run) => onOpen(run, write) },
+  write: { weight: 40, run: (run) => void onOpen(run, write) },
   burst: {
     weight: 4,
     run: (run) => {
@@ -69,6 +70,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   damage: { weight: 1.5, run: damage },
   crash: { weight: 3, run: crash },
   restart: { weight: 1, run: restart },
+  "fill up": { weight: 0.7, run: fillUp },
   "change closed": { weight: 2.5, run: changeClosed },
   "take over": { weight: 1.2, run: takeOver },
 };
@@ -115,7 +117,7 @@ export async function simulate(
     logHash: log.hash,
     operationCount: run.operationCount,
     eventCount: log.count,
-    actions,
+    actions: { ...actions, refusals: run.refusalCount },
     ...(failure === undefined ? {} : { failure }),
     lastEvents: log.last(3000),
   };

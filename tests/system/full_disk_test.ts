@@ -16,7 +16,7 @@ const TARGET = "1.0=disk:512MiB";
 /** As little as there is: the journal is full soon. */
 const OPTIONS: readonly string[] = ["--create", "--memory", "480MiB"];
 /** More than makes a checkpoint: then what is read comes from packs, too. */
-const CHUNKS_BEFORE = 24;
+const CHUNKS_BEFORE = 40;
 
 /** Where a server keeps what. */
 interface Places extends AsyncDisposable {

@@ -111,31 +111,3 @@ Deno.test("a plugin in a file loads under the permissions of docs/plugins.md", a
     await Deno.remove(folder, { recursive: true });
   }
 });
-
-const NO_BASE =
-  "no base binary to compile with: set DENORT_BIN to the denort of this Deno";
-
-Deno.test({
-  name: `a compiled program loads a pinned plugin from a file${
-    Deno.env.has("DENORT_BIN") ? "" : ` (skipped: ${NO_BASE})`
-  }`,
-  ignore: !Deno.env.has("DENORT_BIN"),
-  fn: async () => {
-    const { folder } = await copyExample();
-    try {
-      const binary = `${folder}/deepshelf`;
-      const compiled = await new Deno.Command(Deno.execPath(), {
-        args: ["compile", "-A", "--output", binary, "main.ts"],
-        cwd: new URL("../../", import.meta.url).pathname,
-      }).output();
-      assert.ok(compiled.success, new TextDecoder().decode(compiled.stderr));
-      const { args } = await documentedCommand(folder);
-      const { code, stderr } = await new Deno.Command(binary, { args })
-        .output();
-      assert.equal(code, 10, new TextDecoder().decode(stderr));
-      assert.match(new TextDecoder().decode(stderr), /no such store/);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-});

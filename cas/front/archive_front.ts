@@ -87,7 +87,11 @@ export class ArchiveFront {
       clock,
       report: options.report,
       budget: this.#budget,
-      fetchBudget: new FetchBudget(this.#cache, readSlots),
+      fetchBudget: new FetchBudget(
+        this.#cache,
+        readSlots,
+        () => clock.nowMs(),
+      ),
       write: (...write) => this.#write(...write),
       writable: () => this.#roomWaiters.wait(),
       flushRemote: (head) => this.#checkpointer.archived(head),

@@ -40,26 +40,40 @@ const FETCH_BLOCKS_MAX = 256;
  * the threads cost little, and so few that an answer does not wait for long.
  */
 const FETCH_SCATTERED_MAX = 16;
+/**
+ * A fetch that takes longer went to a store that is far away, or to a disk that
+ * seeks. There blocks that are no neighbours are fetched one by one, for a
+ * while: an answer would wait for the last of them, and a message is nothing
+ * beside the wait.
+ */
+const FAR_MS = 10;
+/** Quick fetches after which the store is taken for near again. */
+const NEAR_AFTER = 64;
 /** Blocks ahead of a reader, at most: 16 MiB; and what is always allowed. */
 const AHEAD_MAX = 4096;
 const AHEAD_LEAST = 128;
 /** One reader may have one in so many of the slots for fetches ahead of it. */
 const AHEAD_SHARE = 4;
 
-/** Limits the slots in fetches, of all views together. */
+/** Limits fetches, of all views together. */
 export class FetchBudget {
   /** Where slots come from. */
   readonly cache: BlockCache;
+  /** Milliseconds, to see how far away the store is. */
+  readonly nowMs: () => number;
   readonly #slotsMax: number;
   readonly #hungry: Set<() => void> = new Set();
   #slotsUsed = 0;
+  /** Quick fetches that are still to be seen; 0 while the store is near. */
+  #quickAwaited = 0;
 
   /** Blocks that may be fetched ahead of one reader. */
   readonly aheadMax: number;
 
   /** At most `slotsMax` slots: those that overlays can never claim. */
-  constructor(cache: BlockCache, slotsMax: number) {
+  constructor(cache: BlockCache, slotsMax: number, nowMs: () => number) {
     this.cache = cache;
+    this.nowMs = nowMs;
     this.#slotsMax = slotsMax;
     const share = Math.floor(slotsMax / AHEAD_SHARE);
     this.aheadMax = Math.min(AHEAD_MAX, Math.max(AHEAD_LEAST, share));
@@ -76,6 +90,17 @@ export class FetchBudget {
   /** A fetch no longer needs a slot; it is cached or given back. */
   done(): void {
     this.#slotsUsed--;
+  }
+
+  /** Blocks that are no neighbours that one fetch may ask for. */
+  get scatteredMax(): number {
+    return this.#quickAwaited > 0 ? 1 : FETCH_SCATTERED_MAX;
+  }
+
+  /** Notes how long the archive took to answer. */
+  answered(durationMs: number): void {
+    if (durationMs > FAR_MS) this.#quickAwaited = NEAR_AFTER;
+    else if (this.#quickAwaited > 0) this.#quickAwaited--;
   }
 
   /** Calls back, once, after slots became free. */
@@ -174,7 +199,7 @@ export class Fetcher {
     this.#queue = left;
     if (left.length > 0) this.#budget.whenFree(this.#send);
     for (let start = 0; start < blocks.length;) {
-      const end = fetchEnd(blocks, start);
+      const end = fetchEnd(blocks, start, this.#budget.scatteredMax);
       this.#fetch(blocks.slice(start, end), slots.slice(start, end));
       start = end;
     }
@@ -191,7 +216,9 @@ export class Fetcher {
     let failure: Error | undefined;
     try {
       for (;;) {
+        const startMs = this.#budget.nowMs();
         const result = await this.#port.fetch(request);
+        this.#budget.answered(this.#budget.nowMs() - startMs);
         states = result.states;
         if (result.sequence >= view.sequence) break;
       }
@@ -233,9 +260,13 @@ export class Fetcher {
 }
 
 /** Where the fetch that begins at a place of `blocks` ends. */
-function fetchEnd(blocks: readonly number[], start: number): number {
+function fetchEnd(
+  blocks: readonly number[],
+  start: number,
+  scatteredMax: number,
+): number {
   const last = Math.min(blocks.length, start + FETCH_BLOCKS_MAX);
-  let end = Math.min(last, start + FETCH_SCATTERED_MAX);
+  let end = Math.min(last, start + scatteredMax);
   while (end < last && blocks[end] === blocks[end - 1]! + 1) end++;
   return end;
 }

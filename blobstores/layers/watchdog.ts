@@ -29,6 +29,8 @@ const ABORT_GRACE_MS = 5000;
 const SLOWEST_BYTES_PER_MS = 16;
 /** Room for a blob whose size is not known: more than a pack. */
 const BLOB_BYTES = 32 * 2 ** 20;
+/** Why a timer ends early; without one each operation would pay for an error with its stack. */
+const DONE = "done";
 
 /** Options of a `WatchedStore`. */
 export interface WatchdogOptions {
@@ -160,28 +162,27 @@ export class WatchedStore extends StoreLayer {
   ): Promise<Result> {
     throwIfCancelled(signal, action);
     const limitMs = this.#timeoutMs + byteCount / SLOWEST_BYTES_PER_MS;
-    const timeout = new BlobError(
-      `Cannot ${action}: no end of it after ${limitMs / 1000} s, given up`,
-      { code: "Timeout", retryable: true },
-    );
     const done = new AbortController();
     const running = operation(AbortSignal.any([signal, late.signal])).catch(
       (error): never => {
         // What the store says to our abort is no word of its own.
-        throw late.signal.aborted && !signal.aborted ? timeout : error;
+        const isOurs = late.signal.aborted && !signal.aborted;
+        throw isOurs ? timeoutOf(action, limitMs) : error;
       },
     );
     const end = this.#end(limitMs, { signal, late, done: done.signal });
     const timer = end.then(async (): Promise<Result> => {
       if (this.#endsWhenAborted || done.signal.aborted) return await running;
-      throw signal.aborted ? cancelled(action, signal.reason) : timeout;
+      throw signal.aborted
+        ? cancelled(action, signal.reason)
+        : timeoutOf(action, limitMs);
     });
     timer.catch(() => {});
     running.catch(() => {});
     try {
       return await Promise.race([running, timer]);
     } finally {
-      done.abort();
+      done.abort(DONE);
     }
   }
 
@@ -196,6 +197,13 @@ export class WatchedStore extends StoreLayer {
     // A store that listens ends it itself.
     await this.#clock.sleep(ABORT_GRACE_MS, done);
   }
+}
+
+function timeoutOf(action: string, limitMs: number): BlobError {
+  return new BlobError(
+    `Cannot ${action}: no end of it after ${limitMs / 1000} s, given up`,
+    { code: "Timeout", retryable: true },
+  );
 }
 
 interface EndOptions {

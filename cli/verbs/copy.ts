@@ -9,21 +9,19 @@ import { systemClock } from "../../cas/engine/clock.ts";
 import type { EngineContext } from "../../cas/engine/context.ts";
 import { Retry } from "../../cas/engine/retry.ts";
 import type { EventSink } from "../../cas/events.ts";
-import type { Hasher } from "../../cas/score.ts";
 import {
   copyArchive,
   type CopyResult,
 } from "../../cas/transfer/archive_copy.ts";
-import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
 import { thisHolder } from "../state/holder.ts";
+import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
-import { standardProgress } from "../output/progress.ts";
 import { randomBytes } from "../archive/random_bytes.ts";
 import { formatSize } from "../output/size.ts";
 import { openLayeredStore } from "../archive/store_opening.ts";
-import { withTransfer } from "./transfer.ts";
+import { makeTransfer } from "./transfer.ts";
 
 /** What to copy, and where to. */
 export interface CopyChoice {
@@ -41,52 +39,44 @@ export async function copyToStore(
   { to, volume, create }: CopyChoice,
   output: Output,
 ): Promise<number> {
+  const closing = new AbortController();
   // The URL of the destination may have secrets: its store shows itself without.
   const label = `Copying ${volume ?? "all volumes"}`;
-  const progress = standardProgress(label, output);
-  const { event } = progress.output;
-  const closing = new AbortController();
-  const surroundings = (store: BlobStore, hasher: Hasher): EngineContext =>
-    engineContext({ store, hasher, onEvent: event, signal: closing.signal });
-  const { result, display } = await readArchive(
-    archive,
-    progress.output,
-    (operator) =>
-      withTransfer(archive, operator, event, async (context) => {
-        const volumes = await operator.operate("volume list", {});
-        // A server brings what it has acknowledged into the archive for this.
-        const newest = volume ?? volumes[0]?.volume;
-        const state = newest === undefined
-          ? undefined
-          : await operator.operate("state", { state: { volume: newest } });
-        const store = await openLayeredStore({ ...archive, store: to }, {
+  const { result, display } = await makeTransfer(
+    { archive, access: "read", label, output },
+    async (context, progress) => {
+      const { archive: operator, hasher, onEvent } = context;
+      const { signal } = closing;
+      const surroundings = (store: BlobStore): EngineContext =>
+        engineContext({ store, hasher, onEvent, signal });
+      const volumes = await operator.operate("volume list", {});
+      // A server brings what it has acknowledged into the archive for this.
+      const newest = volume ?? volumes[0]?.volume;
+      const state = newest === undefined
+        ? undefined
+        : await operator.operate("state", { state: { volume: newest } });
+      const store = await openLayeredStore({ ...archive, store: to }, {
+        create,
+        forArchive: true,
+        onEvent,
+      });
+      try {
+        const result = await copyArchive({
+          from: { ...context, engine: surroundings(context.store) },
+          to: surroundings(store),
           create,
-          forArchive: true,
-          onEvent: event,
+          ...(volume === undefined || state === undefined
+            ? {}
+            : { volumeId: state.volumeId }),
+          holder: thisHolder(undefined),
+          progress,
         });
-        try {
-          const result = await copyArchive({
-            from: {
-              ...context,
-              engine: surroundings(context.store, context.hasher),
-            },
-            to: surroundings(store, context.hasher),
-            create,
-            ...(volume === undefined || state === undefined
-              ? {}
-              : { volumeId: state.volumeId }),
-            holder: thisHolder(undefined),
-            progress: (it) => progress.update(it),
-          });
-          return { result, display: store.display };
-        } finally {
-          await store.close();
-        }
-      }),
-  ).finally(() => {
-    closing.abort();
-    progress.clear();
-  });
+        return { result, display: store.display };
+      } finally {
+        await store.close();
+      }
+    },
+  ).finally(() => closing.abort());
   for (const line of conflictLines(result)) output.line(line);
   output.line(describe(result, display));
   output.result(result);
@@ -103,9 +93,11 @@ function conflictLines({ nameConflicts }: CopyResult): string[] {
 
 function describe(result: CopyResult, display: string): string {
   const { volumeCount, rootCount, nameCount, packCount, packBytes } = result;
-  return `${display}: ${volumeCount} volumes with ${rootCount} new states and ${nameCount} new names, ${packCount} packs (${
+  return `${display}: ${counted(volumeCount, "volume")} with ${
+    counted(rootCount, "new state")
+  } and ${counted(nameCount, "new name")}, ${counted(packCount, "pack")} (${
     formatSize(packBytes)
-  }) copied, ${result.packsPresent} were there`;
+  }) copied, ${counted(result.packsPresent, "was", "were")} there`;
 }
 
 /** The surroundings of an engine that works on a store of its own, until the signal aborts. */

@@ -13,6 +13,7 @@ import { engineContext } from "./copy.ts";
 import { ExitStatus } from "../exit_status.ts";
 import { thisHolder } from "../state/holder.ts";
 import { chooseCodec, type CodecChoice } from "../archive/native_codec.ts";
+import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
 import { standardProgress } from "../output/progress.ts";
 import { formatSize } from "../output/size.ts";
@@ -92,7 +93,7 @@ function linesOf({ verifiedCount, mended, unmended }: RepairResult): string[] {
   return [
     ...mended.map(({ key, reason }) => `Mended ${key}: ${reason}`),
     ...unmended.map(({ key, reason }) => `NOT MENDED ${key}: ${reason}`),
-    `${verifiedCount} blobs verified, ${mended.length} mended (${
+    `${counted(verifiedCount, "blob")} verified, ${mended.length} mended (${
       formatSize(bytes)
     }), ${unmended.length} not`,
   ];

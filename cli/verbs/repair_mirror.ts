@@ -17,6 +17,7 @@ import { chooseCodec } from "../archive/native_codec.ts";
 import { openBareStore } from "../archive/store_opening.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
+import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
 import { standardProgress } from "../output/progress.ts";
 import { formatSize } from "../output/size.ts";
@@ -74,12 +75,14 @@ function linesOf(result: MirrorRepair): string[] {
       `NOT MENDED ${key}: no member has it sound. A pack that is damaged in different places may be put together: repair --from MEMBER --store MEMBER, with the URLs of two`
     ),
     ...conflicts.map(lineOf),
-    `${blobCount} blobs verified in all members, ${copiedCount} copies made (${
-      formatSize(copiedBytes)
-    }), ${replaced.length} replaced; ${
+    `${counted(blobCount, "blob")} verified in all members, ${
+      counted(copiedCount, "copy", "copies")
+    } made (${formatSize(copiedBytes)}), ${replaced.length} replaced; ${
       isWhole
         ? "all members are equal"
-        : `${conflicts.length} conflicts and ${lost.length} without a sound copy remain`
+        : `${
+          counted(conflicts.length, "conflict")
+        } and ${lost.length} without a sound copy remain`
     }`,
   ];
 }

@@ -12,7 +12,7 @@ import type {
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
-import { describeIndex } from "../archive/index_status.ts";
+import { describeIndex } from "./index_status.ts";
 import { ExitStatus } from "../exit_status.ts";
 import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";

@@ -7,7 +7,7 @@
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import type { ScrubStatus } from "../../cas/scrub_report.ts";
 import type { IndexStatistics } from "../../cas/index/score_index.ts";
-import { describeIndex } from "../archive/index_status.ts";
+import { describeIndex } from "./index_status.ts";
 import { type Output } from "../output/output.ts";
 import {
   askRunningServer,

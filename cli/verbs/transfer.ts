@@ -60,7 +60,7 @@ export async function makeTransfer<Result>(
 }
 
 /** Runs a body with the store and codec that a transfer needs beside the archive. */
-export async function withTransfer<Result>(
+async function withTransfer<Result>(
   choice: ArchiveChoice,
   archive: ArchiveOperator,
   onEvent: EventSink,

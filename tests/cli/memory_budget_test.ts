@@ -6,7 +6,7 @@ import {
   memoryBudget,
   parseMemory,
 } from "../../cli/archive/memory_budget.ts";
-import { describeIndex } from "../../cli/archive/index_status.ts";
+import { describeIndex } from "../../cli/verbs/index_status.ts";
 import { serveOptions } from "../../cli/options/serve_options.ts";
 import { UsageError } from "../../cli/usage_error.ts";
 

@@ -144,6 +144,9 @@ export interface BlockStore {
   /** Relies on these packs no more, and on all others again: a block of theirs is stored again when it is written. */
   forsakePacks(names: Iterable<string>): void;
 
+  /** Relies on one more pack no more. */
+  forsakePack(name: string): void;
+
   /** Makes the blocks of these packs findable, reading their directories. */
   addPacks(names: readonly string[]): Promise<void>;
 

@@ -145,6 +145,7 @@ export class Archive implements OpenedArchive {
   /** Makes all blocks findable now, instead of when first needed. */
   async ready(): Promise<void> {
     await this.#blocks.get();
+    await this.#scrubs.start();
   }
 
   /** Closes the blocks and lets go of the claim; the store stays open. */
@@ -162,9 +163,15 @@ export class Archive implements OpenedArchive {
     return this.#run(() =>
       this.#openings.run(async () => {
         this.#writing = this.#parts.claim !== undefined;
+        if (!this.#writing) return;
         for (const volume of this.#views.openVolumes()) {
           await this.#fence(volume);
         }
+        const closed = this.#parts.volumes.all().filter((volume) =>
+          !this.#views.isOpen(volume)
+        );
+        await this.#writes.run(() => this.#changes.fenceUnwritten(closed));
+        await this.saveHints();
       })
     );
   }

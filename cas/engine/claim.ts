@@ -128,14 +128,32 @@ export class Claim {
 
   /**
    * True if a root of a writer before, that was on its way when that one was
-   * cut off, may still appear behind a root of `epoch`. Not where there is a
-   * hold, which ends with the writer, nor where all since have left.
+   * cut off, may still appear behind a root of `epoch` that is not our own. Not
+   * where there is a hold, which ends with the writer, nor where all since have
+   * left.
    */
   async mayBeFollowed(epoch: number): Promise<boolean> {
-    if (this.#hold !== undefined || epoch === this.epoch) return false;
+    if (this.#hold !== undefined) return false;
     // Of a root that was copied from another archive the epoch tells nothing.
     const first = Math.max(1, Math.min(epoch, this.epoch - 1));
     return !await haveLeft(this.#context, first, this.epoch);
+  }
+
+  /**
+   * Of a root of `epoch` that stands where we would have put one: rejects with
+   * `LostClaim` if it is of a newer writer of this archive. It may as well have
+   * been copied from another archive, whose epochs have nothing to do with ours.
+   */
+  async checkAgainst(epoch: number | undefined): Promise<void> {
+    await this.check();
+    if (epoch === undefined || epoch <= this.epoch) return;
+    const { store, retry } = this.#context;
+    const key = epochKey(epoch);
+    const newer = await retry.run(
+      `look for "${key}" in ${store.display}`,
+      () => store.head(key),
+    );
+    if (newer !== null) throw await this.lose(epoch);
   }
 
   /** Notes that a root may still appear though its put has failed. */

@@ -55,6 +55,14 @@ export async function forsakeGonePacks(
   blocks.forsakePacks(await gonePacks(context, blocks, packs));
 }
 
+/** The same, whatever was listed before. */
+export async function forsakeMissingPacks(
+  context: EngineContext,
+  blocks: BlockStore,
+): Promise<void> {
+  await forsakeGonePacks(context, blocks, await listPacks(context));
+}
+
 /** The packs that the index names and the store has not, those that are listed put aside. */
 async function gonePacks(
   { store, retry, onEvent }: EngineContext,

@@ -124,7 +124,7 @@ async function publishRoot(
   }
 }
 
-/** Decides about a root in our place: an older writer's is left aside, a newer one's ends our claim. */
+/** Decides about a root in our place: a newer writer's ends our claim, any other is left aside. */
 async function stepOver(
   key: string,
   blob: Uint8Array,
@@ -137,16 +137,13 @@ async function stepOver(
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
   }
-  if (epoch !== undefined && epoch >= claim.epoch) {
-    throw await claim.lose(epoch);
-  }
-  await claim.check();
+  await claim.checkAgainst(epoch);
   const whose = epoch === undefined ? "is damaged" : `is of epoch ${epoch}`;
   context.onEvent({
     event: "root-stepped-over",
     severity: "strange",
     message:
-      `The root "${key}" in ${context.store.display} ${whose}, from a server that no longer writes the archive: it is left aside`,
+      `The root "${key}" in ${context.store.display} ${whose}, from a server that no longer writes the archive, or from another archive: it is left aside`,
     key,
     ...(epoch === undefined ? {} : { epoch }),
   });

@@ -12,6 +12,7 @@ import { packNameOf } from "../packs/pack_files.ts";
 import type { ScrubReport, ScrubStatus } from "../scrub_report.ts";
 import type { EngineContext } from "./context.ts";
 import { findDamage } from "./damage_search.ts";
+import { forsakeMissingPacks } from "./listed_packs.ts";
 import type { ReadyBlocks } from "./open_blocks.ts";
 import {
   type ScrubMemory,
@@ -51,6 +52,18 @@ export class Scrubs {
     this.#options = options;
   }
 
+  /**
+   * Relies on no pack that is missing, where a scrub has found damage before,
+   * also in another process.
+   */
+  async start(): Promise<void> {
+    const { pass, last } = await this.#load();
+    const reports = [pass?.report, last];
+    if (!reports.some((it) => it !== undefined && it.faultCount > 0)) return;
+    const { blocks } = await this.#options.blocks();
+    await forsakeMissingPacks(this.#options.context, blocks);
+  }
+
   /** What was found so far and last; it waits for no step. */
   async status(): Promise<ScrubStatus> {
     return scrubStatus(await this.#load());
@@ -73,6 +86,8 @@ export class Scrubs {
     const ready = await blocks();
     let state = await this.#load();
     if (state.pass === undefined || request.restart === true) {
+      // One that the index names need not be named by a root.
+      await forsakeMissingPacks(context, ready.blocks);
       state = this.#begin(state, request.samplePercent ?? PERCENT);
     }
     const reader = new ScrubReader(context, ready, state.pass!);

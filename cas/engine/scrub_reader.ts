@@ -144,7 +144,10 @@ export class ScrubReader {
         `look for "${key}" in ${store.display}`,
         () => store.head(key),
       );
-      if (found === null) this.#missing(key, ` and "${root}" needs it`);
+      if (found !== null) continue;
+      // At once: what it held must not pass for stored until somebody reads it.
+      this.#ready.blocks.forsakePack(pack);
+      this.#missing(key, ` and "${root}" needs it`);
     }
   }
 
@@ -165,6 +168,8 @@ export class ScrubReader {
       blockCount: this.#report.blockCount + blockCount,
     };
     if (fault === undefined) return byteCount;
+    // Nothing of it could be read.
+    if (byteCount === 0) blocks.forsakePack(name);
     this.#fault({
       key: packKey(name),
       reason: fault,

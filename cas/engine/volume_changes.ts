@@ -26,7 +26,11 @@ import { type Maker, nextRecord, type StateChange } from "./next_record.ts";
 import type { OpenBlocks } from "./open_blocks.ts";
 import { isPointerBlock } from "./pointers.ts";
 import type { RootRecord } from "./root.ts";
-import { type NewState, publishRoots } from "./root_publisher.ts";
+import {
+  type NewState,
+  type PublishOptions,
+  publishRoots,
+} from "./root_publisher.ts";
 import { growTree } from "./tree_grow.ts";
 import { treeOf, type ViewRoot, type Views } from "./views.ts";
 import type { Volume, Volumes } from "./volumes.ts";
@@ -47,6 +51,12 @@ export interface VolumeChangeOptions {
   readonly views: Views;
   /** The archive's blocks. */
   readonly blocks: OpenBlocks;
+}
+
+/** Where the blocks of a new state are: in packs not yet finished, or stored before. */
+interface GivenPacks {
+  readonly writer?: BlockWriter;
+  readonly writtenBefore?: WrittenPacks;
 }
 
 /** Makes and changes volumes. */
@@ -77,10 +87,36 @@ export class VolumeChanges {
    * writer before may still appear behind it: that one finds its place taken.
    */
   async fence(volume: Volume): Promise<void> {
-    const { epoch } = volume.head.record;
-    if (await this.#options.claim().mayBeFollowed(epoch)) {
-      await this.#follow(volume, {});
+    if (await this.#mayBeFollowed(volume)) await this.#follow(volume, {});
+  }
+
+  /**
+   * The same for volumes that this writer has not written. Their roots go on
+   * naming who has: a journal that stands on those writes may be replayed still.
+   */
+  async fenceUnwritten(volumes: readonly Volume[]): Promise<void> {
+    const followed: Volume[] = [];
+    for (const volume of volumes) {
+      if (await this.#mayBeFollowed(volume)) followed.push(volume);
     }
+    if (followed.length === 0) return;
+    const states = followed.map(({ head, retired }) => {
+      const { writerId } = head.record;
+      const change = retired ? { retired } : {};
+      return {
+        record: nextRecord(head, change, { ...this.#maker(), writerId }),
+      };
+    });
+    await this.#publishAll(states, (root, index) => {
+      followed[index]!.head = root;
+    });
+  }
+
+  async #mayBeFollowed({ head }: Volume): Promise<boolean> {
+    const { claim, stateId } = this.#options;
+    const { epoch, writerId } = head.record;
+    const isOwn = epoch === claim().epoch && writerId === stateId;
+    return !isOwn && await claim().mayBeFollowed(epoch);
   }
 
   /** Makes a volume larger, also while it is open. Rejects with `SizeMismatch`. */
@@ -240,27 +276,32 @@ export class VolumeChanges {
   async #publish(
     state: NewState,
     volume?: Volume,
-    given: {
-      readonly writer?: BlockWriter;
-      readonly writtenBefore?: WrittenPacks;
-    } = {},
+    given: GivenPacks = {},
   ): Promise<Volume> {
-    const { context, claim, volumes, blocks } = this.#options;
+    let changed = volume;
+    await this.#publishAll([state], (root) => {
+      if (changed === undefined) changed = this.#options.volumes.add(root);
+      else changed.head = root;
+    }, given);
+    return changed!;
+  }
+
+  async #publishAll(
+    states: readonly NewState[],
+    onPublished: PublishOptions["onPublished"],
+    given: GivenPacks = {},
+  ): Promise<void> {
+    const { context, claim, blocks } = this.#options;
     const ready = await blocks.get();
     const beginWrite = (): BlockWriter => ready.blocks.write();
     const { writer = beginWrite(), ...before } = given;
-    let changed = volume;
-    await publishRoots([state], writer, {
+    await publishRoots(states, writer, {
       ...before,
       context,
       claim: claim(),
       beginWrite,
-      onPublished: (root) => {
-        if (changed === undefined) changed = volumes.add(root);
-        else changed.head = root;
-      },
+      onPublished,
     });
-    return changed!;
   }
 
   #maker(): Maker {

@@ -15,6 +15,8 @@ import { listVolumeIds, newestSequence, readRoot } from "./root_store.ts";
 export class Volume {
   /** Its present state; moves with every checkpoint. */
   head: PublishedRoot;
+  /** The root by which it came too late, if it did: its name was given to another before. */
+  late: PublishedRoot | undefined;
 
   /** The volume with this present state. */
   constructor(head: PublishedRoot) {
@@ -33,7 +35,7 @@ export class Volume {
 
   /** True when it is hidden and its name free for another. */
   get retired(): boolean {
-    return this.head.record.retired === true;
+    return this.head.record.retired === true || this.head === this.late;
   }
 }
 
@@ -63,6 +65,7 @@ export class Volumes {
     for (const id of ids) {
       await volumes.#find(context, id, hints[id]);
     }
+    volumes.#hideLate(context);
     return volumes;
   }
 
@@ -78,6 +81,7 @@ export class Volumes {
       const head = this.#byId.get(id)?.head;
       if (head !== undefined && head !== before) moved.push(head);
     }
+    this.#hideLate(context);
     return moved;
   }
 
@@ -93,6 +97,31 @@ export class Volumes {
       if (volume !== undefined) mended.push(volume.head);
     }
     return mended;
+  }
+
+  /**
+   * Retires new volumes of which nobody was told: a server that was cut off had
+   * their first root on its way, and the one after it gave the name to another.
+   */
+  #hideLate({ onEvent, store }: EngineContext): void {
+    const shown = this.all().filter((volume) => !volume.retired);
+    for (const volume of shown) {
+      const { sequence, epoch } = volume.head.record;
+      const named = shown.filter(({ name }) => name === volume.name);
+      const isLate = sequence === 0 &&
+        named.some(({ head }) => head.record.epoch > epoch);
+      if (!isLate) continue;
+      volume.late = volume.head;
+      onEvent({
+        event: "volume-late",
+        severity: "strange",
+        message:
+          `The archive in ${store.display} has a new volume "${volume.name}" of a server that no longer wrote it, beside the one that has the name: it counts as retired; "volume unretire ${volume.id} NAME" shows it under a name of its own`,
+        volume: volume.name,
+        volumeId: volume.id,
+        epoch,
+      });
+    }
   }
 
   /** Finds the newest root of a volume, reporting a damaged one once. */

@@ -56,7 +56,7 @@ export class PackStore implements BlockStore {
   #rebuildCount = 0;
   #closed = false;
   /** Names of packs that are not relied on. */
-  #forsaken: ReadonlySet<string> = new Set();
+  #forsaken: Set<string> = new Set();
 
   /** Touches neither store nor index. */
   constructor(options: PackOptions) {
@@ -170,6 +170,10 @@ export class PackStore implements BlockStore {
 
   forsakePacks(names: Iterable<string>): void {
     this.#forsaken = new Set(names);
+  }
+
+  forsakePack(name: string): void {
+    this.#forsaken.add(name);
   }
 
   async addPacks(names: readonly string[]): Promise<void> {

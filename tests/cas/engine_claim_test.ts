@@ -8,8 +8,10 @@ import {
   type PutOptions,
 } from "../../blobstores/blob_store.ts";
 import type { ArchivePort } from "../../cas/archive_port.ts";
+import { encodeRoot } from "../../cas/engine/root.ts";
+import { decodeRootBlob, encodeRootBlob } from "../../cas/engine/root_blob.ts";
 import { archiveErrorCode } from "../../cas/errors.ts";
-import { assertHolds, Bench, Model, whole } from "./engine_bench.ts";
+import { assertHolds, Bench, hasher, Model, whole } from "./engine_bench.ts";
 
 /** A store without a hold, as a bucket in the cloud, that fails when told to. */
 class CloudStore extends MemoryStore {
@@ -19,7 +21,7 @@ class CloudStore extends MemoryStore {
     concurrencyMax: 8,
   };
   /** Called before a put; may throw. */
-  beforePut: (key: string) => void | Promise<void> = () => {};
+  beforePut: (key: string, body: Uint8Array) => void | Promise<void> = () => {};
   /** Called after a put; may throw: the put has happened. */
   afterPut: (key: string) => void = () => {};
 
@@ -28,7 +30,7 @@ class CloudStore extends MemoryStore {
     body: Uint8Array,
     options?: PutOptions,
   ): Promise<void> {
-    await this.beforePut(key);
+    await this.beforePut(key, body);
     await super.put(key, body, options);
     this.afterPut(key);
   }
@@ -209,6 +211,36 @@ Deno.test("a root of a newer epoch in our place ends the claim", async () => {
   await archive.lost;
   await archive.close();
 });
+
+for (const above of [0, 1, 50]) {
+  Deno.test(`a root from another archive whose epoch is ${above} above our own ends no claim`, async () => {
+    const { bench, store } = cloudBench();
+    const archive = await bench.open();
+    const view = await openDisk(archive);
+    const model = new Model();
+    let isCopied = false;
+    store.beforePut = (key, body) => {
+      if (!key.startsWith("roots/") || isCopied) return Promise.resolve();
+      isCopied = true;
+      const { record, ...cost } = decodeRootBlob(body, hasher);
+      const foreign = {
+        ...record,
+        epoch: archive.epoch + above,
+        writerId: "f".repeat(32),
+      };
+      const bytes = encodeRoot(foreign);
+      bench.space.blobs.set(key, encodeRootBlob(bytes, cost, hasher));
+      return Promise.resolve();
+    };
+    const writes = [whole(1, 2)];
+    model.write(writes);
+    const { roots } = await bench.write(archive, view, writes);
+    assert.equal(roots[0]!.sequence, 2, "it is left aside");
+    assert.equal(bench.eventsOf("root-stepped-over").length, 1);
+    await assertHolds(bench, archive, { view, model, blocks: [0, 1] });
+    await archive.close();
+  });
+}
 
 Deno.test("a put whose answer was lost is not taken for another's", async () => {
   const { bench, store } = cloudBench();

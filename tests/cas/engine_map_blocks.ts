@@ -135,6 +135,10 @@ export class MapBlocks implements BlockStore {
     }
   }
 
+  forsakePack(name: string): void {
+    this.forsakePacks([name]);
+  }
+
   knowsPack(name: string): boolean {
     return this.packs.has(name);
   }

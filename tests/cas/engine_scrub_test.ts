@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import type { OpenedArchive } from "../../cas/archive_operations.ts";
 import { createPortableLz4 } from "../../cas/codec/lz4.ts";
+import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
 import type { ScrubMemory, ScrubState } from "../../cas/engine/scrub_memory.ts";
 import { sampleSpans, shareOf } from "../../cas/engine/scrub_spans.ts";
+import { DiskIndex } from "../../cas/index/disk_index.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
+import type { ScoreIndex } from "../../cas/index/score_index.ts";
 import { openPacks } from "../../cas/packs/open_packs.ts";
 import type { ScrubReport } from "../../cas/scrub_report.ts";
 import { Bench, hasher, whole } from "./engine_bench.ts";
@@ -25,12 +28,23 @@ class Notes implements ScrubMemory {
   }
 }
 
-function openOver(bench: Bench, scrubs?: ScrubMemory): Promise<OpenedArchive> {
+/** An index that outlives its archive, as one on disk does. */
+class KeptIndex extends MemoryIndex {
+  override close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function openOver(
+  bench: Bench,
+  scrubs?: ScrubMemory,
+  index: ScoreIndex = new MemoryIndex(),
+): Promise<OpenedArchive> {
   return bench.open({
     openBlocks: () =>
       Promise.resolve(openPacks({
         store: bench.store,
-        index: new MemoryIndex(),
+        index,
         hasher,
         lz4: createPortableLz4(),
         onEvent: (event) => bench.events.push(event),
@@ -166,6 +180,87 @@ Deno.test("missing packs and roots are found, though nothing is left of them to 
     assert.deepEqual(faults.map(({ key }) => key), [lost]);
     assert.match(faults[0]!.reason, /missing/);
   }
+});
+
+/** Two disks, and the pack that alone has what was written to the first; the second's view. */
+async function writeTwins(
+  bench: Bench,
+  archive: OpenedArchive,
+): Promise<{ lost: string; twin: number }> {
+  const request = { createBlockCount: 50_000 };
+  const first = await archive.openView({ volume: "first", ...request });
+  const second = await archive.openView({ volume: "second", ...request });
+  const before = new Set(bench.space.blobs.keys());
+  await bench.write(archive, first.view, [whole(1, 77)]);
+  const lost = [...bench.space.blobs.keys()].find((key) =>
+    key.startsWith("packs/") && !before.has(key)
+  );
+  return { lost: lost!, twin: second.view };
+}
+
+/** What the lost pack held is written once more: it is stored, and can be read. */
+async function assertStoredAgain(
+  bench: Bench,
+  archive: OpenedArchive,
+  view: number,
+): Promise<void> {
+  const { blocksNew } = await bench.write(archive, view, [whole(5, 77)]);
+  assert.equal(blocksNew, 1, "it does not pass for stored");
+  const [block] = await bench.read(archive, view, [5]);
+  assert.equal(block?.[0], 77);
+}
+
+const INDEXES: readonly [string, () => ScoreIndex][] = [
+  ["in memory", () => new MemoryIndex()],
+  ["on disk", () =>
+    DiskIndex.open({
+      disk: new SimulatedDisk({ random: Math.random }),
+      identity: "scrub",
+      hash: (bytes) => hasher.hash(bytes),
+      onEvent: () => {},
+    })],
+];
+
+for (const [what, makeIndex] of INDEXES) {
+  Deno.test(`what a missing pack held is stored again from its scrub on, with an index ${what}`, async () => {
+    const bench = new Bench();
+    const archive = await openOver(bench, undefined, makeIndex());
+    const { lost, twin } = await writeTwins(bench, archive);
+    bench.space.blobs.delete(lost);
+    await archive.operate("scrub", { byteCountMax: 1 });
+    await assertStoredAgain(bench, archive, twin);
+    await archive.close();
+  });
+}
+
+Deno.test("what is lost while a scrub is under way is stored again, too", async () => {
+  const bench = new Bench();
+  const archive = await openOver(bench);
+  const { lost, twin } = await writeTwins(bench, archive);
+  await archive.operate("scrub", { byteCountMax: 1 });
+  bench.space.blobs.delete(lost);
+  await archive.operate("scrub", { byteCountMax: ALL_BYTES });
+  await assertStoredAgain(bench, archive, twin);
+  await archive.close();
+});
+
+Deno.test("a server knows at its start what a scrub by another process has found missing", async () => {
+  const bench = new Bench();
+  const index = new KeptIndex();
+  const notes = new Notes();
+  const archive = await openOver(bench, notes, index);
+  const { lost } = await writeTwins(bench, archive);
+  await archive.close();
+  bench.space.blobs.delete(lost);
+  const other = await openOver(new Bench(bench.space), notes);
+  await other.operate("scrub", { byteCountMax: ALL_BYTES });
+  await other.close();
+  const again = new Bench(bench.space);
+  again.hints = bench.hints;
+  const server = await openOver(again, notes, index);
+  const { view } = await server.openView({ volume: "second" });
+  await assertStoredAgain(again, server, view);
+  await server.close();
 });
 
 Deno.test("a scrub goes on where it stood, also in another process, and reads no blob twice", async () => {

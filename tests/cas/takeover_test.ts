@@ -193,3 +193,112 @@ Deno.test("a server that does not know whether a root will appear does not say t
   await first.end();
   assert.deepEqual(bucket.keys("left/"), []);
 });
+
+async function namesOf({ port }: Stack, retired = false): Promise<string[]> {
+  const volumes = await port.operate("volume list", { retired });
+  return volumes.map(({ volume }) => volume);
+}
+
+Deno.test("a rename that its server had on its way when it was taken over changes no name any more", async () => {
+  const bucket = new Bucket();
+  const slow = new SlowRoots();
+  const first = await bucket.start(
+    bucket.machine(),
+    "1",
+    (store) => slow.wrap(store),
+  );
+  const request = { blockCount: 16 };
+  for (const volume of ["left", "gone"]) {
+    await first.port.operate("volume create", { ...request, volume });
+  }
+  await first.port.operate("volume retire", { volume: "gone" });
+  const onItsWay = slow.begin();
+  const renamed = first.port.operate("volume rename", {
+    volume: "left",
+    name: "right",
+  });
+  renamed.catch(() => {});
+  await onItsWay;
+  const machine = bucket.machine();
+  const second = await bucket.start(machine, "2");
+  slow.letThrough();
+  await assert.rejects(renamed, /taken over/);
+  await second.end();
+  const again = await bucket.start(machine, "2");
+  assert.deepEqual(await namesOf(again), ["left"]);
+  assert.deepEqual(await namesOf(again, true), ["gone"]);
+  await again.end();
+  await first.end();
+});
+
+Deno.test("a journal may still be replayed into a volume that another server has had, and not opened", async () => {
+  const bucket = new Bucket();
+  const machine = bucket.machine();
+  const first = await bucket.start(machine, "1");
+  const disk = await openDisk(first);
+  await write(disk, 0, 11);
+  await first.front.checkpoint();
+  await write(disk, 1, 12);
+  // Killed: it says nothing more.
+  const second = await bucket.start(bucket.machine(), "2");
+  await second.port.operate("volume create", {
+    volume: "other",
+    blockCount: 16,
+  });
+  await second.end();
+  await first.front.abandon();
+  const again = await bucket.start(machine, "1");
+  assert.deepEqual(await stampsOf(await openDisk(again)), [11, 12, 0]);
+  await write(await openDisk(again), 0, 13);
+  const third = await bucket.start(bucket.machine(), "3");
+  // Now there may be writes to it in another journal.
+  await openDisk(third);
+  await third.end();
+  await again.front.abandon();
+  await assert.rejects(
+    bucket.start(machine, "1"),
+    (error: Error) =>
+      error instanceof JournalError && error.code === "Overtaken",
+  );
+  await again.end();
+  await first.end();
+});
+
+Deno.test("a new volume that comes after its server was taken over leaves its name to the one made since", async () => {
+  const bucket = new Bucket();
+  const slow = new SlowRoots();
+  const first = await bucket.start(
+    bucket.machine(),
+    "1",
+    (store) => slow.wrap(store),
+  );
+  const onItsWay = slow.begin();
+  const made = first.port.operate("volume create", {
+    volume: "disk",
+    blockCount: 32,
+  });
+  made.catch(() => {});
+  await onItsWay;
+  const machine = bucket.machine();
+  const second = await bucket.start(machine, "2");
+  await write(await openDisk(second), 0, 21);
+  slow.letThrough();
+  await assert.rejects(made, /taken over/);
+  await second.end();
+  for (let starts = 0; starts < 2; starts++) {
+    const again = await bucket.start(machine, "2");
+    assert.deepEqual(await stampsOf(await openDisk(again)), [21, 0, 0]);
+    assert.deepEqual(await namesOf(again), ["disk"]);
+    assert.deepEqual(await namesOf(again, true), ["disk"]);
+    await again.end();
+  }
+  const again = await bucket.start(machine, "2");
+  const [late] = await again.port.operate("volume list", { retired: true });
+  const { volumeId } = late!;
+  await again.port.operate("volume unretire", { volume: "disk", name: "late" });
+  const back = await again.port.operate("state", { state: { volume: "late" } });
+  assert.equal(back.volumeId, volumeId);
+  assert.equal(back.blockCount, 32);
+  await again.end();
+  await first.end();
+});

@@ -12,6 +12,8 @@
  * @module
  */
 
+import { UsageError } from "../usage_error.ts";
+
 /** Where a salvaged journal is written. */
 export function salvagingPath(stateFolder: string): string {
   return `${stateFolder}/journal.salvaging`;
@@ -37,11 +39,22 @@ export function finishSalvage(stateFolder: string): string | undefined {
   if (exists(journal)) {
     const stamp = new Date().toISOString().replace(/[:.]/g, "");
     kept = `${stateFolder}/journal.damaged-${stamp}`;
-    Deno.renameSync(journal, kept);
+    moveAway(journal, kept);
   }
   Deno.renameSync(salvaged, journal);
   syncFolder(stateFolder);
   return kept;
+}
+
+function moveAway(journal: string, kept: string): void {
+  try {
+    Deno.renameSync(journal, kept);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "EBUSY") throw error;
+    throw new UsageError(
+      `Cannot move the damaged journal in ${journal} away, for a file system is mounted there: umount ${journal}, which keeps it, and run the same again; the salvaged journal then lies in the state folder`,
+    );
+  }
 }
 
 function exists(path: string): boolean {

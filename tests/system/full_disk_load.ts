@@ -1,4 +1,4 @@
-/** A client that writes all the time, and one that reads what was acknowledged. */
+/** A client that writes all the time, and reads what was acknowledged. */
 
 import { AtaError } from "../../aoe/initiator/errors.ts";
 import type { RemoteTarget } from "../../aoe/initiator/remote_target.ts";
@@ -47,10 +47,14 @@ export class Load {
     }
   }
 
-  /** Writes until a chunk is refused. */
+  /** Writes until a chunk is refused, and reads what was acknowledged meanwhile. */
   async writeUntilRefused(): Promise<void> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (!await this.write()) return;
+      const [taken] = await Promise.all([
+        this.write(),
+        this.#checkOne(attempt),
+      ]);
+      if (!taken) return;
     }
     throw new Error("No write was refused");
   }
@@ -64,23 +68,16 @@ export class Load {
     throw new Error("No write was acknowledged");
   }
 
+  async #checkOne(number: number): Promise<void> {
+    const chunks = [...this.#acknowledged];
+    const [lba, bytes] = chunks[number % chunks.length]!;
+    await assertContent(this.#target, lba, bytes);
+  }
+
   /** Fails unless all that was acknowledged is there, as a later client sees it, too. */
   async check(target: RemoteTarget = this.#target): Promise<void> {
     for (const [lba, bytes] of this.#acknowledged) {
       await assertContent(target, lba, bytes);
     }
-  }
-
-  /** Reads one chunk after the other until `stop`; fails as `check` does. */
-  async readOn(stop: AbortSignal): Promise<number> {
-    let count = 0;
-    while (!stop.aborted) {
-      for (const [lba, bytes] of [...this.#acknowledged]) {
-        if (stop.aborted) break;
-        await assertContent(this.#target, lba, bytes);
-        count++;
-      }
-    }
-    return count;
   }
 }

@@ -139,6 +139,13 @@ export function serveOptions(
     ...fromFile.storeSettings,
     ...parseStoreOptions(flags["store-option"] ?? []),
   };
+  if (
+    store === undefined && interfaces === undefined && targets === undefined
+  ) {
+    throw new UsageError(
+      "Nothing to serve: write serve --interface eth1 --store file:/srv/archive --create --target 1.0=disk:64GiB, or serve --config FILE (see: main.ts help serve)",
+    );
+  }
   if (store === undefined) {
     throw new UsageError(
       "No store: add --store URL, such as --store file:./archive",

@@ -37,6 +37,11 @@ export interface ImageOutputOptions {
 export function openImageOutput(options: ImageOutputOptions): ImageOutput {
   const { path, overwrite } = options;
   const there = statOf(path);
+  if (there !== undefined && !there.isFile && !there.isBlockDevice) {
+    throw new UsageError(
+      `Cannot export to ${path}: it is neither a file nor a block device; for a pipe write "-"`,
+    );
+  }
   if (there !== undefined && !overwrite) {
     throw new Refusal(
       "Taken",
@@ -44,11 +49,6 @@ export function openImageOutput(options: ImageOutputOptions): ImageOutput {
     );
   }
   if (there?.isBlockDevice) return openDevice(options, there.rdev ?? 0);
-  if (there !== undefined && !there.isFile) {
-    throw new UsageError(
-      `Cannot export to ${path}: it is neither a file nor a block device; for a pipe write "-"`,
-    );
-  }
   return openFile(options);
 }
 

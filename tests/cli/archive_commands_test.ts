@@ -116,6 +116,8 @@ Deno.test("what fails tells programs and people what and why", async () => {
     const image = `${folder}/disk.img`;
     await fails(0, /1MiB of volume disk/, "export", "disk", image);
     await fails(12, /^error: .*--overwrite/, "export", "disk", image);
+    // Nobody wants a folder to lose what it holds.
+    await fails(2, /^error: .*neither a file/, "export", "disk", folder);
     using _folder = openStateFolder(`${folder}/archive/local`);
     await fails(11, /^error: .*stop that server.*first\n?$/, "salvage");
     await fails(11, /^error: .*stop that server.*first\n?$/, "rebuild");

@@ -291,6 +291,7 @@ Deno.test("serveOptions() names the option that is missing or repeated", () => {
     target: ["1.0=disk"],
   };
   const cases = [
+    [{}, /Nothing to serve: .*--target 1\.0=disk:64GiB, .*help serve/],
     [{ ...flags, interface: [] }, /--interface/],
     [{ interface: ["eth0"], target: ["1.0=disk"] }, /--store/],
     [{ ...flags, target: [] }, /--target/],

@@ -10,7 +10,7 @@ import type { Interfaces } from "./interfaces.ts";
 import type { SnapshotScheduler } from "./snapshot_scheduler.ts";
 import type { ServedTargets } from "./served_targets.ts";
 import type { ServingArchive } from "./serving_archive.ts";
-import { describeStatus } from "../verbs/status.ts";
+import { describeStatus } from "./server_status.ts";
 import { parseVolumeSize } from "../output/size.ts";
 import { parseTargetOption } from "../options/target_option.ts";
 

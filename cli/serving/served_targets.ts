@@ -10,7 +10,7 @@ import type { AoeServer } from "../../aoe/server.ts";
 import { Target } from "../../aoe/target.ts";
 import { emptyTargetState, type TargetState } from "../../aoe/target_state.ts";
 import type { EventSink } from "../../cas/events.ts";
-import { macBytes } from "../options/mac_address.ts";
+import { macBytes } from "./mac_address.ts";
 import { formatSize } from "../output/size.ts";
 import {
   addressOf,

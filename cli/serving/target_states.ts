@@ -15,7 +15,7 @@ import {
   type TargetState,
 } from "../../aoe/target_state.ts";
 import type { EventSink } from "../../cas/events.ts";
-import { macBytes } from "../options/mac_address.ts";
+import { macBytes } from "./mac_address.ts";
 import { replaceFile } from "../state/replace_file.ts";
 import { UsageError } from "../usage_error.ts";
 

@@ -16,7 +16,7 @@ import {
   noAnswer,
   openSegments,
   SEARCH_OPTIONS,
-} from "../serving/segment.ts";
+} from "./segment.ts";
 import { formatSize } from "../output/size.ts";
 import { UsageError } from "../usage_error.ts";
 

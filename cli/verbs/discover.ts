@@ -14,7 +14,7 @@ import {
 import type { Initiator } from "../../aoe/initiator/initiator.ts";
 import type { DiscoveredTarget } from "../../aoe/initiator/remote_target.ts";
 import type { Output } from "../output/output.ts";
-import { openSegments, type Segment } from "../serving/segment.ts";
+import { openSegments, type Segment } from "./segment.ts";
 import { formatSize } from "../output/size.ts";
 import { formatTable } from "../output/table.ts";
 

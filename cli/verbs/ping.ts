@@ -15,7 +15,7 @@ import {
   openSegments,
   SEARCH_OPTIONS,
   unlessSilent,
-} from "../serving/segment.ts";
+} from "./segment.ts";
 
 /** What to ping. */
 export interface PingOptions {

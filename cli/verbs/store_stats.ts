@@ -14,10 +14,7 @@ import type { StoreStatistics } from "../../cas/archive_operations.ts";
 import { ExitStatus } from "../exit_status.ts";
 import { counted } from "../output/counted.ts";
 import type { Output } from "../output/output.ts";
-import {
-  askRunningServer,
-  type ServerChoice,
-} from "../serving/running_server.ts";
+import { askRunningServer, type ServerChoice } from "./running_server.ts";
 import { formatSize } from "../output/size.ts";
 import { formatTable } from "../output/table.ts";
 

@@ -20,7 +20,7 @@ import type { Output } from "../output/output.ts";
 import { pluginRegistry } from "../plugins/plugin_registry.ts";
 import { formatSize } from "../output/size.ts";
 import type { StoreChoice } from "../archive/store_opening.ts";
-import { secretsOf } from "../archive/store_secrets.ts";
+import { secretsOf } from "./store_secrets.ts";
 import { UsageError } from "../usage_error.ts";
 
 const WORDS: Readonly<Record<CheckOutcome["outcome"], string>> = {

@@ -6,10 +6,7 @@
  */
 
 import { type Output } from "../output/output.ts";
-import {
-  askRunningServer,
-  type ServerChoice,
-} from "../serving/running_server.ts";
+import { askRunningServer, type ServerChoice } from "./running_server.ts";
 import type {
   ClearedState,
   TargetDescription,

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import type { Command } from "../../cli/command.ts";
 import { COMMANDS } from "../../cli/commands.ts";
-import { secretsOf } from "../../cli/archive/store_secrets.ts";
+import { secretsOf } from "../../cli/verbs/store_secrets.ts";
 import { TELLTALE } from "../blobstores/remote_kinds.ts";
 import { SECRET } from "../blobstores/remote_kinds.ts";
 import { ScriptedServer } from "../services/scripted_server.ts";

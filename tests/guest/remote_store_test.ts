@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { callControl } from "../../cli/serving/control.ts";
-import type { ServerStatus } from "../../cli/verbs/status.ts";
+import type { ServerStatus } from "../../cli/serving/server_status.ts";
 import { CEPH_REQUIREMENTS } from "../../setup/requirements.ts";
 import { startCeph } from "../../setup/services/ceph.ts";
 import { GatewayProxy } from "../services/gateway_proxy.ts";

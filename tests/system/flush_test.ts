@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { callControl } from "../../cli/serving/control.ts";
-import type { ServerStatus } from "../../cli/verbs/status.ts";
+import type { ServerStatus } from "../../cli/serving/server_status.ts";
 import { noise } from "./disk_content.ts";
 import { SystemRig, systemTest } from "./rig.ts";
 

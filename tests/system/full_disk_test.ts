@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { ConfigCommand } from "../../aoe/query_config.ts";
 import { callControl } from "../../cli/serving/control.ts";
 import { finishSalvage } from "../../cli/state/salvage_folder.ts";
-import type { ServerStatus } from "../../cli/verbs/status.ts";
+import type { ServerStatus } from "../../cli/serving/server_status.ts";
 import type { RunningServer } from "../guest/server.ts";
 import { Load } from "./full_disk_load.ts";
 import { SystemRig, systemTest } from "./rig.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { SECTOR_SIZE } from "../../aoe/block_device.ts";
 import { callControl } from "../../cli/serving/control.ts";
-import type { ServerStatus } from "../../cli/verbs/status.ts";
+import type { ServerStatus } from "../../cli/serving/server_status.ts";
 import { CEPH_REQUIREMENTS } from "../../setup/requirements.ts";
 import { startAzurite } from "../services/azurite.ts";
 import { startCeph } from "../../setup/services/ceph.ts";

@@ -11,7 +11,7 @@ import {
   ControlError,
   type ControlRequest,
   controlSocketPath,
-} from "./control.ts";
+} from "../serving/control.ts";
 import { controlPathOf, newestClaim } from "../state/holder.ts";
 import { stateIdOf } from "../state/state_folder.ts";
 import { openLayeredStore } from "../archive/store_opening.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { StoreChoice } from "./store_opening.ts";
+import type { StoreChoice } from "../archive/store_opening.ts";
 
 /** Names of values that are secrets. */
 const SECRET_NAME = /secret|token|pass|cred|sig|key|connection/i;

@@ -25,7 +25,8 @@ export interface MirrorRepairOptions {
   /**
    * Whether bytes are those of the blob: a pack's hash, a root's checksum. With
    * it every copy is read, and those that are wrong are replaced by a right one;
-   * without it nothing is read that no member lacks, and nothing is replaced.
+   * without it nothing is read that no member lacks, and nothing is replaced. A
+   * sound copy only gives way to that of more than half of the members.
    */
   readonly verify?: (key: string, bytes: Uint8Array) => boolean;
   /** Told of every blob that was looked at. */
@@ -58,6 +59,8 @@ export interface MirrorReplacement {
   readonly key: string;
   /** The member, without secrets. */
   readonly store: string;
+  /** It verified, but most members have another: a stray of a writer that lost. */
+  readonly wasSound: boolean;
 }
 
 /** What a repair did. */
@@ -158,11 +161,20 @@ async function repairOne(entry: MirrorEntry, work: Work): Promise<void> {
     }
   }
   if (verify === undefined) return;
-  for (const [member, bytes] of copies) {
-    if (!targets.includes(member) || equalBytes(bytes, right)) continue;
+  const others = [...copies].filter(([, bytes]) => !equalBytes(bytes, right));
+  const isMajority = 2 * (copies.size - others.length) > members.length;
+  for (const [member, bytes] of others) {
+    const wasSound = verify(entry.key, bytes);
+    // Half with the first decides what counts, but proves nothing: each half may
+    // have been written alone, and what is overwritten cannot be had again.
+    if (wasSound && !isMajority) continue;
+    if (!targets.includes(member)) continue;
     await member.ask((store) => store.put(entry.key, right));
-    repair.replaced.push({ key: entry.key, store: member.display });
+    repair.replaced.push({ key: entry.key, store: member.display, wasSound });
   }
+  const isLeft = !isMajority &&
+    others.some(([, bytes]) => verify(entry.key, bytes));
+  if (isLeft) repair.conflicts.push(conflictOf(entry, copies, verify));
 }
 
 function conflictOf(

@@ -35,9 +35,9 @@ status is 20 where something could not be mended.
 
 A mirror needs no --from: every copy in every member is read and verified, what a
 member lacks is copied to it, and what is damaged there is replaced. Where two
-sound copies differ that of a quorum is right; where there is none, they are left
-and listed as a conflict, and the exit status is 1. It is 20 where no member has a
-blob sound. It can run beside a server.`,
+sound copies differ that of more than half of the members is right; where there is
+none, they are left and listed as a conflict, and the exit status is 1. It is 20
+where no member has a blob sound. It can run beside a server.`,
   options: {
     ...ARCHIVE_OPTIONS,
     from: { type: "string", multiple: true },

@@ -70,7 +70,11 @@ function linesOf(result: MirrorRepair): string[] {
     result;
   const isWhole = conflicts.length === 0 && lost.length === 0;
   return [
-    ...replaced.map(({ key, store }) => `Mended ${key} in ${store}`),
+    ...replaced.map(({ key, store, wasSound }) =>
+      `Mended ${key} in ${store}: it ${
+        wasSound ? "was another than most members have" : "was damaged"
+      }`
+    ),
     ...lost.map((key) =>
       `NOT MENDED ${key}: no member has it sound. A pack that is damaged in different places may be put together: repair --from MEMBER --store MEMBER, with the URLs of two`
     ),
@@ -91,7 +95,7 @@ function lineOf({ key, copies }: MirrorConflict): string {
   const sides = copies.map(({ store, byteCount, sound }) =>
     `${store} (${byteCount} bytes, ${sound === false ? "damaged" : "sound"})`
   );
-  return `CONFLICT ${key}: different copies, none of them in a quorum of members: ${
+  return `CONFLICT ${key}: different copies, none of them in more than half of the members: ${
     sides.join(", ")
   }. Remove it where it is not wanted, and repair again`;
 }

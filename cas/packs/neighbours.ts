@@ -1,7 +1,8 @@
 /**
  * Looks scores up, and remembers the packs in which several were found one
  * after the other: what was written together is asked for together, so the next
- * ones are found without the index's files.
+ * ones are found without the index's files. Packs are numbered as they were
+ * written, so whoever has come to the second half of one wants the next one soon.
  *
  * A pack in which a block was ever suspected is never remembered: only the
  * index knows which of its blocks may be relied on.
@@ -21,6 +22,21 @@ const FOLLOWED_MAX = 4;
 /** Scores found in a followed pack that make it worth reading its directory. */
 const FINDS_MIN = 8;
 
+/** A reader of a pack has found one in so many of its scores. */
+const READ_SHARE = 4;
+
+/** A pack that is remembered. */
+interface KnownPack {
+  readonly pack: number;
+  readonly table: EntryTable;
+  /** Where its second half begins. */
+  readonly middle: number;
+  /** Scores found in it. */
+  finds: number;
+  /** The next one has been thought of. */
+  nextDone: boolean;
+}
+
 /** What looking up works with. */
 export interface NeighboursOptions {
   /** Where blocks are. */
@@ -34,7 +50,7 @@ export class Neighbours {
   readonly #options: NeighboursOptions;
   readonly #entry = new Uint32Array(ENTRY_WORDS);
   /** Tables of the packs remembered, the one used last at the end. */
-  #tables: { readonly pack: number; readonly table: EntryTable }[] = [];
+  #tables: KnownPack[] = [];
   /** Packs that scores were found in last, and how many. */
   #followed: { readonly pack: number; finds: number }[] = [];
   #loading = false;
@@ -98,6 +114,10 @@ export class Neighbours {
         this.#tables.splice(i, 1);
         this.#tables.push(known);
       }
+      known.finds++;
+      if (!known.nextDone && location.offset >= known.middle) {
+        this.#expectNext(known);
+      }
       return true;
     }
     return false;
@@ -111,6 +131,20 @@ export class Neighbours {
     if (followed.length > FOLLOWED_MAX) followed.shift();
     if (++one.finds < FINDS_MIN || this.#loading) return;
     one.finds = 0;
+    this.#load(pack);
+  }
+
+  /** Remembers the pack behind one that is read, before it is asked for. */
+  #expectNext(known: KnownPack): void {
+    if (known.finds * READ_SHARE < known.table.count || this.#loading) return;
+    known.nextDone = true;
+    const next = known.pack + 1;
+    const isThere = next < this.#options.index.packCount &&
+      this.#tables.every((it) => it.pack !== next);
+    if (isThere) this.#load(next);
+  }
+
+  #load(pack: number): void {
     if (this.#options.index.isSuspectPack(pack)) return;
     this.#loading = true;
     // Beside everything else: without it each find reads a page, and no more.
@@ -133,7 +167,8 @@ export class Neighbours {
       table.set(this.#entry);
     }
     this.forget(pack);
-    this.#tables.push({ pack, table });
+    const middle = directory.offsets[directory.count >> 1] ?? 0;
+    this.#tables.push({ pack, table, middle, finds: 0, nextDone: false });
     if (this.#tables.length > PACKS_MAX) this.#tables.shift();
   }
 }

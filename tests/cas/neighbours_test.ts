@@ -52,7 +52,7 @@ Deno.test("blocks that lie together are found with a few page reads, in reads an
     await pause();
   }
   const forReads = index.statistics.pageReads;
-  assert.ok(forReads > 0 && forReads < 130, `${forReads} pages`);
+  assert.ok(forReads > 0 && forReads < 30, `${forReads} pages`);
   const writer = packs.write();
   for (const { kind, bytes } of blocks) {
     assert.equal(await writer.add(kind, hasher.hash(bytes), bytes), false);
@@ -60,7 +60,7 @@ Deno.test("blocks that lie together are found with a few page reads, in reads an
   }
   await writer.finish();
   const forWrites = index.statistics.pageReads - forReads;
-  assert.ok(forWrites < 130, `${forWrites} pages`);
+  assert.ok(forWrites < 30, `${forWrites} pages`);
   await packs.close();
 });
 

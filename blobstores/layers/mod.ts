@@ -20,4 +20,10 @@ export type { WatchdogOptions } from "./watchdog.ts";
 export { cacheOf, type PackCacheStatistics } from "./cache_statistics.ts";
 export { type MirrorOptions, MirrorStore } from "./mirror.ts";
 export { MirrorMember, type MirrorMemberOptions } from "./mirror_member.ts";
-export type { MirrorRepair, MirrorRepairOptions } from "./mirror_repair.ts";
+export type {
+  MirrorConflict,
+  MirrorCopy,
+  MirrorRepair,
+  MirrorRepairOptions,
+  MirrorReplacement,
+} from "./mirror_repair.ts";

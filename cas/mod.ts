@@ -15,7 +15,7 @@ export * from "./disk/real_disk.ts";
 export * from "./disk/simulated_disk.ts";
 export type { Random } from "./disk/simulated_file.ts";
 export * from "./engine/archive_options.ts";
-export type { ClaimHolder } from "./engine/claim.ts";
+export type { ClaimHolder } from "./engine/claim_record.ts";
 export * from "./engine/clock.ts";
 export type { ArchiveHints, HintsCache } from "./engine/hints.ts";
 export * from "./engine/open_archive.ts";

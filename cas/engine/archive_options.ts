@@ -9,7 +9,7 @@ import type { BlockPool } from "../block_pool.ts";
 import type { BlockStore } from "../block_store.ts";
 import type { EventSink } from "../events.ts";
 import type { Hasher } from "../score.ts";
-import type { ClaimHolder } from "./claim.ts";
+import type { ClaimHolder } from "./claim_record.ts";
 import type { EngineClock } from "./clock.ts";
 import type { HintsCache } from "./hints.ts";
 import type { ScrubMemory } from "./scrub_memory.ts";

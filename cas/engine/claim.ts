@@ -3,68 +3,23 @@
  * "Epochs").
  *
  * Two fences. The store's hold, where it has one, tells a living server from a
- * dead one; where it has none, the server is asked (claim_calls.ts). The epoch, a number that only grows, made by create-if-absent,
- * fences a server that was cut off and comes back: it looks for a newer epoch
- * before and after it publishes roots, and a newer writer recognises and steps
- * over what it published in between.
+ * dead one; where it has none, the server is asked (claim_calls.ts). The epoch, a
+ * number that only grows, made by create-if-absent, fences a server that was cut
+ * off and comes back: it looks for a newer epoch before and after it publishes
+ * roots, and a newer writer recognises and steps over what it published in
+ * between.
  *
  * @module
  */
 
-import {
-  BlobError,
-  type BlobStore,
-  type StoreHold,
-} from "../../blobstores/blob_store.ts";
+import type { StoreHold } from "../../blobstores/blob_store.ts";
 import { ArchiveError, archiveErrorCode } from "../errors.ts";
-import { createBlob, readBlob } from "./blobs.ts";
-import {
-  CallAnswerer,
-  hasLeft,
-  haveLeft,
-  holderAnswers,
-  leave,
-} from "./claim_calls.ts";
-import { tryCreateAgain } from "./claim_trial.ts";
+import { CallAnswerer, haveLeft, leave } from "./claim_calls.ts";
+import { describeClaim } from "./claim_record.ts";
 import type { EngineContext } from "./context.ts";
-import { EPOCH_PREFIX, epochKey, parseEpochKey } from "./names.ts";
-import {
-  countField,
-  decodeSealedText,
-  encodeSealedText,
-  type SealedFields,
-} from "./sealed_text.ts";
+import { epochKey } from "./names.ts";
 
-const EPOCH_TYPE = "deepshelf epoch";
-const NONCE_LENGTH = 16;
 const LEAVE_WAIT_MS = 5000;
-
-/** Who claims: any JSON fields that help a person or program to find the server. */
-export type ClaimHolder = Readonly<Record<string, string | number>>;
-
-/** What to claim. */
-export interface ClaimRequest {
-  /** Whose archive. */
-  readonly archiveId: string;
-  /** The claimer's state directory, 32 hexadecimal digits. */
-  readonly stateId: string;
-  /** The claimer, for whoever is refused. */
-  readonly holder: ClaimHolder;
-  /** The newest epoch known, from local state; a wrong one does no harm. */
-  readonly epochHint?: number;
-}
-
-/** A claim that was made, as found in the store. */
-export interface ClaimDescription {
-  /** Its number. */
-  readonly epoch: number;
-  /** When, milliseconds since 1970; absent when its blob is damaged. */
-  readonly timeMs?: number;
-  /** Who; absent when its blob is damaged. */
-  readonly holder?: ClaimHolder;
-  /** Its state folder's id; absent when its blob is damaged. */
-  readonly stateId?: string;
-}
 
 /** The claim of this server. */
 export class Claim {
@@ -198,196 +153,4 @@ export class Claim {
       // The next server asks, and nobody answers.
     }
   }
-}
-
-/** Claims the archive. Rejects with `Held` when another server has it. */
-export async function takeClaim(
-  context: EngineContext,
-  request: ClaimRequest,
-): Promise<Claim> {
-  const { store, retry } = context;
-  if (!store.capabilities.createExclusive) throw unfencedError(store);
-  let hold: StoreHold | undefined;
-  if (store.capabilities.hold && store.hold !== undefined) {
-    const taken = await retry.run(`hold ${store.display}`, () => store.hold!());
-    if (taken === null) throw await heldError(context, request.epochHint);
-    hold = taken;
-  }
-  try {
-    const before = await newestEpoch(context, request.epochHint);
-    if (hold === undefined && await isAlive(context, request, before)) {
-      throw await heldError(context, before);
-    }
-    const epoch = before + 1;
-    const key = epochKey(epoch);
-    const body = encodeClaim(context, request, epoch);
-    if (await createBlob(context, key, body) !== undefined) {
-      throw await heldError(context, epoch);
-    }
-    try {
-      const other = encodeClaim(context, request, epoch);
-      await tryCreateAgain(context, { key, body, other });
-    } catch (error) {
-      await leave(context, epoch).catch(() => undefined);
-      throw error;
-    }
-    return new Claim(context, epoch, hold);
-  } catch (error) {
-    await hold?.release();
-    throw error;
-  }
-}
-
-/** A claim of ours; no two are the same. */
-function encodeClaim(
-  { clock, random, hasher }: EngineContext,
-  { archiveId, stateId, holder }: ClaimRequest,
-  epoch: number,
-): Uint8Array {
-  return encodeSealedText({
-    type: EPOCH_TYPE,
-    epoch,
-    archiveId,
-    stateId,
-    timeMs: clock.nowMs(),
-    nonce: random(NONCE_LENGTH).toHex(),
-    holder,
-  }, hasher);
-}
-
-/**
- * Without a hold: is the holder of this epoch still there? Not if it left, nor
- * if it had our own state folder, which one process has at a time.
- */
-async function isAlive(
-  context: EngineContext,
-  request: ClaimRequest,
-  epoch: number,
-): Promise<boolean> {
-  if (epoch === 0) return false;
-  const claim = await readClaim(context, epoch);
-  if (claim.stateId === request.stateId) return false;
-  if (await hasLeft(context, epoch)) return false;
-  const by = await describeClaim(context, epoch);
-  const archive = `the archive in ${context.store.display}`;
-  context.onEvent({
-    event: "claim-asked",
-    severity: "info",
-    message: `Asking ${by} whether it still writes ${archive}: 20 s at most`,
-    epoch,
-  });
-  if (await holderAnswers(context, epoch)) return true;
-  context.onEvent({
-    event: "claim-unanswered",
-    severity: "strange",
-    message: `Taking over ${archive}: ${by} does not answer`,
-    epoch,
-  });
-  return false;
-}
-
-/** Without create-if-absent nothing keeps two servers from writing. */
-function unfencedError({ display, capabilities }: BlobStore): BlobError {
-  const fault = capabilities.createExclusiveFault ??
-    "it does not decide create-if-absent itself, so two servers could write " +
-      "one archive. Open the archive for reading, or use another store";
-  return new BlobError(`Cannot write the archive in ${display}: ${fault}`, {
-    code: "Unsupported",
-  });
-}
-
-/** The newest claim in the store; undefined when there never was one. */
-export async function readNewestClaim(
-  context: EngineContext,
-  epochHint?: number,
-): Promise<ClaimDescription | undefined> {
-  const epoch = await newestEpoch(context, epochHint);
-  return epoch === 0 ? undefined : await readClaim(context, epoch);
-}
-
-async function readClaim(
-  context: EngineContext,
-  epoch: number,
-): Promise<ClaimDescription> {
-  const bytes = await readBlob(
-    context,
-    epochKey(epoch),
-    (copy) => decodeSealedText(copy, context.hasher) !== undefined,
-  );
-  const fields = bytes && decodeSealedText(bytes, context.hasher);
-  if (fields === undefined || fields.type !== EPOCH_TYPE) return { epoch };
-  const timeMs = countField(fields, "timeMs");
-  const { stateId } = fields;
-  return {
-    epoch,
-    ...(typeof stateId === "string" ? { stateId } : {}),
-    ...(timeMs === undefined ? {} : { timeMs }),
-    holder: holderField(fields),
-  };
-}
-
-function holderField(fields: SealedFields): ClaimHolder {
-  const { holder } = fields;
-  if (typeof holder !== "object" || holder === null) return {};
-  return Object.fromEntries(
-    Object.entries(holder).filter(([, value]) =>
-      typeof value === "string" || typeof value === "number"
-    ),
-  );
-}
-
-async function heldError(
-  context: EngineContext,
-  epochHint: number | undefined,
-): Promise<ArchiveError> {
-  const epoch = await newestEpoch(context, epochHint);
-  const by = await describeClaim(context, epoch);
-  return new ArchiveError(
-    "Held",
-    `Cannot open the archive in ${context.store.display}: it is held by ${by}; stop that server first`,
-  );
-}
-
-/** "the server with host …, pid …, since …", as far as it can be told. */
-async function describeClaim(
-  context: EngineContext,
-  epoch: number,
-): Promise<string> {
-  const claim = epoch === 0 ? undefined : await readClaim(context, epoch);
-  const parts = Object.entries(claim?.holder ?? {}).map(([name, value]) =>
-    `${name} ${value}`
-  );
-  if (claim?.timeMs !== undefined) {
-    parts.push(`since ${new Date(claim.timeMs).toISOString()}`);
-  }
-  const who = parts.length === 0 ? "" : ` (${parts.join(", ")})`;
-  return `another server${who}, epoch ${epoch}`;
-}
-
-/** The number of the newest claim; 0 when there is none. */
-async function newestEpoch(
-  context: EngineContext,
-  hint: number | undefined,
-): Promise<number> {
-  if (hint !== undefined && hint > 0) {
-    const listed = await listEpochs(context, epochKey(hint - 1));
-    if (listed[0] === hint) return listed.at(-1)!;
-  }
-  return (await listEpochs(context)).at(-1) ?? 0;
-}
-
-function listEpochs(
-  context: EngineContext,
-  startAfter?: string,
-): Promise<number[]> {
-  const { store, retry } = context;
-  return retry.run(`list "${EPOCH_PREFIX}" in ${store.display}`, async () => {
-    const epochs: number[] = [];
-    const options = startAfter === undefined ? {} : { startAfter };
-    for await (const { key } of store.list(EPOCH_PREFIX, options)) {
-      const epoch = parseEpochKey(key);
-      if (epoch !== undefined) epochs.push(epoch);
-    }
-    return epochs;
-  });
 }

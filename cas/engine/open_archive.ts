@@ -7,11 +7,11 @@
 import type { OpenedArchive } from "../archive_operations.ts";
 import { Archive } from "./archive.ts";
 import type { ArchiveOptions } from "./archive_options.ts";
-import { takeClaim } from "./claim.ts";
 import { createFormat, noArchiveError, readFormat } from "./format.ts";
 import { usableHints } from "./hints.ts";
 import { Retry } from "./retry.ts";
 import { checkId } from "./sealed_text.ts";
+import { takeClaim } from "./take_claim.ts";
 import { Volumes } from "./volumes.ts";
 
 const CLAIM_CHECK_MS = 5000;

@@ -22,7 +22,7 @@ import { splicePack } from "../packs/pack_splice.ts";
 import { verifyPackFile } from "../packs/pack_verifier.ts";
 import { faultOfBlob, rootOfBlob } from "./blob_verdict.ts";
 import { readBlob } from "./blobs.ts";
-import type { ClaimHolder } from "./claim.ts";
+import type { ClaimHolder } from "./claim_record.ts";
 import type { EngineContext } from "./context.ts";
 import { mendFormat } from "./mend_format.ts";
 import {

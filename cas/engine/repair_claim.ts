@@ -6,9 +6,11 @@
  */
 
 import { ArchiveError, archiveErrorCode } from "../errors.ts";
-import { type Claim, type ClaimHolder, takeClaim } from "./claim.ts";
+import type { Claim } from "./claim.ts";
+import type { ClaimHolder } from "./claim_record.ts";
 import type { EngineContext } from "./context.ts";
 import { readFormat } from "./format.ts";
+import { takeClaim } from "./take_claim.ts";
 
 const CLAIM_CHECK_MS = 5000;
 const STATE_ID_LENGTH = 16;

@@ -12,11 +12,13 @@
 
 import type { BlobStore } from "../../blobstores/blob_store.ts";
 import { createBlob, readBlob } from "../engine/blobs.ts";
-import { type Claim, type ClaimHolder, takeClaim } from "../engine/claim.ts";
+import type { Claim } from "../engine/claim.ts";
+import type { ClaimHolder } from "../engine/claim_record.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { createFormat, noArchiveError, readFormat } from "../engine/format.ts";
 import { rootKey } from "../engine/names.ts";
 import { decodeRootBlob } from "../engine/root_blob.ts";
+import { takeClaim } from "../engine/take_claim.ts";
 import { ArchiveError } from "../errors.ts";
 import { type PackFile, PackFiles } from "../packs/pack_files.ts";
 import { copyNames, type NameConflict } from "./copy_names.ts";

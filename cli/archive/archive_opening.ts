@@ -10,7 +10,7 @@ import type { OpenedArchive } from "../../cas/archive_operations.ts";
 import type { BlockPool } from "../../cas/block_pool.ts";
 import type { BlockStore } from "../../cas/block_store.ts";
 import type { ArchiveAccess } from "../../cas/engine/archive_options.ts";
-import type { ClaimHolder } from "../../cas/engine/claim.ts";
+import type { ClaimHolder } from "../../cas/engine/claim_record.ts";
 import { openRealDisk } from "../../cas/disk/real_disk.ts";
 import { systemClock } from "../../cas/engine/clock.ts";
 import { openArchive } from "../../cas/engine/open_archive.ts";

@@ -10,7 +10,7 @@ import {
   type ClaimDescription,
   type ClaimHolder,
   readNewestClaim,
-} from "../../cas/engine/claim.ts";
+} from "../../cas/engine/claim_record.ts";
 import { systemClock } from "../../cas/engine/clock.ts";
 import { Retry } from "../../cas/engine/retry.ts";
 import { createWasmHasher } from "../../cas/score.ts";

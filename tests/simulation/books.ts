@@ -17,8 +17,12 @@ export async function checkNames(run: Run): Promise<void> {
       "volume list",
     );
     const expected = run.volumes.filter((it) => it.retired === retired);
+    // What came late counts as retired, under a name that another has.
+    const listed = retired
+      ? list.filter(({ volume }) => !run.contested.has(volume))
+      : list;
     same(
-      list.map(({ volume, blockCount }) => `${volume} ${blockCount}`),
+      listed.map(({ volume, blockCount }) => `${volume} ${blockCount}`),
       expected.map(({ name, sectorCount }) => `${name} ${sectorCount / 8}`),
       "The volumes are",
     );

@@ -14,7 +14,7 @@ export async function openVolume(run: Run, volume: VolumeModel): Promise<void> {
   let disk;
   try {
     disk = await run.settle(
-      server.front.openVolume({ volume: volume.name }),
+      server.front.openVolume({ volume: volume.name }, { flushRemote: true }),
       `opening ${what}`,
     );
   } catch (error) {
@@ -137,6 +137,18 @@ export function checkpoint(run: Run): void {
       if (!run.closing) throw error;
     },
   });
+}
+
+/** Asks for all writes to a volume to be in the store: that is answered only when they are. */
+export function flush(run: Run, volume: VolumeModel): void {
+  const { world, server } = run;
+  const capture = volume.capture();
+  world.note(`flush ${volume.name}`);
+  server.disks.get(volume.name)!.flush!().then(() => {
+    if (run.server !== server || !server.process.alive) return;
+    world.note(`flush ${volume.name} is answered`);
+    volume.archived(capture);
+  }, () => world.note(`flush ${volume.name} is given up`));
 }
 
 /** Names the state of an open volume. */

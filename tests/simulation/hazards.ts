@@ -1,7 +1,13 @@
 /** What happens to servers, disks and the blob store. */
 
 import { seeded } from "../cas/front/fixtures.ts";
-import { change, openVolume, snapshot, write } from "./client_actions.ts";
+import {
+  change,
+  flush,
+  openVolume,
+  snapshot,
+  write,
+} from "./client_actions.ts";
 import type { VolumeModel } from "./model.ts";
 import { codeOf, messageOf, type Run } from "./run.ts";
 import { Violation } from "./world.ts";
@@ -50,6 +56,7 @@ export function damage(run: Run): void {
   const volume = world.oneOf(open);
   for (let left = 4; left > 0; left--) write(run, volume);
   snapshot(run, volume);
+  flush(run, volume);
 }
 
 /** Power is lost, or the process is killed; then the server starts again. */
@@ -150,6 +157,8 @@ export async function changeClosed(run: Run): Promise<void> {
   );
   if (closed.length === 0) return;
   const volume = world.oneOf(closed);
+  // Its name is also that of one that came late.
+  if (run.contested.has(volume.name)) return await openVolume(run, volume);
   if (volume.retired) {
     await change(
       run,
@@ -214,7 +223,8 @@ async function openOrChange(run: Run, volume: VolumeModel): Promise<void> {
   void front;
 }
 
-async function isShown(
+/** True if there is a volume of this name. */
+export async function isShown(
   { port }: Run["server"],
   name: string,
 ): Promise<boolean> {

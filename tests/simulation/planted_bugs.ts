@@ -187,6 +187,31 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    what: "a rename of the server before that arrives after a takeover",
+    patch: {
+      file: "cas/engine/archive.ts",
+      find:
+        "await this.#writes.run(() => this.#changes.fenceUnwritten(closed));",
+      replace: "void closed;",
+    },
+  },
+  {
+    what: "a late volume beside the one that has its name",
+    patch: {
+      file: "cas/engine/volumes.ts",
+      find: "|| this.head === this.late",
+      replace: "",
+    },
+  },
+  {
+    what: "a FLUSH answered while writes are in the journal alone",
+    patch: {
+      file: "cas/front/checkpointer.ts",
+      find: "while ((await this.#checkpoint()).has(head)) {",
+      replace: "while ((await this.#checkpoint()) === undefined) {",
+    },
+  },
+  {
     what: "a state at a time that is the one before",
     patch: {
       file: "cas/engine/root_history.ts",

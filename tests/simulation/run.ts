@@ -57,6 +57,8 @@ export class Run {
   refusalCount = 0;
   /** Machines that took the archive over, or tried. */
   placeCount = 0;
+  /** Names of volumes of which a superseded server may have made another one. */
+  readonly contested: Set<string> = new Set();
   /** True while the server ends as it should. */
   closing = false;
   /** How much of what was acknowledged may be missing at the next start. */

@@ -6,6 +6,7 @@
 import {
   checkpoint,
   create,
+  flush,
   grow,
   Interruption,
   openVolume,
@@ -20,7 +21,7 @@ import { fillUp } from "./fullness.ts";
 import { changeClosed, crash, damage, restart, weather } from "./hazards.ts";
 import type { Plant } from "./plant.ts";
 import { messageOf, Run } from "./run.ts";
-import { takeOver } from "./takeover.ts";
+import { loseMachine, takeOver } from "./takeover.ts";
 
 /** What a run came to. */
 export interface SimulationResult {
@@ -59,6 +60,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   read: { weight: 20, run: (run) => onOpen(run, read) },
   pass: { weight: 6, run: (run) => run.world.pass(run.world.below(1500)) },
   checkpoint: { weight: 4, run: checkpoint },
+  flush: { weight: 2, run: (run) => onOpen(run, flush) },
   snapshot: { weight: 4, run: (run) => onOpen(run, snapshot) },
   "read snapshot": { weight: 3, run: readSomeSnapshot },
   create: { weight: 2, run: create },
@@ -73,6 +75,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "fill up": { weight: 0.7, run: fillUp },
   "change closed": { weight: 2.5, run: changeClosed },
   "take over": { weight: 1.2, run: takeOver },
+  "lose machine": { weight: 1, run: loseMachine },
 };
 
 const NAMES: readonly string[] = Object.keys(ACTIONS);

@@ -291,7 +291,7 @@ export class ArchiveFront {
       clock,
       report,
       location,
-      makeRoom: () => this.checkpoint(),
+      makeRoom: () => this.#checkpointer.makeRoom(),
       isArchiving: () => this.#isArchiving(),
     });
     this.#journalRoom = room;

@@ -11,6 +11,7 @@
 import type {
   ArchivePort,
   CheckpointResult,
+  FrozenGeneration,
   SnapshotDescription,
 } from "../archive_port.ts";
 import { ArchiveError, archiveErrorCode } from "../errors.ts";
@@ -104,6 +105,8 @@ export class Checkpointer {
   #frozen: FrozenState | undefined;
   #bytesAtFreeze = 0;
   #requested = false;
+  /** The journal shall let go also of what the archive has long had. */
+  #wantsRoom = false;
   #finishing = false;
 
   /** Nothing runs yet. */
@@ -113,7 +116,9 @@ export class Checkpointer {
 
   /** Considers a checkpoint after a write; `full` when one was refused. */
   noteWrite(full: boolean): void {
-    this.#options.lag.noteWrite();
+    this.#wantsRoom ||= full;
+    // One that was refused is none that the archive lacks.
+    if (this.#options.budget.slotsUsed > 0) this.#options.lag.noteWrite();
     if (this.#requested || this.#finishing || this.#stop.signal.aborted) return;
     const { budget, journal, checkpointBytes } = this.#options;
     const blockBytes = (budget.slotsUsed - budget.slotsFrozen) * 4096;
@@ -127,6 +132,12 @@ export class Checkpointer {
 
   /** Takes all writes of before this call into the archive, but for those over damage. */
   async checkpoint(): Promise<void> {
+    await this.#checkpoint();
+  }
+
+  /** The same, and what the journal holds of it goes, also if nothing is left to archive. */
+  async makeRoom(): Promise<void> {
+    this.#wantsRoom = true;
     await this.#checkpoint();
   }
 
@@ -244,6 +255,8 @@ export class Checkpointer {
   async #foldAll(): Promise<ReadonlySet<Head>> {
     await this.#foldFrozen();
     if (this.#stop.signal.aborted) throw new Error("the server is leaving");
+    // What the archive has may be in one segment with what came since.
+    if (this.#wantsRoom) await this.#options.journal.turnOver().catch(() => {});
     this.#freeze();
     return await this.#foldFrozen();
   }
@@ -263,11 +276,13 @@ export class Checkpointer {
       if (overlay === undefined || overlay.activeCount === 0) continue;
       parts.push({ head, generation: overlay.freeze() });
     }
-    if (parts.length === 0) return true;
     const { journal } = this.#options;
+    const wantsRoom = this.#wantsRoom;
+    this.#wantsRoom = false;
+    if (parts.length === 0 && !wantsRoom) return true;
     this.#bytesAtFreeze = journal.appendedBytes();
     this.#frozen = { parts, trimBelow: journal.rotate() };
-    this.#options.lag.noteFrozen();
+    if (parts.length > 0) this.#options.lag.noteFrozen();
     return true;
   }
 
@@ -276,6 +291,13 @@ export class Checkpointer {
     const kept = new Set<Head>();
     const frozen = this.#frozen;
     if (frozen === undefined) return kept;
+    if (frozen.parts.length === 0) {
+      this.#frozen = undefined;
+      await this.#retire(frozen);
+      // Whoever still finds no room asks again, and not without end.
+      await this.#options.clock.sleep(KEEP_RETRY_MS, this.#hurry.signal);
+      return kept;
+    }
     const { budget, clock, journal } = this.#options;
     const volumes = [];
     for (const part of frozen.parts) {
@@ -305,13 +327,17 @@ export class Checkpointer {
     this.#options.report(checkpointDone(result, clock.nowMs() - startMs));
     const isKept = journal.failureCount() === failuresBefore;
     if (result.deferred !== undefined && !isKept) return kept;
+    await this.#retire(frozen);
+    return kept;
+  }
+
+  async #retire({ trimBelow }: FrozenState): Promise<void> {
     try {
-      await journal.retireBelow(frozen.trimBelow);
+      await this.#options.journal.retireBelow(trimBelow);
     } catch (error) {
       // They are removed with those of the next checkpoint.
       this.#report("is archived, but its journal files stay", error);
     }
-    return kept;
   }
 
   /**
@@ -332,9 +358,7 @@ export class Checkpointer {
     return true;
   }
 
-  async #archive(
-    generation: Parameters<ArchivePort["checkpoint"]>[0],
-  ): Promise<CheckpointResult> {
+  async #archive(generation: FrozenGeneration): Promise<CheckpointResult> {
     this.archiving = true;
     try {
       return await this.#archivePatiently(generation);
@@ -344,7 +368,7 @@ export class Checkpointer {
   }
 
   async #archivePatiently(
-    generation: Parameters<ArchivePort["checkpoint"]>[0],
+    generation: FrozenGeneration,
   ): Promise<CheckpointResult> {
     const { port, clock } = this.#options;
     for (;;) {

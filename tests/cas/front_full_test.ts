@@ -146,6 +146,42 @@ Deno.test("an archive thread that does not answer is none that is full", async (
   await rig.front.abandon();
 });
 
+Deno.test("a journal full of what the archive has lets go of it, though nothing is left to archive", async () => {
+  const gate = Promise.withResolvers<void>();
+  const rig = await openRig({
+    // A new segment is never ready when one is just let go of.
+    disk: new SimulatedDisk({ random: seeded(4), syncDelay: quiet }),
+    slots: 2000,
+    budget: { journalBytesMax: 256 * 1024, batchBytesMax: 32 * 1024 },
+    port: {
+      pause: (where) =>
+        where === "checkpoint" ? gate.promise : Promise.resolve(),
+    },
+  });
+  const history = new History(await openDisk(rig));
+  await rig.clock.advanceBy(50, 500);
+  // Little enough for its end to make no room for a large one.
+  history.write(0, 1);
+  await rig.clock.advanceBy(50, 200);
+  const first = rig.front.checkpoint();
+  await rig.clock.advanceBy(50, 200);
+  for (let lba = 32; history.write(lba, 32); lba += 32) {
+    await rig.clock.advanceBy(50, 200);
+  }
+  gate.resolve();
+  await rig.clock.advanceBy(50, 500);
+  await first;
+  assert.equal(rig.front.usage.unarchivedBytes, 0);
+  let taken = false;
+  for (let attempt = 0; attempt < 20 && !taken; attempt++) {
+    taken = history.write(0, 32);
+    await rig.clock.advanceBy(50, 200);
+  }
+  assert.ok(taken, `the journal keeps ${rig.front.usage.journalBytes} bytes`);
+  await history.checkNow();
+  await rig.front.close();
+});
+
 /** A disk that takes so many bytes in all, in files that are there. */
 function smallDisk(
   bytesMax: number,

@@ -33,8 +33,8 @@ export interface ColdResult {
   readonly possible: number;
   /** Of what. */
   readonly unit: string;
-  /** How much of it is aimed at. */
-  readonly aim: number;
+  /** How much of it is aimed at; absent where the number only explains others. */
+  readonly aim?: number;
 }
 
 const SEQUENTIAL: Omit<Load, "durationMs"> = {

@@ -209,9 +209,11 @@ async function showFar(
 function formatCold(result: ColdResult): string {
   const { name, reached, possible, unit, aim } = result;
   const ratio = reached / possible;
-  return `${name}: ${Math.round(reached)} of ${possible} ${unit}, ratio ${
+  const all = `${name}: ${Math.round(reached)} of ${possible} ${unit}, ratio ${
     ratio.toFixed(2)
-  }, aim >= ${aim}, ${ratio >= aim ? "met" : "MISSED"}`;
+  }`;
+  if (aim === undefined) return all;
+  return `${all}, aim >= ${aim}, ${ratio >= aim ? "met" : "MISSED"}`;
 }
 
 /** Every server has its turn in every round. */

@@ -18,7 +18,7 @@ import { UsageError } from "../usage_error.ts";
 export const repairCommand: Command = defineCommand({
   words: ["repair"],
   usage:
-    "--from URL [--from URL...] --store URL [--quick] [--json] | --store 'mirror:URL URL' [--json]",
+    "--from URL [--from URL...] --store URL [--state DIR] [--quick] [--json] | --store 'mirror:URL URL' [--json]",
   summary:
     "Mend what is damaged or missing from a copy of the archive, or a mirror's members from each other.",
   details:

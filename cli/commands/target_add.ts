@@ -17,7 +17,8 @@ import { UsageError } from "../usage_error.ts";
 /** Has a running server serve one more target. */
 export const targetAddCommand: Command = defineCommand({
   words: ["target", "add"],
-  usage: "SHELF.SLOT=DISK[,OPTION...] --store URL | --state DIR [--create]",
+  usage:
+    "SHELF.SLOT=DISK[,OPTION...] --store URL | --state DIR [--create] [--json]",
   summary: "Serve one more disk on a running server, until it stops.",
   details:
     `DISK and OPTION are those of serve --target: main.ts help serve lists them.

@@ -18,7 +18,7 @@ import { UsageError } from "../usage_error.ts";
 export const targetClearCommand: Command = defineCommand({
   words: ["target", "clear"],
   usage:
-    "SHELF.SLOT [--reservation] [--mask] [--config-string] --store URL | --state DIR",
+    "SHELF.SLOT [--reservation] [--mask] [--config-string] --store URL | --state DIR [--json]",
   summary: "Forget the reservation, mask or config string of a served target.",
   details: `--reservation     all hosts may read and write again
 --mask            all hosts see the target again, but for its allow list

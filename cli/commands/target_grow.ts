@@ -17,7 +17,7 @@ import { UsageError } from "../usage_error.ts";
 /** Has a running server make a disk larger. */
 export const targetGrowCommand: Command = defineCommand({
   words: ["target", "grow"],
-  usage: "SHELF.SLOT [SIZE] --store URL | --state DIR",
+  usage: "SHELF.SLOT [SIZE] --store URL | --state DIR [--json]",
   summary: "Make a served disk larger, and tell its clients.",
   details:
     `For a volume this is volume grow. Without SIZE a file or block device that has grown by itself is measured again.

@@ -17,7 +17,7 @@ import { UsageError } from "../usage_error.ts";
 /** Has a running server stop serving a target. */
 export const targetRemoveCommand: Command = defineCommand({
   words: ["target", "remove"],
-  usage: "SHELF.SLOT --store URL | --state DIR",
+  usage: "SHELF.SLOT --store URL | --state DIR [--json]",
   summary: "Stop serving a target on a running server.",
   details:
     `Unmount the disk on its clients first: they are not told, and wait for it to

@@ -422,6 +422,22 @@ Deno.test("help and the page on running tell every exit status", async () => {
   }
 });
 
+Deno.test("the help of a command tells all of its options", () => {
+  // These are told of once, in the general help.
+  const told = new Set(["config", "plugin", "store-option"]);
+  for (const command of COMMANDS) {
+    const name = command.words.join(" ");
+    const invocation = parseCommandLine(["help", ...command.words], COMMANDS);
+    assert.ok("help" in invocation);
+    for (const option of Object.keys(command.options)) {
+      // What is looked at there is a store, which has no state.
+      const isMeaningless = name === "store validate" && option === "state";
+      if (told.has(option) || isMeaningless) continue;
+      assert.ok(invocation.help.includes(`--${option}`), `${name}: ${option}`);
+    }
+  }
+});
+
 Deno.test("one thing is not many", () => {
   assert.equal(counted(0, "pack"), "0 packs");
   assert.equal(counted(1, "pack"), "1 pack");

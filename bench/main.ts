@@ -25,6 +25,7 @@ import {
 } from "./contenders.ts";
 import { INDEX_ENTRIES, INDEX_NAME, measureIndex } from "./index_rows.ts";
 import { LoadClient } from "./load_client.ts";
+import { measureOpening, OPENING_NAME } from "./opening_rows.ts";
 import { Network } from "./network.ts";
 import { measureStarts } from "./restart.ts";
 import {
@@ -48,6 +49,8 @@ const BEHIND_NAME = "write with a store behind that has 20 ms and 100 MB/s";
 const S3_NAME = "s3: an archive in Ceph's gateway on loopback";
 /** What `--only` calls memory under hostile frames. */
 const FRAMES_NAME = "heap growth over 10 million hostile frames";
+/** The word of the opening that no other name has. */
+const OPENING = "opening";
 /** What `--only` calls the starts. */
 const STARTS_NAME = "start after kill -9, start as the archive grows";
 
@@ -88,8 +91,9 @@ async function main(args: string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  // The index alone needs neither a network nor another server.
-  const missing = values.only === INDEX_NAME ? undefined : missingMeans();
+  // These need neither a network nor another server.
+  const alone = values.only === INDEX_NAME || values.only === OPENING;
+  const missing = alone ? undefined : missingMeans();
   if (missing !== undefined) {
     console.error(missing);
     return 1;
@@ -145,6 +149,9 @@ async function measureAll(options: Options): Promise<void> {
   });
   if (INDEX_NAME.includes(options.only)) {
     await measureIndex(options.folder, options.indexEntries);
+  }
+  if (OPENING_NAME.includes(options.only)) {
+    await measureOpening(options.folder);
   }
   if (COLD_NAME.includes(options.only)) {
     await showFar(options, COLD_NAME, measureCold);

@@ -162,8 +162,23 @@ export interface BlockStore {
    */
   mend(): Promise<number>;
 
-  /** Makes the index anew from every pack in the blob store. */
+  /** Makes the index anew from the directory of every pack in the blob store. */
   rebuild(progress?: (packsDone: number) => void): Promise<void>;
+
+  /**
+   * The same, but takes what copies of the index in the store have from them.
+   * No block counts as stored because of a copy alone.
+   */
+  fill(progress?: (packsDone: number) => void): Promise<void>;
+
+  /** Compares what copies said of these scores with the packs, before `locate` is asked. */
+  prove(scores: Uint8Array): Promise<void>;
+
+  /** Makes the index anew if it rests on copies; true if it did. What was not located before may be there all the same. */
+  dropCopies(): Promise<boolean>;
+
+  /** Puts a copy of the index of packs that are in none, if there are enough; what goes wrong is only told. */
+  copyIndex(): Promise<void>;
 
   /** How the index is doing. */
   readonly index: IndexStatistics;

@@ -52,6 +52,14 @@ export interface TouchedVolume {
   readonly sectorCount: number;
 }
 
+/** A copy of the index that is damaged, or of another version. */
+export interface UselessCopy {
+  /** Its key. */
+  readonly key: string;
+  /** What is wrong with it, as half a sentence. */
+  readonly reason: string;
+}
+
 /** What a scrub has read and found. */
 export interface ScrubReport {
   /** When it began, milliseconds since 1970. */
@@ -74,6 +82,8 @@ export interface ScrubReport {
   readonly faults: readonly ScrubFault[];
   /** How many there are. */
   readonly faultCount: number;
+  /** Copies of the index that are of no use, the first of them: no data is lost with them, and they are no faults. */
+  readonly uselessCopies?: readonly UselessCopy[];
   /** Volumes that have damage; told when the scrub has ended. */
   readonly touched?: readonly TouchedVolume[];
 }

@@ -91,6 +91,8 @@ export class Archive implements OpenedArchive {
   readonly #pending = new Set<Promise<unknown>>();
   /** Heads must be this writer's own before they are given out. */
   #writing = false;
+  /** A copy of the index is on its way to the store. */
+  #copying: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   /** Takes over the parts. */
@@ -231,6 +233,7 @@ export class Archive implements OpenedArchive {
           ...await this.#blocks.get(),
         });
         await this.saveHints();
+        this.#copyIndex();
         return result;
       })
     );
@@ -292,6 +295,7 @@ export class Archive implements OpenedArchive {
     closing.abort();
     await Promise.allSettled(this.#pending);
     await this.letGo();
+    await this.#copying;
     await options.store.close();
   }
 
@@ -307,6 +311,17 @@ export class Archive implements OpenedArchive {
     } finally {
       this.#pending.delete(pending);
     }
+  }
+
+  /** Beside everything else: it is a cache, and nobody waits for it. */
+  #copyIndex(): void {
+    this.#copying ??= this.#blocks.get()
+      .then(({ blocks }) => blocks.copyIndex())
+      // Only a closed archive is not told of by itself.
+      .catch(() => {})
+      .finally(() => {
+        this.#copying = undefined;
+      });
   }
 
   #claim(): Claim {

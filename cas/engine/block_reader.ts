@@ -5,13 +5,15 @@
  * that was put before a crash, but named by no root, can still hold the only
  * copy of a block that a later checkpoint took for stored. A machine whose index
  * never saw it finds it here: by listing `packs/` when a score is missing, at most
- * once a minute, so that a lost pack that comes back is found as well.
+ * once a minute, so that a lost pack that comes back is found as well. If it is
+ * not found then, an index that rests on copies in the store is made anew.
  *
  * @module
  */
 
 import type { BlobStore } from "../../blobstores/blob_store.ts";
 import {
+  type BlockDamage,
   type BlockReceiver,
   type BlockStore,
   SCORE_LENGTH,
@@ -39,6 +41,13 @@ export interface BlockReaderOptions {
   readonly onEvent: EventSink;
 }
 
+/** Scores that stand one after the other, and who takes their blocks. */
+interface Request {
+  readonly kind: number;
+  readonly scores: Uint8Array;
+  readonly receive: BlockReceiver;
+}
+
 /** Verified reads of blocks by score. */
 export class BlockReader {
   readonly #options: BlockReaderOptions;
@@ -57,26 +66,46 @@ export class BlockReader {
     scores: Uint8Array,
     receive: BlockReceiver,
   ): Promise<void> {
-    const { blocks } = this.#options;
-    const missing: number[] = [];
-    await blocks.read(kind, scores, (index, block, damage) => {
-      if (damage !== undefined && damage.pack === undefined) {
-        missing.push(index);
-      } else receive(index, block, damage);
-    });
-    if (missing.length === 0) return;
+    const request = { kind, scores, receive };
+    let missing = await this.#read(request);
+    if (missing.size === 0) return;
     await this.search();
     // Whatever the search found: a damaged index may have been made anew since
     // the block was looked up, and know packs that it did not know then.
-    const again = new Uint8Array(missing.length * SCORE_LENGTH);
-    missing.forEach((index, place) =>
-      again.set(scoreAt(scores, index), place * SCORE_LENGTH)
-    );
-    await blocks.read(
-      kind,
-      again,
-      (place, block, damage) => receive(missing[place]!, block, damage),
-    );
+    missing = await this.#read(request, [...missing.keys()]);
+    if (missing.size > 0 && await this.dropCopies()) {
+      missing = await this.#read(request, [...missing.keys()]);
+    }
+    for (const [index, damage] of missing) receive(index, undefined, damage);
+  }
+
+  /** Reads these blocks, or all; those that no pack is known to hold are not delivered. */
+  async #read(
+    { kind, scores, receive }: Request,
+    indexes?: readonly number[],
+  ): Promise<Map<number, BlockDamage>> {
+    const missing = new Map<number, BlockDamage>();
+    const wanted = indexes === undefined ? scores : gather(scores, indexes);
+    await this.#options.blocks.read(kind, wanted, (place, block, damage) => {
+      const index = indexes?.[place] ?? place;
+      if (damage !== undefined && damage.pack === undefined) {
+        missing.set(index, damage);
+      } else receive(index, block, damage);
+    });
+    return missing;
+  }
+
+  /** Makes the index anew if it rests on copies in the store, one of which must be wrong; true if it did. */
+  async dropCopies(): Promise<boolean> {
+    const { blocks, store, onEvent } = this.#options;
+    if (!await blocks.dropCopies()) return false;
+    onEvent({
+      event: "index-copies-dropped",
+      severity: "strange",
+      message:
+        `A block was not where copies of the index in ${store.display} say: the index is made of the packs alone now`,
+    });
+    return true;
   }
 
   /**
@@ -124,4 +153,12 @@ export class BlockReader {
       packCount: names.length,
     });
   }
+}
+
+function gather(scores: Uint8Array, indexes: readonly number[]): Uint8Array {
+  const some = new Uint8Array(indexes.length * SCORE_LENGTH);
+  indexes.forEach((index, place) =>
+    some.set(scoreAt(scores, index), place * SCORE_LENGTH)
+  );
+  return some;
 }

@@ -26,11 +26,16 @@ export async function locateBlocks(
       `Cannot locate ${scores.length} bytes of scores: at most ${LOCATE_COUNT_MAX} of ${SCORE_LENGTH} bytes can be asked about`,
     );
   }
+  await ready.blocks.prove(scores);
   const located = lookUp(scores, ready);
   const misses = located.places.some((place) => place < 0);
   if (!misses || request.thorough !== true) return located;
   await ready.reader.search();
-  return lookUp(scores, ready);
+  const again = lookUp(scores, ready);
+  const lost = again.places.some((place) => place < 0);
+  return lost && await ready.reader.dropCopies()
+    ? lookUp(scores, ready)
+    : again;
 }
 
 function lookUp(scores: Uint8Array, { blocks }: ReadyBlocks): LocatedBlocks {

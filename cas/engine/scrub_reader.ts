@@ -6,6 +6,8 @@
 
 import { blobErrorCode } from "../../blobstores/blob_store.ts";
 import type { PackVerdict } from "../block_store.ts";
+import { copyNameOf } from "../packs/index_copies.ts";
+import { decodeCopy } from "../packs/index_copy_format.ts";
 import { packKey, packNameOf } from "../packs/pack_files.ts";
 import type { DamagedBlock, ScrubFault, ScrubReport } from "../scrub_report.ts";
 import { faultOfBlob, rootOfBlob } from "./blob_verdict.ts";
@@ -94,14 +96,24 @@ export class ScrubReader {
     const pack = packNameOf(key);
     if (pack !== undefined) return await this.#verifyPack(pack);
     await this.#findGap(key, before);
+    const copy = copyNameOf(key);
     const bytes = await this.#bytesOf(key);
     if (typeof bytes === "string") {
       this.#count(0);
+      if (copy !== undefined) {
+        this.#uselessCopy(key, bytes);
+        return 0;
+      }
       this.#fault({ key, reason: bytes, blocks: [], blockCount: 0 });
       return 0;
     }
     this.#count(bytes.length);
     const { hasher } = this.#context;
+    if (copy !== undefined) {
+      const found = decodeCopy(copy, bytes, hasher.hash);
+      if (typeof found === "string") this.#uselessCopy(key, found);
+      return bytes.length;
+    }
     const root = parseRootKey(key) && rootOfBlob(key, bytes, hasher);
     if (typeof root === "object") await this.#findPacks(key, root.packs);
     const reason = faultOfBlob(key, bytes, hasher);
@@ -190,6 +202,23 @@ export class ScrubReader {
       damaged.push({ score: score.toHex(), kind, offset, length, lost });
     }
     return damaged;
+  }
+
+  #uselessCopy(key: string, reason: string): void {
+    const { store, onEvent } = this.#context;
+    const { uselessCopies = [] } = this.#report;
+    if (uselessCopies.length < FAULTS_MAX) {
+      const copies = [...uselessCopies, { key, reason }];
+      this.#report = { ...this.#report, uselessCopies: copies };
+    }
+    onEvent({
+      event: "scrub-useless-copy",
+      severity: "strange",
+      message:
+        `"${key}" in ${store.display} is of no use: ${reason}; it is a copy of the index, no data is lost, and it may be deleted`,
+      key,
+      reason,
+    });
   }
 
   #count(byteCount: number): void {

@@ -23,6 +23,7 @@ export const BLOB_PREFIXES: readonly string[] = [
   "calls/",
   "epoch/",
   "format",
+  "index/",
   "left/",
   "names/",
   "packs/",

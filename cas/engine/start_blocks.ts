@@ -21,7 +21,9 @@ export async function startBlocks(
   heads: readonly PublishedRoot[],
 ): Promise<void> {
   if (heads.length === 0) return;
-  if (blocks.empty) await rebuildBlocks(context, blocks);
+  if (blocks.empty) {
+    await makeIndex(context, (progress) => blocks.fill(progress));
+  }
   for (const head of heads) {
     for (const packs of await unknownPacks(context, blocks, head)) {
       await blocks.addPacks(packs);
@@ -29,10 +31,18 @@ export async function startBlocks(
   }
 }
 
-/** Makes the index anew from all packs, and tells how far it is; how many there were. */
-export async function rebuildBlocks(
+/** Makes the index anew from the directories of all packs; how many there were. */
+export function rebuildBlocks(
   context: EngineContext,
   blocks: BlockStore,
+): Promise<{ readonly packCount: number }> {
+  return makeIndex(context, (progress) => blocks.rebuild(progress));
+}
+
+/** Makes the index anew, and tells how far it is. */
+async function makeIndex(
+  context: EngineContext,
+  make: (progress: (packsDone: number) => void) => Promise<void>,
 ): Promise<{ readonly packCount: number }> {
   const { clock, onEvent, store } = context;
   const details = { store: store.display };
@@ -44,7 +54,7 @@ export async function rebuildBlocks(
   });
   let packCount = 0;
   let toldMs = -Infinity;
-  await blocks.rebuild((packsDone) => {
+  await make((packsDone) => {
     packCount = packsDone;
     const nowMs = clock.nowMs();
     if (nowMs - toldMs < PROGRESS_INTERVAL_MS) return;

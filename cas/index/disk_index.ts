@@ -28,6 +28,7 @@ import {
 import { EntryTables } from "./entry_tables.ts";
 import {
   indexDiscarded,
+  indexFull,
   indexMemoryFull,
   indexNotSaved,
   indexSaved,
@@ -73,6 +74,7 @@ export interface DiskIndexOptions extends IndexFilesOptions {
 export class DiskIndex implements ScoreIndex {
   readonly #options: DiskIndexOptions;
   readonly #tableEntriesMax: number;
+  readonly #pause: () => Promise<void>;
   readonly #files: IndexFiles;
   readonly #entry = new Uint32Array(ENTRY_WORDS);
   readonly #tables = new EntryTables();
@@ -102,6 +104,7 @@ export class DiskIndex implements ScoreIndex {
     this.#options = options;
     this.#tableEntriesMax = options.tableEntriesMax ?? TABLE_ENTRIES_MAX;
     this.#files = new IndexFiles(options);
+    this.#pause = options.pause ?? ((): Promise<void> => Promise.resolve());
     this.#compaction = this.#newCompaction();
   }
 
@@ -139,6 +142,10 @@ export class DiskIndex implements ScoreIndex {
     return this.#tables.count < countMax ? undefined : this.#unsaved;
   }
 
+  get restsOnCopies(): boolean {
+    return this.#packs.restOnCopies;
+  }
+
   get(scores: Uint8Array, offset: number, location: BlockLocation): boolean {
     return this.#locate(scores, offset, location, false);
   }
@@ -153,7 +160,7 @@ export class DiskIndex implements ScoreIndex {
 
   async addPack(name: string, entries: IndexEntries): Promise<void> {
     if (this.shortage !== undefined) await this.#requireRoom();
-    const pack = this.#packs.add(name);
+    const pack = this.#packs.add(name, entries.unproven);
     for (let position = 0; position < entries.count; position++) {
       setEntry(this.#entry, entries, { pack, position });
       this.#tables.set(this.#entry);
@@ -237,10 +244,7 @@ export class DiskIndex implements ScoreIndex {
 
   async #requireRoom(): Promise<void> {
     await this.flush();
-    if (this.shortage === undefined) return;
-    throw new Error(
-      `The index takes no more before it can be saved: ${this.shortage}`,
-    );
+    if (this.shortage !== undefined) throw indexFull(this.shortage);
   }
 
   #load(): void {
@@ -263,10 +267,6 @@ export class DiskIndex implements ScoreIndex {
       save: () => this.#save(),
       pause: () => this.#pause(),
     });
-  }
-
-  #pause(): Promise<void> {
-    return this.#options.pause?.() ?? Promise.resolve();
   }
 
   #locate(

@@ -4,7 +4,7 @@
  *     word 0-4   the first 160 bits of the score, as big-endian numbers, so that words sort as scores do
  *     word 5     pack number
  *     word 6     offset within the pack
- *     word 7     bits 0-15 stored length, 16-23 codec, 24 suspect; never 0
+ *     word 7     bits 0-15 stored length, 16-23 codec, 24 suspect, 25 unproven; never 0
  *
  * 160 bits are enough to be exact: two blocks that share them are 2^80 hashes
  * of work away, and reading one for the other would be found by its score.
@@ -18,6 +18,8 @@ import type { BlockLocation, IndexEntries } from "./score_index.ts";
 export const ENTRY_WORDS = 8;
 /** Words of the score in an entry. */
 const KEY_WORDS = 5;
+/** Bytes of the score in an entry. */
+export const KEY_LENGTH: number = 4 * KEY_WORDS;
 /** Word of the pack number. */
 export const PACK_WORD = 5;
 /** Word of the offset. */
@@ -29,6 +31,7 @@ const LENGTH_MASK = 0xffff;
 const CODEC_SHIFT = 16;
 const CODEC_MASK = 0xff;
 const SUSPECT_BIT = 1 << 24;
+const UNPROVEN_BIT = 1 << 25;
 
 /** Writes the key of the score at `offset` of `scores` into `entry`. */
 export function setKey(
@@ -55,7 +58,8 @@ export function setEntry(
   entry[PACK_WORD] = pack;
   entry[OFFSET_WORD] = entries.offsets[position] as number;
   entry[EXTENT_WORD] = (entries.lengths[position] as number) |
-    (entries.codecs[position] as number) << CODEC_SHIFT;
+    (entries.codecs[position] as number) << CODEC_SHIFT |
+    (entries.unproven === true ? UNPROVEN_BIT : 0);
 }
 
 /** Compares the key at word `left` of `a` to that at word `right` of `b`: below, at or above zero. */
@@ -85,6 +89,7 @@ export function readLocation(
   location.length = extent & LENGTH_MASK;
   location.codec = extent >>> CODEC_SHIFT & CODEC_MASK;
   location.suspect = (extent & SUSPECT_BIT) !== 0;
+  location.unproven = (extent & UNPROVEN_BIT) !== 0;
   location.paged = false;
 }
 

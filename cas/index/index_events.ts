@@ -50,3 +50,10 @@ export function indexMemoryFull(
     entryCount,
   };
 }
+
+/** What whoever adds to an index is told that has too much in memory. */
+export function indexFull(shortage: string): Error {
+  return new Error(
+    `The index takes no more before it can be saved: ${shortage}`,
+  );
+}

@@ -24,7 +24,7 @@ const MANIFEST = "manifest";
 const MANIFEST_NEW = "manifest.new";
 const PACKS = "packs";
 const RUN_PREFIX = "run-";
-const VERSION = 2;
+const VERSION = 3;
 const NAME_LENGTH = 32;
 
 /** What the manifest holds, as JSON, followed by a line with its hash. */
@@ -39,6 +39,8 @@ interface Manifest {
   readonly packsHash: string;
   /** Numbers of packs with blocks that did not verify. */
   readonly suspectPacks: readonly number[];
+  /** Entries may come from copies in the store. */
+  readonly restsOnCopies: boolean;
   /** Oldest first. */
   readonly recent: readonly (RunDescription & { readonly level: number })[];
   /** Ascending. */
@@ -101,6 +103,7 @@ export class IndexFiles {
       throw error;
     }
     this.#removeStrays(manifest);
+    packs.restOnCopies = manifest.restsOnCopies;
     return { packs, suspectPacks: new Set(manifest.suspectPacks), runs };
   }
 
@@ -139,6 +142,7 @@ export class IndexFiles {
     const { recent, base } = runs;
     const listed = {
       suspectPacks: [...suspectPacks],
+      restsOnCopies: packs.restOnCopies,
       recent: recent.map(({ run, level }) => ({ ...run.description, level })),
       base: base.map(({ run, first }) => ({ ...run.description, first })),
     };

@@ -45,6 +45,10 @@ export class MemoryIndex implements ScoreIndex {
     };
   }
 
+  get restsOnCopies(): boolean {
+    return this.#packs.restOnCopies;
+  }
+
   get(scores: Uint8Array, offset: number, location: BlockLocation): boolean {
     setKey(this.#entry, scores, offset);
     const at = this.#table.find(this.#entry);
@@ -62,7 +66,7 @@ export class MemoryIndex implements ScoreIndex {
   }
 
   addPack(name: string, entries: IndexEntries): Promise<void> {
-    const pack = this.#packs.add(name);
+    const pack = this.#packs.add(name, entries.unproven);
     for (let position = 0; position < entries.count; position++) {
       setEntry(this.#entry, entries, { pack, position });
       this.#table.set(this.#entry);

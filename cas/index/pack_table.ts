@@ -8,6 +8,8 @@
 export class PackTable {
   readonly #names: string[] = [];
   readonly #numbers = new Map<string, number>();
+  /** Entries of some of them may be unproven. */
+  restOnCopies = false;
 
   /** How many packs there are. */
   get count(): number {
@@ -19,8 +21,9 @@ export class PackTable {
     return this.#numbers.has(name);
   }
 
-  /** The pack's number, given to it now if it has none. */
-  add(name: string): number {
+  /** The pack's number, given to it now if it has none; `unproven` as of its entries. */
+  add(name: string, unproven = false): number {
+    this.restOnCopies ||= unproven;
     const known = this.#numbers.get(name);
     if (known !== undefined) return known;
     const number = this.#names.length;
@@ -44,5 +47,6 @@ export class PackTable {
   clear(): void {
     this.#names.length = 0;
     this.#numbers.clear();
+    this.restOnCopies = false;
   }
 }

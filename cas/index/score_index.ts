@@ -26,6 +26,8 @@ export interface BlockLocation {
   codec: number;
   /** The block did not verify when it was last read. */
   suspect: boolean;
+  /** Only a copy of the index says so, not the directory of the pack. */
+  unproven: boolean;
   /** Finding it took a read of the index's files. */
   paged: boolean;
 }
@@ -42,6 +44,8 @@ export interface IndexEntries {
   readonly lengths: Uint16Array;
   /** A `Codec` each. */
   readonly codecs: Uint8Array;
+  /** True where they come from a copy of the index, not from the directory of the pack. */
+  readonly unproven?: boolean;
 }
 
 /** How an index is doing. */
@@ -61,6 +65,9 @@ export interface IndexStatistics {
 
 /** From scores to locations. Belongs to the archive thread. */
 export interface ScoreIndex {
+  /** True if unproven entries were added since it was made anew. */
+  readonly restsOnCopies: boolean;
+
   /** How many packs are known; their numbers are less than this. */
   readonly packCount: number;
 
@@ -139,6 +146,7 @@ export function emptyLocation(): BlockLocation {
     length: 0,
     codec: 0,
     suspect: false,
+    unproven: false,
     paged: false,
   };
 }

@@ -6,6 +6,8 @@
  */
 
 import { decodeSealedText } from "../engine/sealed_text.ts";
+import { COPY_MAGIC } from "../packs/index_copy_format.ts";
+import { inspectIndexCopy } from "./index_copy.ts";
 import { inspectIndexRun, isIndexRun } from "./index_run.ts";
 import {
   type InspectedValue,
@@ -17,6 +19,7 @@ import { inspectJournal } from "./journal.ts";
 import { inspectPack } from "./pack.ts";
 import { inspectRootBlob } from "./root.ts";
 
+const COPY_START: string = COPY_MAGIC;
 const PACK_START = "DSPACK1\n";
 const ROOT_START = "DSHFROOT";
 const JOURNAL_START = "SHLFJRNL";
@@ -30,6 +33,7 @@ export async function inspectFile(
   const { hasher } = options;
   const start = String.fromCharCode(...bytes.subarray(0, PACK_START.length));
   if (start === PACK_START) return inspectPack(bytes, options);
+  if (start === COPY_START) return inspectIndexCopy(bytes, hasher);
   if (start === ROOT_START) return inspectRootBlob(bytes, hasher);
   if (start === JOURNAL_START) return await inspectJournal(bytes);
   if (start.startsWith(TEXT_START)) return inspectText(bytes, options);

@@ -74,6 +74,12 @@ export class DirectoryLoader {
     return salvaged;
   }
 
+  /** The directory of a pack if it is sound: nothing is salvaged. */
+  async loadSound(file: PackFile): Promise<PackDirectory | undefined> {
+    const directory = await this.#loadTail(file);
+    return typeof directory === "string" ? undefined : directory;
+  }
+
   /** By trailer and directory alone; as a string, what is wrong with them. */
   async #loadTail(file: PackFile): Promise<PackDirectory | string> {
     const { files, hasher } = this.#options;

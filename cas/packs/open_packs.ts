@@ -38,6 +38,8 @@ export interface PackOptions {
   readonly packBytesMax?: number;
   /** Most packs held in memory by a writer while they are put: 3 when absent. */
   readonly packsInFlightMax?: number;
+  /** Packs that make a copy of their part of the index in the store: 128 when absent, and no more. */
+  readonly copyPackCount?: number;
 }
 
 /** All blocks of an archive, over a blob store and an index. */

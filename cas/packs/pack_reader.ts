@@ -25,6 +25,9 @@ import {
   type WantedBlock,
 } from "./read_plan.ts";
 
+/** What is told of a block that is in no pack, as far as is known. */
+const UNKNOWN = "no pack is known to hold it";
+
 /** What a reader works with. */
 export interface PackReaderOptions {
   /** The pack files. */
@@ -35,6 +38,8 @@ export interface PackReaderOptions {
   readonly neighbours?: Neighbours;
   /** Decodes and verifies. */
   readonly verifier: BlockVerifier;
+  /** As `IndexBuilder.prove`, of an index that may have unproven entries. */
+  readonly prove?: (pack: number) => Promise<boolean>;
 }
 
 /** The scores of a request, all of one kind, and who takes their blocks. */
@@ -57,6 +62,7 @@ export class PackReader {
   readonly #index: PackReaderOptions["index"];
   readonly #neighbours: Neighbours | undefined;
   readonly #verifier: BlockVerifier;
+  readonly #prove: PackReaderOptions["prove"];
 
   /** Makes a reader. */
   constructor(options: PackReaderOptions) {
@@ -64,6 +70,7 @@ export class PackReader {
     this.#index = options.index;
     this.#neighbours = options.neighbours;
     this.#verifier = options.verifier;
+    this.#prove = options.prove;
   }
 
   /**
@@ -81,7 +88,7 @@ export class PackReader {
       const failed = await this.#readAll(request, wanted);
       wanted = [];
       for (const failure of failed) {
-        const moved = this.#giveUp(request, failure);
+        const moved = await this.#giveUp(request, failure);
         if (moved !== undefined) wanted.push(moved);
       }
     }
@@ -96,9 +103,7 @@ export class PackReader {
       const location = findIn(where, request, index);
       if (location !== undefined) wanted.push({ index, location });
       else {
-        request.receive(index, undefined, {
-          reason: "no pack is known to hold it",
-        });
+        request.receive(index, undefined, { reason: UNKNOWN });
       }
     }
     return wanted;
@@ -106,16 +111,25 @@ export class PackReader {
 
   /**
    * Where the failed block lies by now, if that is another place; otherwise
-   * marks it and delivers the damage.
+   * marks it and delivers the damage. What a copy of the index said of it is
+   * compared with the pack first.
    */
-  #giveUp(request: Request, failed: FailedBlock): WantedBlock | undefined {
+  async #giveUp(
+    request: Request,
+    failed: FailedBlock,
+  ): Promise<WantedBlock | undefined> {
     const { index, location } = failed.block;
     this.#neighbours?.forget(location.pack);
+    const proven = location.unproven && await this.#prove?.(location.pack);
     const present = findIn(this.#index, request, index);
     if (
       present !== undefined &&
       (present.pack !== location.pack || present.offset !== location.offset)
     ) return { index, location: present };
+    if (proven === true && present?.unproven !== false) {
+      request.receive(index, undefined, { reason: UNKNOWN });
+      return undefined;
+    }
     this.#index.suspect(request.scores, index * SCORE_LENGTH);
     request.receive(index, undefined, {
       pack: this.#index.packName(location.pack),

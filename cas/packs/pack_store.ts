@@ -20,27 +20,19 @@ import {
   type IndexStatistics,
 } from "../index/score_index.ts";
 import { BlockVerifier } from "./block_verifier.ts";
+import { CopyWriter } from "./copy_writer.ts";
 import { DirectoryLoader } from "./directory_loader.ts";
-import { mapInOrder } from "./map_in_order.ts";
+import { type BuildOptions, IndexBuilder } from "./index_builder.ts";
+import { IndexCopies } from "./index_copies.ts";
 import { Neighbours } from "./neighbours.ts";
 import type { PackOptions } from "./open_packs.ts";
 import { PackFault, PackFiles } from "./pack_files.ts";
-import {
-  filterDirectory,
-  PACK_BYTES_MAX,
-  type PackDirectory,
-} from "./pack_format.ts";
+import { PACK_BYTES_MAX } from "./pack_format.ts";
 import { PackReader } from "./pack_reader.ts";
 import { verifyPackFile } from "./pack_verifier.ts";
 import { PackWriter } from "./pack_writer.ts";
 
 const PACKS_IN_FLIGHT_MAX = 3;
-
-/** A directory that was loaded; undefined where the pack is missing. */
-interface LoadedPack {
-  readonly name: string;
-  readonly directory: PackDirectory | undefined;
-}
 
 /** The `BlockStore` over packs. */
 export class PackStore implements BlockStore {
@@ -48,7 +40,9 @@ export class PackStore implements BlockStore {
   readonly #files: PackFiles;
   readonly #reader: PackReader;
   readonly #neighbours: Neighbours;
-  readonly #loader: DirectoryLoader;
+  readonly #copies: IndexCopies;
+  readonly #copyWriter: CopyWriter;
+  readonly #builder: IndexBuilder;
   readonly #verifier: BlockVerifier;
   #rebuilding: Promise<void> | undefined;
   #indexDamaged = false;
@@ -66,7 +60,7 @@ export class PackStore implements BlockStore {
     this.#verifier = verifier;
     this.#files = new PackFiles(options);
     const files = this.#files;
-    const load = new DirectoryLoader({
+    const quietLoader = new DirectoryLoader({
       files,
       hasher,
       verifier,
@@ -75,11 +69,35 @@ export class PackStore implements BlockStore {
     });
     this.#neighbours = new Neighbours({
       index,
-      load: (name) => load.loadByName(name),
+      load: (name) => quietLoader.loadByName(name),
     });
     const neighbours = this.#neighbours;
-    this.#reader = new PackReader({ files, index, neighbours, verifier });
-    this.#loader = new DirectoryLoader({ files, hasher, verifier, onEvent });
+    this.#copies = new IndexCopies(options);
+    const copies = this.#copies;
+    this.#builder = new IndexBuilder({
+      index,
+      files,
+      loader: new DirectoryLoader({ files, hasher, verifier, onEvent }),
+      copies,
+      reader: () => this.#reader,
+      onEvent,
+    });
+    this.#reader = new PackReader({
+      files,
+      index,
+      neighbours,
+      verifier,
+      prove: (pack) => this.#builder.prove(pack),
+    });
+    const { copyPackCount: packCount } = options;
+    this.#copyWriter = new CopyWriter({
+      index,
+      files,
+      loader: quietLoader,
+      copies,
+      onEvent,
+      ...(packCount === undefined ? {} : { packCount }),
+    });
   }
 
   get index(): IndexStatistics {
@@ -129,9 +147,11 @@ export class PackStore implements BlockStore {
     try {
       const { index } = this.#options;
       if (!index.get(scores, offset, location)) return undefined;
+      if (this.#builder.isRefuted(location)) return undefined;
       const { offset: start, ...rest } = location;
       const pack = index.packName(location.pack);
-      const suspect = rest.suspect || this.#forsaken.has(pack);
+      const suspect = rest.suspect || rest.unproven ||
+        this.#forsaken.has(pack);
       return { ...rest, pack, offset: start, suspect };
     } catch (error) {
       this.#reportIndexDamage(error);
@@ -153,6 +173,7 @@ export class PackStore implements BlockStore {
       packsInFlightMax: Math.min(inFlight, this.#files.concurrencyMax),
       isForsaken: (pack) =>
         this.#forsaken.size > 0 && this.#forsaken.has(index.packName(pack)),
+      prove: (pack) => this.#builder.prove(pack),
       onIndexDamage: (error) => this.#reportIndexDamage(error),
     });
   }
@@ -179,7 +200,7 @@ export class PackStore implements BlockStore {
   async addPacks(names: readonly string[]): Promise<void> {
     this.#throwIfClosed("add packs");
     try {
-      await this.#addPacks(names);
+      await this.#builder.addPacks(names);
     } catch (error) {
       this.#reportIndexDamage(error);
       await this.rebuild();
@@ -206,94 +227,60 @@ export class PackStore implements BlockStore {
   }
 
   rebuild(progress?: (packsDone: number) => void): Promise<void> {
-    this.#throwIfClosed("rebuild the index");
-    this.#rebuilding ??= this.#rebuild(progress).finally(() => {
-      this.#rebuilding = undefined;
-    });
-    return this.#rebuilding;
+    return this.#rebuild({ fromCopies: false, progress });
+  }
+
+  fill(progress?: (packsDone: number) => void): Promise<void> {
+    return this.#rebuild({ fromCopies: true, progress });
+  }
+
+  async prove(scores: Uint8Array): Promise<void> {
+    const { index } = this.#options;
+    const location = emptyLocation();
+    try {
+      if (!index.restsOnCopies) return;
+      for (let at = 0; at < scores.length; at += SCORE_LENGTH) {
+        if (!index.get(scores, at, location) || !location.unproven) continue;
+        await this.#builder.prove(location.pack);
+      }
+    } catch (error) {
+      this.#reportIndexDamage(error);
+    }
+  }
+
+  async dropCopies(): Promise<boolean> {
+    await this.#rebuilding;
+    if (!this.#options.index.restsOnCopies) return false;
+    await this.rebuild();
+    return true;
+  }
+
+  async copyIndex(): Promise<void> {
+    this.#throwIfClosed("copy the index");
+    await this.#copyWriter.write();
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#files.close();
+    this.#copies.close();
     await this.#options.index.close();
   }
 
-  async #addPacks(names: readonly string[]): Promise<void> {
-    const unknown = names.filter((name) => !this.knowsPack(name));
-    const loaded = mapInOrder(
-      unknown,
-      this.#files.concurrencyMax,
-      async (name): Promise<LoadedPack> => ({
-        name,
-        directory: await this.#loader.loadByName(name),
-      }),
-    );
-    for await (const pack of loaded) await this.#addPack(pack);
-    await this.#options.index.flush();
+  #rebuild(options: BuildOptions): Promise<void> {
+    this.#throwIfClosed("rebuild the index");
+    this.#rebuilding ??= this.#build(options).finally(() => {
+      this.#rebuilding = undefined;
+    });
+    return this.#rebuilding;
   }
 
-  async #rebuild(progress?: (packsDone: number) => void): Promise<void> {
+  async #build(options: BuildOptions): Promise<void> {
     this.#neighbours.clear();
-    await this.#options.index.beginRebuild();
-    const loaded = mapInOrder(
-      this.#files.list(),
-      this.#files.concurrencyMax,
-      async (file): Promise<LoadedPack> => ({
-        name: file.name,
-        directory: await this.#loader.load(file),
-      }),
-    );
-    let packsDone = 0;
-    for await (const pack of loaded) {
-      await this.#addPack(pack);
-      progress?.(++packsDone);
-    }
-    await this.#options.index.endRebuild();
+    await this.#builder.rebuild(options);
     this.#indexDamaged = false;
     this.#rebuildCount++;
-  }
-
-  /**
-   * Enters a loaded pack. Where another pack holds a block already, that one
-   * is read: the new one counts only if the old one is damaged.
-   */
-  async #addPack(pack: LoadedPack): Promise<void> {
-    const { name, directory } = pack;
-    if (directory === undefined || this.knowsPack(name)) return;
-    const held = this.#heldElsewhere(directory);
-    for (const [kind, positions] of held) {
-      const scores = new Uint8Array(positions.length * SCORE_LENGTH);
-      positions.forEach((position, i) =>
-        scores.set(scoreAt(directory, position), i * SCORE_LENGTH)
-      );
-      await this.#reader.read(kind, scores, () => {});
-    }
-    const entries = held.size === 0
-      ? directory
-      : filterDirectory(directory, (i) => !this.#isSound(directory, i));
-    await this.#options.index.addPack(name, entries);
-  }
-
-  /** The positions of entries that the index has from other packs, by kind. */
-  #heldElsewhere(directory: PackDirectory): Map<number, number[]> {
-    const held = new Map<number, number[]>();
-    for (let position = 0; position < directory.count; position++) {
-      if (!this.#isSound(directory, position)) continue;
-      const kind = directory.kinds[position] as number;
-      const positions = held.get(kind) ?? [];
-      positions.push(position);
-      held.set(kind, positions);
-    }
-    return held;
-  }
-
-  #isSound(directory: PackDirectory, position: number): boolean {
-    const { index } = this.#options;
-    const location = emptyLocation();
-    return index.get(directory.scores, position * SCORE_LENGTH, location) &&
-      !location.suspect;
   }
 
   /** Reports that the index is to be rebuilt; throws any other error on. */
@@ -314,9 +301,4 @@ export class PackStore implements BlockStore {
     if (!this.#closed) return;
     throw new ArchiveError("Closed", `Cannot ${action}: the archive is closed`);
   }
-}
-
-function scoreAt(directory: PackDirectory, position: number): Uint8Array {
-  const at = position * SCORE_LENGTH;
-  return directory.scores.subarray(at, at + SCORE_LENGTH);
 }

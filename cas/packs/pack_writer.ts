@@ -3,7 +3,7 @@
  *
  * Invariants: a block is entered in the index only when the pack that holds it
  * is durable; a block that the index has, and does not suspect, is not stored
- * again; no more packs than allowed are in memory.
+ * again, unless only a copy of the index says so; no more packs than allowed are in memory.
  *
  * @module
  */
@@ -35,6 +35,8 @@ export interface PackWriterOptions {
   readonly packBytesMax: number;
   /** Most packs being put at once. */
   readonly packsInFlightMax: number;
+  /** As `IndexBuilder.prove`. */
+  readonly prove: (pack: number) => Promise<boolean>;
   /** True for a pack of the index that must not be relied on. */
   readonly isForsaken: (pack: number) => boolean;
   /** Told when a lookup fails because the index is damaged; the block is then stored as new. */
@@ -70,9 +72,33 @@ export class PackWriter implements BlockWriter {
   ): boolean | Promise<boolean> {
     if (this.#failure !== undefined) throw this.#failure.error;
     setKey(this.#entry, score, 0);
-    if (this.#added.find(this.#entry) >= 0 || this.#isStored(score)) {
-      return false;
+    if (this.#added.find(this.#entry) >= 0) return false;
+    if (!this.#isStored(score)) return this.#store(kind, score, block);
+    if (!this.#location.unproven) return false;
+    return this.#addProven(kind, score.slice(), block.slice());
+  }
+
+  /** Adds a block that is stored if a copy of the index is right. */
+  async #addProven(
+    kind: number,
+    score: Uint8Array,
+    block: Uint8Array,
+  ): Promise<boolean> {
+    try {
+      await this.#options.prove(this.#location.pack);
+    } catch (error) {
+      this.#options.onIndexDamage(error);
     }
+    if (this.#isStored(score) && !this.#location.unproven) return false;
+    return await this.#store(kind, score, block);
+  }
+
+  #store(
+    kind: number,
+    score: Uint8Array,
+    block: Uint8Array,
+  ): boolean | Promise<boolean> {
+    setKey(this.#entry, score, 0);
     this.#entry[EXTENT_WORD] = 1;
     this.#added.set(this.#entry);
     this.#open ??= this.#idle.pop() ??

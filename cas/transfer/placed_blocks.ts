@@ -100,6 +100,7 @@ class PlacedIndex {
     location.length = length!;
     location.codec = codec!;
     location.suspect = false;
+    location.unproven = false;
     return true;
   }
 

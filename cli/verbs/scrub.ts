@@ -117,6 +117,11 @@ function linesOf(report: ScrubReport): string[] {
     lines.push(`DAMAGED: and ${faultCount - faults.length} more`);
   }
   lines.push(...touched.map(describeTouched));
+  for (const { key, reason } of report.uselessCopies ?? []) {
+    lines.push(
+      `${key}: ${reason}; a copy of the index, no data: it may be deleted`,
+    );
+  }
   if (faultCount > 0 && report.endedMs !== undefined && touched.length === 0) {
     lines.push("No state of any volume needs what is damaged");
   }

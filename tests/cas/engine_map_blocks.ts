@@ -173,6 +173,23 @@ export class MapBlocks implements BlockStore {
     }
   }
 
+  fill(progress?: (packsDone: number) => void): Promise<void> {
+    return this.rebuild(progress);
+  }
+
+  /** There are no copies of a Map. */
+  prove(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  dropCopies(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  copyIndex(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     this.closed = true;
     return Promise.resolve();

@@ -75,6 +75,52 @@ export class IndependentReader {
     throw new Error(`no snapshot ${snapshot} of ${volume}`);
   }
 
+  /** How many packs are in copies of the index, each found to hold what they say. */
+  checkIndexCopies(): number {
+    let count = 0;
+    for (const name of names(`${this.#folder}/index`)) {
+      const bytes = this.#blob(`index/${name}`);
+      check(blake3(bytes).toHex() === name, `copy ${name} is damaged`);
+      count += this.#checkCopy(bytes);
+    }
+    return count;
+  }
+
+  #checkCopy(bytes: Uint8Array): number {
+    const view = viewOf(bytes);
+    check(ascii(bytes, 0, 8) === "DSINDEX1", "it is no copy");
+    const packCount = view.getUint32(12, true);
+    const checked = 16 + 40 * packCount;
+    const checksum = blake3(bytes.subarray(0, checked)).toHex();
+    const head = bytes.subarray(checked, checked + 32).toHex();
+    check(checksum === head, "its head is damaged");
+    let at = checked + 32;
+    for (let entry = 16; entry < checked; entry += 40) {
+      const name = bytes.subarray(entry, entry + 32).toHex();
+      const pack = this.#pack(name);
+      check(view.getUint32(entry + 32, true) === pack.length, "another size");
+      let offset = 16;
+      let directory = viewOf(pack).getUint32(pack.length - TRAILER_SIZE, true);
+      for (let left = view.getUint32(entry + 36, true); left > 0; left--) {
+        const extent = view.getUint16(at + 20, true);
+        const length = extent % 4096 + 1;
+        const found = pack.subarray(directory, directory + ENTRY_SIZE);
+        const place = viewOf(found);
+        const key = bytes.subarray(at, at + 20).toHex();
+        check(found.subarray(0, 20).toHex() === key, "another block");
+        check(place.getUint32(32, true) === offset, "another place");
+        check(place.getUint16(36, true) === length, "another length");
+        check(found[39] === extent >> 12, "another codec");
+        offset += length;
+        directory += ENTRY_SIZE;
+        at += 22;
+      }
+      check(directory === pack.length - TRAILER_SIZE, "blocks are missing");
+    }
+    check(at === bytes.length, "it has another length");
+    return packCount;
+  }
+
   #restore({ depth, blockCount, tree }: Root): Uint8Array {
     const disk = new Uint8Array(blockCount * BLOCK_SIZE);
     const walk = (level: number, score: Uint8Array, first: number): void => {

@@ -59,8 +59,8 @@ export function damage(run: Run): void {
   flush(run, volume);
 }
 
-/** Power is lost, or the process is killed; then the server starts again. */
-export async function crash(run: Run): Promise<void> {
+/** Power is lost, or the process is killed; then the server starts again, with a new index where that is wanted. */
+export async function crash(run: Run, newIndex = false): Promise<void> {
   const { world, place, server } = run;
   world.note("crash");
   // Writes are in every stage when it happens.
@@ -76,7 +76,7 @@ export async function crash(run: Run): Promise<void> {
     const known = run.pendingChanges.length === 0;
     if (known && world.chance(0.1) && await rotJournal(run)) return;
   }
-  if (world.chance(0.1)) place.index.wipe();
+  if (world.chance(0.1) || newIndex) place.index.wipe();
   if (world.chance(0.1)) place.index.rot();
   if (world.chance(0.2)) place.hints = undefined;
   await run.start();

@@ -162,6 +162,22 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    what: "a block taken for stored because a copy of the index says so",
+    patch: {
+      file: "cas/packs/pack_writer.ts",
+      find: "if (!this.#location.unproven) return false;",
+      replace: "if (block.length > 0) return false;",
+    },
+  },
+  {
+    what: "a block that is lost because a copy of the index conceals it",
+    patch: {
+      file: "cas/engine/block_reader.ts",
+      find: "if (missing.size > 0 && await this.dropCopies()) {",
+      replace: "if (missing.size < 0) {",
+    },
+  },
+  {
     what: "a volume that grows and loses its blocks",
     patch: {
       file: "cas/engine/tree_grow.ts",

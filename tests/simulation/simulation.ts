@@ -22,6 +22,7 @@ import { changeClosed, crash, damage, restart, weather } from "./hazards.ts";
 import type { Plant } from "./plant.ts";
 import { messageOf, Run } from "./run.ts";
 import { loseMachine, takeOver } from "./takeover.ts";
+import { wrongCopy } from "./wrong_copy.ts";
 
 /** What a run came to. */
 export interface SimulationResult {
@@ -70,6 +71,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   scrub: { weight: 1, run: scrub },
   weather: { weight: 5, run: weather },
   damage: { weight: 1.5, run: damage },
+  "wrong copy": { weight: 1.5, run: wrongCopy },
   crash: { weight: 3, run: crash },
   restart: { weight: 1, run: restart },
   "fill up": { weight: 0.7, run: fillUp },

@@ -28,6 +28,7 @@ const SLOT_COUNT = 96;
 /** Small enough for packs, runs and batches to be many. */
 const PACK_BYTES_MAX: number = 64 * 1024;
 const TABLE_ENTRIES_MAX = 24;
+const COPY_PACK_COUNT = 3;
 
 const hasher = await createWasmHasher();
 const lz4 = createPortableLz4();
@@ -126,6 +127,7 @@ export async function startStack(
           room,
           sleep: use.clock.sleep,
           packBytesMax: PACK_BYTES_MAX,
+          copyPackCount: COPY_PACK_COUNT,
         })),
       hasher,
       pool,

@@ -1,0 +1,260 @@
+/**
+ * Fills the index: from the directories of packs, which are the truth, and from
+ * copies in the store, which are believed only until it matters.
+ *
+ * Invariant: an entry from a copy is marked as unproven until the directory of
+ * its pack says the same; nobody takes a block for stored because of it.
+ *
+ * @module
+ */
+
+import { SCORE_LENGTH } from "../block_store.ts";
+import type { EventSink } from "../events.ts";
+import {
+  type BlockLocation,
+  emptyLocation,
+  type IndexEntries,
+  type ScoreIndex,
+} from "../index/score_index.ts";
+import type { DirectoryLoader } from "./directory_loader.ts";
+import type { IndexCopies } from "./index_copies.ts";
+import { type CopySection, decodeSection } from "./index_copy_format.ts";
+import { mapInOrder } from "./map_in_order.ts";
+import type { PackFile, PackFiles } from "./pack_files.ts";
+import { filterDirectory, type PackDirectory } from "./pack_format.ts";
+import type { PackReader } from "./pack_reader.ts";
+
+/** Copies read at once: as much memory as as many packs. */
+const COPIES_AT_ONCE = 2;
+
+/** What filling the index works with. */
+export interface IndexBuilderOptions {
+  /** What is filled. */
+  readonly index: ScoreIndex;
+  /** The packs. */
+  readonly files: PackFiles;
+  /** Reads directories, and tells of those that are damaged. */
+  readonly loader: DirectoryLoader;
+  /** The copies. */
+  readonly copies: IndexCopies;
+  /** Reads blocks, to know whether they are sound where they are. */
+  readonly reader: () => PackReader;
+  /** Takes `index-copies-read`. */
+  readonly onEvent: EventSink;
+}
+
+/** A directory that was loaded; undefined where the pack is missing. */
+interface LoadedPack {
+  readonly name: string;
+  readonly directory: PackDirectory | undefined;
+}
+
+/** How to make the index anew. */
+export interface BuildOptions {
+  /** Take what copies have from them. */
+  readonly fromCopies: boolean;
+  /** Told how many packs are done. */
+  readonly progress?: ((packsDone: number) => void) | undefined;
+}
+
+/** Fills an index. */
+export class IndexBuilder {
+  readonly #options: IndexBuilderOptions;
+  /** Packs whose directories were asked for, by number: true where there was a sound one. */
+  readonly #proofs = new Map<number, Promise<boolean>>();
+  /** Those where there was. */
+  readonly #proven = new Set<number>();
+
+  /** Adds nothing yet. */
+  constructor(options: IndexBuilderOptions) {
+    this.#options = options;
+  }
+
+  /** Adds the packs of these names that are unknown, by their directories. */
+  async addPacks(names: readonly string[]): Promise<void> {
+    const { index, files, loader } = this.#options;
+    const loaded = mapInOrder(
+      names.filter((name) => !index.knowsPack(name)),
+      files.concurrencyMax,
+      async (name): Promise<LoadedPack> => ({
+        name,
+        directory: await loader.loadByName(name),
+      }),
+    );
+    for await (const pack of loaded) await this.#addPack(pack);
+    await index.flush();
+  }
+
+  /** Makes the index anew from all packs that the store lists. */
+  async rebuild({ fromCopies, progress }: BuildOptions): Promise<void> {
+    const { index, files, loader, copies } = this.#options;
+    await index.beginRebuild();
+    this.#proofs.clear();
+    this.#proven.clear();
+    let packsDone = 0;
+    const onPack = (): void => progress?.(++packsDone);
+    const names = fromCopies ? await copies.list() : new Map<string, number>();
+    const packs = names.size === 0
+      ? files.list()
+      : await this.#addCopies([...names.keys()], onPack);
+    const loaded = mapInOrder(
+      packs,
+      files.concurrencyMax,
+      async (file): Promise<LoadedPack> => ({
+        name: file.name,
+        directory: await loader.load(file),
+      }),
+    );
+    for await (const pack of loaded) {
+      await this.#addPack(pack);
+      onPack();
+    }
+    await index.endRebuild();
+  }
+
+  /**
+   * Compares what is known of a pack with its directory, once; false where
+   * there is none to be had. Entries that stay unproven are wrong then.
+   */
+  prove(pack: number): Promise<boolean> {
+    let proof = this.#proofs.get(pack);
+    if (proof === undefined) {
+      proof = this.#prove(pack);
+      this.#proofs.set(pack, proof);
+      // One that failed is tried again when it matters again.
+      proof.catch(() => this.#proofs.delete(pack));
+    }
+    return proof;
+  }
+
+  /** True where the directory of the pack has not what a copy said, as far as that is known by now. */
+  isRefuted({ pack, unproven }: BlockLocation): boolean {
+    return unproven && this.#proven.has(pack);
+  }
+
+  async #prove(pack: number): Promise<boolean> {
+    const { index, files, loader } = this.#options;
+    const name = index.packName(pack);
+    const size = await files.size(name);
+    const directory = size && await loader.loadSound({ name, size });
+    // The index may have been made anew meanwhile.
+    const isSame = pack < index.packCount && index.packName(pack) === name;
+    if (!directory || !isSame) return false;
+    const location = emptyLocation();
+    const entries = filterDirectory(directory, (position) => {
+      if (!index.get(directory.scores, position * SCORE_LENGTH, location)) {
+        return true;
+      }
+      const isHere = location.pack === pack &&
+        location.offset === directory.offsets[position];
+      // One that is suspect where it really lies stays so.
+      return location.suspect ? !isHere : location.unproven;
+    });
+    this.#proven.add(pack);
+    await index.addPack(name, entries);
+    return true;
+  }
+
+  /** Adds what copies have of the packs that are listed; the listed packs that are left. */
+  async #addCopies(
+    names: readonly string[],
+    onPack: () => void,
+  ): Promise<PackFile[]> {
+    const { index, files, copies, onEvent } = this.#options;
+    const listed = new Map<string, number>();
+    for await (const { name, size } of files.list()) listed.set(name, size);
+    const covered = new Set<string>();
+    const read = mapInOrder(names, COPIES_AT_ONCE, (it) => copies.read(it));
+    for await (const copy of read) {
+      for (const section of copy?.packs ?? []) {
+        const { name, size } = section;
+        if (listed.get(name) !== size || index.knowsPack(name)) continue;
+        covered.add(name);
+        if (await this.#addSection(copy!.bytes, section)) onPack();
+      }
+    }
+    copies.setCovered(covered);
+    const left = [...listed].filter(([name]) => !index.knowsPack(name))
+      .map(([name, size]): PackFile => ({ name, size }));
+    onEvent({
+      event: "index-copies-read",
+      severity: "info",
+      message:
+        `Copies of the index told of ${covered.size} packs; ${left.length} are left to be read`,
+      copyCount: names.length,
+      packCount: covered.size,
+      packsLeft: left.length,
+    });
+    return left;
+  }
+
+  /**
+   * Adds a pack as a copy has it. False where another pack has one of its
+   * blocks: which of the two is sound is known only when its directory is read.
+   */
+  async #addSection(
+    bytes: Uint8Array,
+    section: CopySection,
+  ): Promise<boolean> {
+    const { index } = this.#options;
+    const entries = decodeSection(bytes, section);
+    if (this.#holdsAny(entries)) return false;
+    await index.addPack(section.name, entries);
+    return true;
+  }
+
+  #holdsAny({ count, scores }: IndexEntries): boolean {
+    const { index } = this.#options;
+    const location = emptyLocation();
+    for (let position = 0; position < count; position++) {
+      if (index.get(scores, position * SCORE_LENGTH, location)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Enters a loaded pack. Where another pack holds a block already, that one
+   * is read: the new one counts only if the old one is damaged.
+   */
+  async #addPack({ name, directory }: LoadedPack): Promise<void> {
+    const { index, reader } = this.#options;
+    if (directory === undefined || index.knowsPack(name)) return;
+    const held = this.#heldElsewhere(directory);
+    for (const [kind, positions] of held) {
+      const scores = new Uint8Array(positions.length * SCORE_LENGTH);
+      positions.forEach((position, i) =>
+        scores.set(scoreAt(directory, position), i * SCORE_LENGTH)
+      );
+      await reader().read(kind, scores, () => {});
+    }
+    const entries = held.size === 0
+      ? directory
+      : filterDirectory(directory, (i) => !this.#isSound(directory, i));
+    await index.addPack(name, entries);
+  }
+
+  /** The positions of entries that the index has from other packs, by kind. */
+  #heldElsewhere(directory: PackDirectory): Map<number, number[]> {
+    const held = new Map<number, number[]>();
+    for (let position = 0; position < directory.count; position++) {
+      if (!this.#isSound(directory, position)) continue;
+      const kind = directory.kinds[position] as number;
+      const positions = held.get(kind) ?? [];
+      positions.push(position);
+      held.set(kind, positions);
+    }
+    return held;
+  }
+
+  #isSound(directory: PackDirectory, position: number): boolean {
+    const { index } = this.#options;
+    const location = emptyLocation();
+    return index.get(directory.scores, position * SCORE_LENGTH, location) &&
+      !location.suspect && !this.isRefuted(location);
+  }
+}
+
+function scoreAt(directory: PackDirectory, position: number): Uint8Array {
+  const at = position * SCORE_LENGTH;
+  return directory.scores.subarray(at, at + SCORE_LENGTH);
+}

@@ -25,6 +25,7 @@ export type {
   ScrubState,
 } from "./engine/scrub_memory.ts";
 export type { KeySpan } from "./engine/scrub_spans.ts";
+export type { StoreRoom } from "./engine/store_room.ts";
 export type { HeadHints } from "./engine/volumes.ts";
 export * from "./errors.ts";
 export * from "./events.ts";

@@ -30,7 +30,7 @@ export class MemoryIndex implements ScoreIndex {
   readonly #entry = new Uint32Array(ENTRY_WORDS);
 
   /** It has no files. */
-  readonly shortage = undefined;
+  readonly shortage: undefined = undefined;
 
   get packCount(): number {
     return this.#packs.count;

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, write, writeSync } from "node:fs";
 import { toDiskError } from "./system_error.ts";
 
 /** What position, length and memory must be multiples of, to be sure. */
@@ -51,27 +51,33 @@ export class DirectWriter {
    * that is not possible here. Throws a `DiskError` when the disk failed.
    */
   write(bytes: Uint8Array, position: number): boolean {
-    if (FLAGS === undefined || this.#unable) return false;
-    if (position % ALIGNMENT !== 0 || bytes.length % ALIGNMENT !== 0) {
-      return false;
-    }
+    if (!this.#isPossible(bytes, position)) return false;
     try {
-      this.#descriptor ??= openSync(this.#path, FLAGS);
-      let done = 0;
-      while (done < bytes.length) {
+      const descriptor = this.#open();
+      for (let done = 0; done < bytes.length;) {
         const left = bytes.length - done;
         const at = position + done;
-        done += writeSync(this.#descriptor, bytes, done, left, at);
+        done += writeSync(descriptor, bytes, done, left, at);
       }
       return true;
     } catch (error) {
-      const failure = toDiskError(
-        error,
-        `Cannot write ${bytes.length} bytes at ${position} to ${this.#path}`,
-      );
-      if (!UNABLE.includes(failure.code)) throw failure;
-      this.#unable = true;
-      return false;
+      return this.#noteFailure(error, bytes, position);
+    }
+  }
+
+  /** The same on another thread; `bytes` are borrowed until it settles. */
+  async writeSoon(bytes: Uint8Array, position: number): Promise<boolean> {
+    if (!this.#isPossible(bytes, position)) return false;
+    try {
+      const descriptor = this.#open();
+      for (let done = 0; done < bytes.length;) {
+        const left = bytes.length - done;
+        const at = position + done;
+        done += await writeOnce(descriptor, bytes, done, left, at);
+      }
+      return true;
+    } catch (error) {
+      return this.#noteFailure(error, bytes, position);
     }
   }
 
@@ -82,6 +88,45 @@ export class DirectWriter {
     this.#unable = true;
     if (descriptor !== undefined) closeSync(descriptor);
   }
+
+  #isPossible(bytes: Uint8Array, position: number): boolean {
+    if (FLAGS === undefined || this.#unable) return false;
+    return position % ALIGNMENT === 0 && bytes.length % ALIGNMENT === 0;
+  }
+
+  #open(): number {
+    return this.#descriptor ??= openSync(this.#path, FLAGS as number);
+  }
+
+  /** Returns false where the system cannot write so; throws what else it was. */
+  #noteFailure(error: unknown, bytes: Uint8Array, position: number): false {
+    const failure = toDiskError(
+      error,
+      `Cannot write ${bytes.length} bytes at ${position} to ${this.#path}`,
+    );
+    if (!UNABLE.includes(failure.code)) throw failure;
+    this.#unable = true;
+    return false;
+  }
+}
+
+function writeOnce(
+  descriptor: number,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+): Promise<number> {
+  return new Promise((resolve, reject) =>
+    write(
+      descriptor,
+      bytes,
+      offset,
+      length,
+      position,
+      (error, count) => error ? reject(error) : resolve(count),
+    )
+  );
 }
 
 function directFlags(): number | undefined {

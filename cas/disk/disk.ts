@@ -35,7 +35,13 @@ export interface DiskFile {
    */
   writeDurably(bytes: Uint8Array, position: number): void;
 
-  /** Lets go of the file. No sync may be under way. */
+  /**
+   * The same on another thread. `bytes` are borrowed until it settles, and
+   * nothing else is asked of the file meanwhile.
+   */
+  writeDurablySoon(bytes: Uint8Array, position: number): Promise<void>;
+
+  /** Lets go of the file. Nothing may be under way. */
   close(): void;
 }
 

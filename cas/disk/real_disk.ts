@@ -203,6 +203,12 @@ class RealFile implements DiskFile {
     }
   }
 
+  async writeDurablySoon(bytes: Uint8Array, position: number): Promise<void> {
+    if (await this.#direct.writeSoon(bytes, position)) return;
+    this.write(bytes, position);
+    await this.sync();
+  }
+
   close(): void {
     attempt(`Cannot close ${this.#path}`, () => {
       try {

@@ -183,6 +183,21 @@ export class SimulatedDisk implements Disk {
         );
         operate("sync", nameNow(), finish, lose);
       },
+      async writeDurablySoon(
+        bytes: Uint8Array,
+        position: number,
+      ): Promise<void> {
+        let finish = (): void => {};
+        const some = Math.floor(random() * bytes.length);
+        operate(
+          "write",
+          nameNow(),
+          () => finish = file.beginDurableWrite(bytes, position),
+          () => file.write(bytes.subarray(0, some), position),
+        );
+        await syncDelay?.();
+        operate("sync", nameNow(), finish, lose);
+      },
       close(): void {},
     };
   }

@@ -246,7 +246,7 @@ export class Journal {
         segment.tail += bytes.length;
         this.#succeed(batch, checksum);
       } else {
-        this.#syncInBackground(batch, segment, this.#write(batch, segment));
+        this.#writeInBackground(batch, segment);
       }
     } catch (error) {
       this.#fail(segment, error);
@@ -271,17 +271,15 @@ export class Journal {
     return checksum;
   }
 
-  #syncInBackground(
-    batch: JournalBatch,
-    segment: Segment,
-    sealed: Uint8Array,
-  ): void {
+  #writeInBackground(batch: JournalBatch, segment: Segment): void {
+    const { bytes, checksum } = this.#seal(batch, segment);
     const startMs = this.#options.clock.nowMs();
-    const syncing = segment.file.sync();
-    segment.idle = syncing.catch(() => {});
-    syncing.then(() => {
+    const writing = segment.file.writeDurablySoon(bytes, segment.tail);
+    segment.tail += bytes.length;
+    segment.idle = writing.catch(() => {});
+    writing.then(() => {
       this.#policy.took(this.#options.clock.nowMs() - startMs, false);
-      this.#succeed(batch, sealed);
+      this.#succeed(batch, checksum);
     }, (error: unknown) => {
       this.#fail(segment, error);
       this.#commitElsewhere(batch);

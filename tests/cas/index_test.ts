@@ -357,6 +357,8 @@ function countReads(disk: Disk, count: (byteCount: number) => void): Disk {
         },
         sync: () => file.sync(),
         writeDurably: (bytes, position) => file.writeDurably(bytes, position),
+        writeDurablySoon: (bytes, position) =>
+          file.writeDurablySoon(bytes, position),
         close: () => file.close(),
       };
     },

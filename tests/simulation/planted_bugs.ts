@@ -37,7 +37,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: "a write acknowledged before it is synced",
     patch: {
       file: "cas/front/journal.ts",
-      find: `    syncing.then(() => {
+      find: `    writing.then(() => {
       this.#policy`,
       replace: `    Promise.resolve().then(() => {
       this.#policy`,
@@ -263,8 +263,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: "a refusal that does not end when there is room",
     patch: {
       file: "cas/front/room_waiters.ts",
-      find: "this.#refusal = undefined;",
-      replace: "if (this.#refusal !== undefined) return;",
+      find: `this.#refusal = undefined;
+      report`,
+      replace: `if (this.#refusal !== undefined) return;
+      report`,
     },
   },
   {

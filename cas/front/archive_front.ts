@@ -381,6 +381,7 @@ export class ArchiveFront {
 
   #lose(reason: Error): void {
     this.#state = "lost";
+    this.#roomWaiters.stop();
     this.#options.report({
       event: "archive-lost",
       severity: "admin",

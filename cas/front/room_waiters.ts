@@ -71,9 +71,10 @@ export class RoomWaiters {
     for (const { resolve } of this.#takeAll()) resolve();
   }
 
-  /** Watches no longer; who waits, waits for ever. */
+  /** Refuses nothing any more; who waits, waits for ever. */
   stop(): void {
     this.#stop.abort();
+    this.#refusal = undefined;
   }
 
   /** Looks whether something is full, until there is room for all. */

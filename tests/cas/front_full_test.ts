@@ -107,6 +107,21 @@ Deno.test("when the store is full they are refused after a grace, reads go on, a
   await rig.front.close();
 });
 
+Deno.test("a server that lost its claim refuses nothing, for the disks are another's", async () => {
+  const { rig, volume, history } = await stuckRig();
+  await fill(rig, history);
+  const before = watch(volume.writable());
+  rig.port.full = FULL;
+  await rig.clock.advanceBy(1000, GRACE_MS - 1000);
+  rig.port.lose(new Error("another server took the archive"));
+  await rig.clock.advanceBy(1000, 3 * GRACE_MS);
+  assert.equal(before.state, "waiting");
+  const after = watch(volume.writable());
+  await rig.clock.advanceBy(1000, 3 * GRACE_MS);
+  assert.equal(after.state, "waiting");
+  await rig.front.abandon();
+});
+
 Deno.test("a store that was full for a moment refuses nothing", async () => {
   const { rig, volume, history, open } = await stuckRig();
   await fill(rig, history);

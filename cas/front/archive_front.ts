@@ -57,6 +57,8 @@ export class ArchiveFront {
   #state: "open" | "closing" | "lost" = "open";
   #journalRoom: JournalRoom | undefined;
   readonly #roomWaiters: RoomWaiters;
+  /** The newest write found no room in the journal's batch alone. */
+  #isBatchFull = false;
 
   private constructor(options: ArchiveFrontOptions, clock: Clock) {
     this.#options = options;
@@ -81,6 +83,7 @@ export class ArchiveFront {
       clock,
       report: options.report,
       shortage: () => options.port.shortage(),
+      answer: (action) => this.#answer(action),
     });
     this.#disks = new Disks({
       port: options.port,
@@ -93,7 +96,7 @@ export class ArchiveFront {
         () => clock.nowMs(),
       ),
       write: (...write) => this.#write(...write),
-      writable: () => this.#roomWaiters.wait(),
+      writable: () => this.#roomWaiters.wait(this.#isBatchFull),
       flushRemote: (head) => this.#checkpointer.archived(head),
       isPresent: () => this.#isPresent,
       present: () => this.#present(),
@@ -241,6 +244,7 @@ export class ArchiveFront {
   ): number {
     if (this.#state !== "open") return 0;
     const ticket = this.#intake.append(head, range, from, offset);
+    this.#isBatchFull = ticket === 0;
     this.#checkpointer.noteWrite(ticket === NO_ROOM);
     return Math.max(0, ticket);
   }
@@ -304,8 +308,7 @@ export class ArchiveFront {
       journalBytesMax: budget.journalBytesMax,
       batchBytesMax: budget.batchBytesMax ?? BATCH_BYTES_MAX,
       last: recovery.last,
-      settled: (through, ok) =>
-        this.#standstill.pass(() => this.#settled(through, ok)),
+      settled: (through, ok) => this.#answer(() => this.#settled(through, ok)),
       roomMade: () => this.#roomMade(),
       delayMs: () => backPressureMs(this.#intake.fill, this.#lag.stalledMs),
     });
@@ -349,7 +352,7 @@ export class ArchiveFront {
         head.baseWriterId = this.#options.stateId;
       },
       rewrite: (head, range, from, offset) =>
-        this.#intake.append(head, range, from, offset) > 0,
+        this.#intake.append(head, range, from, offset, true) > 0,
       roomMade: () => this.#roomMade(),
       checkpointBytes: budget.checkpointBytes,
       checkpointAgeMs: budget.checkpointAgeMs,
@@ -357,9 +360,14 @@ export class ArchiveFront {
     });
   }
 
+  /** Another server may be serving these disks by now: then not a word more. */
+  #answer(action: () => void): void {
+    this.#standstill.pass(() => {
+      if (this.#state !== "lost") action();
+    });
+  }
+
   #settled(throughTicket: number, ok: boolean): void {
-    // Another server may be serving these disks by now: not a word more.
-    if (this.#state === "lost") return;
     for (const head of this.#disks.heads()) {
       for (const disk of head.disks) disk.settled(throughTicket, ok);
     }

@@ -110,8 +110,8 @@ export class Journal {
   }
 
   /**
-   * Copies a write into the gathering batch; false, taking nothing, when the
-   * batch or the journal is full. Settles later, in the order of tickets.
+   * Copies a write into the gathering batch, however full the journal is; false,
+   * taking nothing, when the batch is. Settles later, in the order of tickets.
    */
   append(
     volume: JournalVolume,
@@ -121,7 +121,6 @@ export class Journal {
     ticket: number,
   ): boolean {
     if (this.#stop.signal.aborted) return false;
-    if (this.isFullFor(write)) return false;
     if (!this.#gathering.append(volume, write, from, offset, ticket)) {
       return false;
     }

@@ -27,6 +27,8 @@ export interface RoomWaitersOptions {
   readonly report: EventSink;
   /** What is full; a rejection says nothing. */
   readonly shortage: () => Promise<Shortage | undefined>;
+  /** Refuses when it is sure that this server may answer, if ever; in the order of the calls. */
+  readonly answer: (refuse: () => void) => void;
 }
 
 interface Waiter {
@@ -39,6 +41,8 @@ export class RoomWaiters {
   readonly #options: RoomWaitersOptions;
   readonly #stop: AbortController = new AbortController();
   #waiters: Waiter[] = [];
+  /** Who waits for the next batch only. */
+  #soon: (() => void)[] = [];
   #watching = false;
   /** Somebody asked for room since the last look. */
   #wanted = false;
@@ -56,18 +60,24 @@ export class RoomWaiters {
     return this.#refusal?.message;
   }
 
-  /** Resolves when a write may be tried again; rejects when it is refused. */
-  wait(): Promise<void> {
+  /**
+   * Resolves when a write may be tried again; rejects when it is refused: not
+   * one that found but the journal's batch full, of which there is another soon.
+   */
+  wait(isBatchFull: boolean): Promise<void> {
+    if (isBatchFull) return new Promise((resolve) => this.#soon.push(resolve));
     this.#wanted = true;
     if (!this.#watching) this.#watch();
-    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
-    return new Promise((resolve, reject) =>
-      this.#waiters.push({ resolve, reject })
-    );
+    return new Promise((resolve, reject) => {
+      const waiter = { resolve, reject };
+      if (this.#refusal === undefined) this.#waiters.push(waiter);
+      else this.#refuse([waiter], this.#refusal);
+    });
   }
 
   /** There may be room now. */
   roomMade(): void {
+    for (const resolve of this.#soon.splice(0)) resolve();
     for (const { resolve } of this.#takeAll()) resolve();
   }
 
@@ -111,7 +121,13 @@ export class RoomWaiters {
       }: ${shortage.message}`;
     this.#refusal = new Error(reason);
     report(writesRefused(reason));
-    for (const { reject } of this.#takeAll()) reject(this.#refusal);
+    this.#refuse(this.#takeAll(), this.#refusal);
+  }
+
+  #refuse(waiters: readonly Waiter[], reason: Error): void {
+    this.#options.answer(() => {
+      for (const { reject } of waiters) reject(reason);
+    });
   }
 
   #takeAll(): Waiter[] {

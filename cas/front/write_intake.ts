@@ -53,13 +53,16 @@ export class WriteIntake {
 
   /**
    * Takes sectors, copied: a ticket, 0 when the batch is full, or `NO_ROOM`.
-   * Throws a `RangeError` for more sectors than a batch ever takes.
+   * With `isKept`, for sectors that have room already and only move, it goes
+   * beyond what overlay and journal may have: nothing is let go before they
+   * have moved. Throws a `RangeError` for more sectors than a batch ever takes.
    */
   append(
     head: Head,
     range: SectorRange,
     from: Uint8Array,
     offset: number,
+    isKept: boolean = false,
   ): number {
     const { journal } = this;
     const { cache, budget } = this.#options;
@@ -73,8 +76,10 @@ export class WriteIntake {
     const { firstBlock, lastBlock } = blockSpan(range);
     const ticket = this.#lastTicket + 1;
     const needed = overlay.slotsNeeded(firstBlock, lastBlock);
-    if (!budget.hasRoom(needed)) return NO_ROOM;
-    if (journal?.isFullFor(range)) return NO_ROOM;
+    const hasRoom = isKept
+      ? cache.takeableCount >= needed
+      : budget.hasRoom(needed) && journal?.isFullFor(range) !== true;
+    if (!hasRoom) return NO_ROOM;
     if (journal?.append(head, range, from, offset, ticket) === false) return 0;
     this.#lastTicket = ticket;
     writeToOverlay(head.view, cache.pool.bytes, range, from, offset);

@@ -6,9 +6,11 @@ import assert from "node:assert/strict";
 import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
 import type { Volume } from "../../cas/front/volume.ts";
 import {
+  openDisk,
   openRig,
   quiet,
   type Rig,
+  type RigOptions,
   seeded,
   segmentNames,
   stamped,
@@ -150,3 +152,55 @@ Deno.test("replies are held back as before when a write could not be archived", 
   assert.equal(large.lastTicket, 0);
   await rig.front.abandon();
 });
+
+/** Limits of a front of which one or the other is reached first. */
+const TIGHT: readonly Pick<RigOptions, "slots" | "budget">[] = [
+  { slots: 80 },
+  { slots: 400, budget: { journalBytesMax: 1024 * 1024 } },
+];
+
+for (const tight of TIGHT) {
+  const what = tight.budget === undefined ? "overlay" : "journal";
+  Deno.test(`writes over damage are kept, and others go on, also when the ${what} has no room left`, async () => {
+    const damaged = new Set<number>();
+    let gate: Promise<void> = Promise.resolve();
+    const rig = await openRig({
+      ...tight,
+      port: {
+        damaged,
+        pause: (where) => where === "checkpoint" ? gate : Promise.resolve(),
+      },
+    });
+    const volume = await openDisk(rig);
+    volume.write({ lba: 0, sectorCount: 64 }, stamped(1, 64), 0);
+    await rig.front.checkpoint();
+    for (let block = 0; block < 8; block++) damaged.add(block);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gate = promise;
+    for (let block = 0; block < 8; block++) {
+      const range = { lba: block * 8, sectorCount: 1 };
+      volume.write(range, stamped(2, 1), 0);
+    }
+    const checkpoint = rig.front.checkpoint();
+    await quiet();
+    let lba = 64;
+    const bytes = stamped(3, 8);
+    while (volume.write({ lba, sectorCount: 8 }, bytes, 0) > 0) {
+      lba += 8;
+      await rig.clock.advance(50);
+    }
+    let hasRoom = false;
+    volume.writable().then(() => void (hasRoom = true));
+    let isDone = false;
+    checkpoint.then(() => void (isDone = true));
+    resolve();
+    await rig.clock.advanceBy(100, 2000);
+    assert.ok(isDone, "what has to move needs no more room than it has");
+    assert.ok(hasRoom);
+    assert.ok(volume.write({ lba, sectorCount: 8 }, bytes, 0) > 0);
+    for (let block = 0; block < 8; block++) {
+      assert.equal(await stampAt(volume, block * 8), 2);
+    }
+    await rig.front.abandon();
+  });
+}

@@ -11,6 +11,7 @@ import {
   openRig,
   quiet,
   type Rig,
+  type RigOptions,
   seeded,
 } from "./front/fixtures.ts";
 import { History } from "./front/history.ts";
@@ -20,18 +21,33 @@ const FULL = { of: "store", message: "No space left. Free some" } as const;
 const GRACE_MS = 5000;
 
 /** A front whose store takes nothing until `open`. */
-async function stuckRig(): Promise<
-  { rig: Rig; volume: Volume; history: History; open: () => void }
+async function stuckRig(budget: RigOptions["budget"] = {}): Promise<
+  {
+    rig: Rig;
+    volume: Volume;
+    history: History;
+    open: () => void;
+    confirm: () => void;
+  }
 > {
   const gate = Promise.withResolvers<void>();
+  const claim = Promise.withResolvers<void>();
   const rig = await openRig({
     slots: 80,
+    budget,
     port: {
-      pause: (where) => where === "checkpoint" ? gate.promise : quiet(),
+      pause: (where) =>
+        where === "checkpoint"
+          ? gate.promise
+          : where === "confirm"
+          ? claim.promise
+          : quiet(),
     },
   });
   const volume = await openDisk(rig);
-  return { rig, volume, history: new History(volume), open: gate.resolve };
+  const history = new History(volume);
+  const { resolve: open } = gate;
+  return { rig, volume, history, open, confirm: claim.resolve };
 }
 
 /** Writes until there is no room; the block that found none. */
@@ -195,6 +211,67 @@ Deno.test("a journal full of what the archive has lets go of it, though nothing 
   assert.ok(taken, `the journal keeps ${rig.front.usage.journalBytes} bytes`);
   await history.checkNow();
   await rig.front.close();
+});
+
+/** The same, full until it refuses writes. */
+async function refusingRig(): ReturnType<typeof stuckRig> {
+  const stuck = await stuckRig();
+  const { rig, volume, history } = stuck;
+  rig.port.full = FULL;
+  await fill(rig, history);
+  watch(volume.writable());
+  await rig.clock.advanceBy(1000, 2 * GRACE_MS);
+  assert.match(rig.front.usage.refusal ?? "", /store is full/);
+  return stuck;
+}
+
+Deno.test("after a standstill no write is refused before the claim is confirmed", async () => {
+  const { rig, volume, confirm } = await refusingRig();
+  await rig.clock.advance(60_000);
+  const seen = watch(volume.writable());
+  await rig.clock.advanceBy(1000, GRACE_MS);
+  assert.equal(seen.state, "waiting", "another server may take it");
+  confirm();
+  await quiet();
+  assert.match(seen.state, /No space left/);
+  await rig.front.abandon();
+});
+
+Deno.test("a server that lost the archive refuses nothing more, and tells of no room", async () => {
+  const { rig, volume } = await refusingRig();
+  rig.port.lose(new Error("another server took the archive"));
+  await quiet();
+  const seen = watch(volume.writable());
+  rig.port.full = undefined;
+  await rig.clock.advanceBy(1000, 2 * GRACE_MS);
+  assert.equal(seen.state, "waiting", "its disks are another's");
+  assert.ok(!eventsOf(rig).includes("writes-accepted"));
+  await rig.front.abandon();
+});
+
+Deno.test("a write that only the batch has no room for is not refused, full as the store may be", async () => {
+  const stuck = await stuckRig({ batchBytesMax: 32 * 1024 });
+  const { rig, volume, history, open } = stuck;
+  for (let block = 0; rig.front.usage.fill < 0.8; block++) {
+    assert.ok(history.write(block * 8, 1));
+    await rig.clock.advance(50);
+  }
+  // Stuck for so long that replies are held back for seconds.
+  await rig.clock.advanceBy(5000, 900_000);
+  rig.port.full = FULL;
+  for (let second = 0; second < 60; second++) {
+    while (history.write(0, 8));
+    assert.ok(rig.front.usage.fill < 0.9, "overlay and journal have room");
+    const seen = watch(volume.writable());
+    await rig.clock.advance(1000);
+    assert.match(seen.state, /^(waiting|room)$/);
+  }
+  assert.ok(!eventsOf(rig).includes("writes-refused"));
+  rig.port.full = undefined;
+  open();
+  await rig.clock.advanceBy(50, 500);
+  await rig.front.close();
+  assert.equal(history.failedCount, 0);
 });
 
 /** A disk that takes so many bytes in all, in files that are there. */

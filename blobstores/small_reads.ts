@@ -92,14 +92,17 @@ export class SmallReads {
     length: number,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const { files, announcer, nowMs } = this.#options;
+    const openMs = nowMs();
     const file = files.take(path);
     this.#active++;
     try {
       announcer.announce(file.descriptor, offset, length);
+      // A folder that is not in memory is read for a file to be opened.
+      const openedMs = nowMs();
       await (this.#turn ??= this.#nextTurn());
-      const startMs = nowMs();
+      const readMs = nowMs();
       const bytes = readFileNow(file, offset, length);
-      this.#noteWait(nowMs() - startMs);
+      this.#noteWait(openedMs - openMs + nowMs() - readMs);
       return bytes;
     } finally {
       files.give(file);

@@ -221,6 +221,31 @@ Deno.test("a disk that lets the thread wait is spared for a second", async () =>
   });
 });
 
+Deno.test("a disk that lets the thread wait when a file is opened is spared, too", async () => {
+  await withFolder(async (folder) => {
+    let timeMs = 0;
+    const files = new OpenFiles({ nowMs: () => timeMs, filesMax: 1 });
+    const take = files.take.bind(files);
+    files.take = (path) => {
+      timeMs += 60;
+      return take(path);
+    };
+    const reads = new SmallReads({
+      files,
+      announcer: { announce: () => {}, close: () => {} },
+      nowMs: () => timeMs,
+    });
+    let made = 0;
+    for (let file = 0; file < 20; file++) {
+      const path = `${folder}/${file}`;
+      await Deno.writeTextFile(path, "0123456789");
+      if (await reads.read(path, 0, 4) !== undefined) made++;
+    }
+    assert.ok(made > 0 && made < 20, `${made} reads were made`);
+    reads.close();
+  });
+});
+
 Deno.test("this system is told of reads", () => {
   const disk = new SystemDisk();
   const read = disk.readKept("/proc/self/no-such-file", 0, 1);

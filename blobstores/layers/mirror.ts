@@ -234,7 +234,7 @@ export class MirrorStore implements BlobStore {
         this.#options.report(
           `Cannot ${action} at ${
             others.map(({ display }) => display).join(" and ")
-          }: it holds another blob there, which counts no more. "repair --store", with the URL of the mirror, replaces it`,
+          }: it holds another blob there, which counts no more. "repair --store", with the URL of the mirror, replaces it, or lists it where no more than half of the members have the right one`,
         );
       }
       return this.#note(missed.filter((it) => !others.includes(it)));

@@ -6,7 +6,7 @@
 
 import { blobErrorCode } from "../blob_store.ts";
 import { listUnion, type MirrorEntry } from "./mirror_listing.ts";
-import { isQuorum, type MirrorMember } from "./mirror_member.ts";
+import type { MirrorMember } from "./mirror_member.ts";
 import { equalBytes } from "./mirror_put.ts";
 
 const PACKS = "packs/";
@@ -161,20 +161,12 @@ async function repairOne(entry: MirrorEntry, work: Work): Promise<void> {
     }
   }
   if (verify === undefined) return;
-  const others = [...copies].filter(([, bytes]) => !equalBytes(bytes, right));
-  const isMajority = 2 * (copies.size - others.length) > members.length;
-  for (const [member, bytes] of others) {
+  for (const [member, bytes] of copies) {
+    if (equalBytes(bytes, right) || !targets.includes(member)) continue;
     const wasSound = verify(entry.key, bytes);
-    // Half with the first decides what counts, but proves nothing: each half may
-    // have been written alone, and what is overwritten cannot be had again.
-    if (wasSound && !isMajority) continue;
-    if (!targets.includes(member)) continue;
     await member.ask((store) => store.put(entry.key, right));
     repair.replaced.push({ key: entry.key, store: member.display, wasSound });
   }
-  const isLeft = !isMajority &&
-    others.some(([, bytes]) => verify(entry.key, bytes));
-  if (isLeft) repair.conflicts.push(conflictOf(entry, copies, verify));
 }
 
 function conflictOf(
@@ -197,7 +189,12 @@ function conflictOf(
   };
 }
 
-/** The right copy: the only one there is among those that verify, or that of a quorum. */
+/**
+ * The right copy: the only one there is among those that verify, or that of more
+ * than half of the members. Half with the first decides what counts, but proves
+ * nothing: each half may have been written alone, and what is overwritten cannot
+ * be had again. It is not copied either: that would make it the majority.
+ */
 function chooseRight(
   key: string,
   copies: ReadonlyMap<MirrorMember, Bytes>,
@@ -214,7 +211,7 @@ function chooseRight(
   }
   const chosen = groups.length === 1
     ? groups[0]
-    : groups.find((it) => isQuorum(it.members, members.length));
+    : groups.find((it) => 2 * it.members.length > members.length);
   return chosen?.bytes;
 }
 

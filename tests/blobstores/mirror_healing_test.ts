@@ -72,6 +72,21 @@ Deno.test("a stray blob of a writer that lost is outvoted, and replaced by a rep
   await rig.mirror.close();
 });
 
+Deno.test("no repair makes a majority by which the next one overwrites a sound copy", async () => {
+  const rig = await makeRig(4);
+  for (const [index, copy] of ["one", "one", "other"].entries()) {
+    rig.spaces[index]!.blobs.set("roots/a", text(copy));
+  }
+  for (const verify of [undefined, (): boolean => true, (): boolean => true]) {
+    const options = verify === undefined ? {} : { verify };
+    const { conflicts, replaced } = await rig.mirror.repair(options);
+    assert.deepEqual(conflicts.map(({ key }) => key), ["roots/a"]);
+    assert.deepEqual(replaced, []);
+  }
+  assert.deepEqual(rig.spaces[2]!.blobs.get("roots/a"), text("other"));
+  await rig.mirror.close();
+});
+
 Deno.test("what differs between members is told, and is not called up to date", async () => {
   const rig = await makeRig(3);
   await rig.mirror.put(PACK, text("pack"));

@@ -72,8 +72,9 @@ export class BlockReader {
     await this.search();
     // Whatever the search found: a damaged index may have been made anew since
     // the block was looked up, and know packs that it did not know then.
+    const madeCount = await this.#options.blocks.mend();
     missing = await this.#read(request, [...missing.keys()]);
-    if (missing.size > 0 && await this.dropCopies()) {
+    if (missing.size > 0 && await this.dropCopies(madeCount)) {
       missing = await this.#read(request, [...missing.keys()]);
     }
     for (const [index, damage] of missing) receive(index, undefined, damage);
@@ -95,17 +96,21 @@ export class BlockReader {
     return missing;
   }
 
-  /** Makes the index anew if it rests on copies in the store, one of which must be wrong; true if it did. */
-  async dropCopies(): Promise<boolean> {
+  /**
+   * Makes the index anew if it rests on copies in the store, one of which must be
+   * wrong. True if it was made anew, for whomever, since `mend` gave `madeCount`.
+   */
+  async dropCopies(madeCount: number): Promise<boolean> {
     const { blocks, store, onEvent } = this.#options;
-    if (!await blocks.dropCopies()) return false;
-    onEvent({
-      event: "index-copies-dropped",
-      severity: "strange",
-      message:
-        `A block was not where copies of the index in ${store.display} say: the index is made of the packs alone now`,
-    });
-    return true;
+    if (await blocks.dropCopies()) {
+      onEvent({
+        event: "index-copies-dropped",
+        severity: "strange",
+        message:
+          `A block was not where copies of the index in ${store.display} say: the index is made of the packs alone now`,
+      });
+    }
+    return await blocks.mend() !== madeCount;
   }
 
   /**

@@ -31,9 +31,10 @@ export async function locateBlocks(
   const misses = located.places.some((place) => place < 0);
   if (!misses || request.thorough !== true) return located;
   await ready.reader.search();
+  const madeCount = await ready.blocks.mend();
   const again = lookUp(scores, ready);
   const lost = again.places.some((place) => place < 0);
-  return lost && await ready.reader.dropCopies()
+  return lost && await ready.reader.dropCopies(madeCount)
     ? lookUp(scores, ready)
     : again;
 }

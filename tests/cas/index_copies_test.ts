@@ -1,7 +1,10 @@
 /** Copies of the index in the store: a new machine reads them, and believes none that lies. */
 
 import assert from "node:assert/strict";
+import type { BlockStore } from "../../cas/block_store.ts";
 import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
+import { BlockReader } from "../../cas/engine/block_reader.ts";
+import { Retry } from "../../cas/engine/retry.ts";
 import { DiskIndex } from "../../cas/index/disk_index.ts";
 import {
   COPY_HEAD_BYTES_MAX,
@@ -16,6 +19,7 @@ import { seeded } from "./front/fixtures.ts";
 import {
   assertReads,
   hasher,
+  noise,
   openRig,
   PliableStore,
   readBlocks,
@@ -264,6 +268,60 @@ Deno.test("a block that a copy conceals is found in the end", async () => {
   await assertReads(packs, blocks);
   assert.equal(await packs.dropCopies(), false);
 });
+
+Deno.test("a read finds what copies concealed also when another read had the index made anew meanwhile", async () => {
+  const [lied] = sampleBlocks(1, 777) as [TestBlock];
+  const store = new PliableStore();
+  const blocks = await archive(store, COPY_PACKS);
+  forge(store, (bytes, block) => {
+    // Two blocks lie elsewhere than the copy says, which is nowhere.
+    bytes.set(scoreOf(lied).subarray(0, 20), block);
+    bytes.set(noise(1, 20), block + 22);
+  });
+  const { packs } = await newMachine(store);
+  const known = await readBlocks(packs, blocks);
+  const [one, other] = blocks.filter((_, i) =>
+    !(known[i] instanceof Uint8Array)
+  ) as [TestBlock, TestBlock];
+  const late = sampleBlocks(1, 888);
+  const writer = openRig({ ...OPTIONS, store });
+  const { names } = await writeBlocks(writer.packs, late);
+
+  const reader = readerOf(packs, store);
+  const gate = Promise.withResolvers<void>();
+  const isHeld = Promise.withResolvers<void>();
+  let tailReads = 0;
+  store.before = (operation, key) => {
+    if (operation !== "get" || !key.endsWith(names[0]!)) return;
+    // Its directory first, then the block of the read that is held up.
+    if (tailReads++ === 0) return;
+    store.before = () => {};
+    isHeld.resolve();
+    return gate.promise;
+  };
+  const held = readBlocks(reader, [other, ...late]);
+  await isHeld.promise;
+  const [found] = await readBlocks(reader, [one]);
+  assert.deepEqual(found, one.bytes);
+  gate.resolve();
+  assert.deepEqual(await held, [other.bytes, late[0]!.bytes]);
+});
+
+/** Reads as the engine does, which looks for what no pack is known to hold. */
+function readerOf(packs: BlockStore, store: PliableStore): BlockReader {
+  const clock = { nowMs: () => 0 };
+  return new BlockReader({
+    blocks: packs,
+    store,
+    retry: new Retry({
+      clock: { sleep: () => Promise.resolve() },
+      onEvent: () => {},
+      signal: new AbortController().signal,
+    }),
+    clock,
+    onEvent: () => {},
+  });
+}
 
 Deno.test("a copy that gives blocks to the wrong places is corrected by the packs", async () => {
   const store = new PliableStore();

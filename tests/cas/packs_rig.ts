@@ -188,7 +188,7 @@ export type ReadResult = Uint8Array | BlockDamage;
 
 /** Reads blocks, one request a kind; asserts that each is delivered once. */
 export async function readBlocks(
-  packs: BlockStore,
+  packs: Pick<BlockStore, "read">,
   blocks: readonly TestBlock[],
 ): Promise<ReadResult[]> {
   const results = new Map<TestBlock, ReadResult>();

@@ -5,6 +5,8 @@ import { PluginLoader } from "../../plugins/loader.ts";
 import { readModule } from "../../plugins/module_bytes.ts";
 import { ModuleCache } from "../../plugins/module_cache.ts";
 import { openStore } from "../../plugins/registry.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { runMain } from "./main_process.ts";
 import { hashOf, ModuleServer, pluginText } from "./module_server.ts";
 
 async function refusal(
@@ -165,14 +167,12 @@ Deno.test("a module that is missing, too large or too slow is refused", async ()
 });
 
 Deno.test("a plugin that imports more than node: modules is refused", async () => {
-  await using server = new ModuleServer("globalThis.importedRan = true;");
   const local = new URL("./module_server.ts", import.meta.url).href;
   const specifiers = [
     "./other.ts",
     "lz4js",
     "npm:lz4js@0.2.0",
     "data:text/javascript,globalThis.importedRan=true",
-    server.address,
     local,
   ];
   for (const specifier of specifiers) {
@@ -192,6 +192,23 @@ Deno.test("a plugin that imports more than node: modules is refused", async () =
      export default basename("/a/b") satisfies string;`,
   );
   assert.equal((module as { default: unknown }).default, "b");
+});
+
+Deno.test("a plugin that imports from the web is refused, whatever comes from there", async () => {
+  await using server = new ModuleServer(`console.log("imported ran");`);
+  await withFolder(async (folder) => {
+    const module = `${folder}/plugin.ts`;
+    const text = `import "${server.address}"; export default {};`;
+    await Deno.writeTextFile(module, text);
+    const pin = `toy=${module}#sha256=${await hashOf(text)}`;
+    const use = ["snapshot", "list", "--store", "toy:x", "--plugin", pin];
+    // A lock file in force would take what Deno fetches before it asks.
+    const flags = ["-A", "--no-lock"];
+    const { code, stdout, stderr } = await runMain(use, { flags });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /self-contained.*deno bundle/s);
+    assert.doesNotMatch(stdout + stderr, /imported ran/);
+  });
 });
 
 Deno.test("a plugin that fails to start is named, with the reason", async () => {

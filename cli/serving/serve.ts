@@ -163,12 +163,11 @@ async function run(running: Running): Promise<void> {
     for (const target of targets.list()) {
       targets.announce(target, interfaces.open);
     }
+    // What waits for an answer gets none, also while the server stops: the disks
+    // may be another server's.
+    port.lost.then(() => server.abandon());
     const lost = await Promise.race([signals.stopped, ended, port.lost]);
-    if (lost instanceof Error) {
-      // What waits for an answer gets none: the disks may be another server's.
-      server.abandon();
-      throw lost;
-    }
+    if (lost instanceof Error) throw lost;
     onEvent({
       event: "stopping",
       severity: "info",

@@ -1,6 +1,7 @@
 /** Two servers that want to write one archive, as processes of their own. */
 
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { SECTOR_SIZE } from "../../aoe/block_device.ts";
 import { callControl } from "../../cli/serving/control.ts";
 import type { ServerStatus } from "../../cli/serving/server_status.ts";
@@ -72,6 +73,7 @@ systemTest(
           azure.origin,
           (endpoint) =>
             `azure://${account}/shelf/two?endpoint=${endpoint}${azure.pathname}`,
+          "told to stop",
         ),
       ]);
       for (const result of results) {
@@ -87,6 +89,7 @@ systemTest(
 async function sleepThroughTakeover(
   endpoint: string,
   storeAt: (endpoint: string) => string,
+  awake: "left alone" | "told to stop" = "left alone",
 ): Promise<void> {
   await using rig = await SystemRig.create(9000);
   await using other = await SystemRig.create(9000);
@@ -129,7 +132,13 @@ async function sleepThroughTakeover(
   // slept, and that learns only later what has become of its archive.
   proxy.delayMs = 3000;
   Deno.kill(first.pid, "SIGCONT");
-  assert.equal((await first.ended()).code, HELD, first.log());
+  if (awake === "told to stop") {
+    while (!first.log().includes("standstill")) await delay(50);
+    Deno.kill(first.pid, "SIGTERM");
+  }
+  const { code } = await first.ended();
+  assert.equal(code, awake === "told to stop" ? 0 : HELD, first.log());
+  assert.match(first.log(), /archive-lost/);
   proxy.delayMs = 0;
   assert.equal(isAnswered, false);
   await assertContent(reader.target, 0, bytes);
@@ -170,6 +179,6 @@ async function uploaded(state: string): Promise<void> {
     });
     const status = answer?.result as ServerStatus;
     if (status.unarchivedBytes === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await delay(100);
   }
 }

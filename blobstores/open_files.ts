@@ -102,6 +102,13 @@ export class OpenFiles {
     retire(entry);
   }
 
+  /** Closes those that nobody would get any more: others need descriptors, too. */
+  sweep(): void {
+    for (const [path, { openedMs }] of [...this.#entries]) {
+      if (this.#nowMs() - openedMs >= TRUST_MS) this.forget(path);
+    }
+  }
+
   /** Closes all files. */
   clear(): void {
     for (const path of [...this.#entries.keys()]) this.forget(path);

@@ -24,6 +24,8 @@ const WAIT_MS_MAX = 4;
 const WAITS_AVERAGED = 16;
 /** …is spared for this long. */
 const PAUSE_MS = 1000;
+/** How often files that are not relied on any more are closed. */
+const SWEEP_INTERVAL_MS = 1000;
 
 /** Tells the system which bytes of an open file are read next. */
 export interface ReadAnnouncer {
@@ -41,6 +43,8 @@ export interface SmallReadsOptions {
   readonly announcer: ReadAnnouncer;
   /** Milliseconds from any origin. */
   readonly nowMs: () => number;
+  /** Does some work again and again; what it returns ends that. */
+  readonly repeat: (work: () => void, intervalMs: number) => () => void;
 }
 
 /** Reads small ranges of files that stay open. */
@@ -51,10 +55,13 @@ export class SmallReads {
   #pausedUntilMs = -Infinity;
   #active = 0;
   #closed = false;
+  readonly #endSweeps: () => void;
 
   /** Opens nothing yet. */
   constructor(options: SmallReadsOptions) {
     this.#options = options;
+    const { files, repeat } = options;
+    this.#endSweeps = repeat(() => files.sweep(), SWEEP_INTERVAL_MS);
   }
 
   /**
@@ -82,6 +89,7 @@ export class SmallReads {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#endSweeps();
     this.#options.files.clear();
     if (this.#active === 0) this.#options.announcer.close();
   }
@@ -133,5 +141,13 @@ export function openSmallReads(): SmallReads | undefined {
   const announcer = systemAnnouncer();
   if (announcer === undefined) return undefined;
   const nowMs = (): number => performance.now();
-  return new SmallReads({ files: new OpenFiles({ nowMs }), announcer, nowMs });
+  const files = new OpenFiles({ nowMs });
+  return new SmallReads({ files, announcer, nowMs, repeat });
+}
+
+/** Keeps no process alive. */
+function repeat(work: () => void, intervalMs: number): () => void {
+  const timer = setInterval(work, intervalMs);
+  Deno.unrefTimer(timer);
+  return () => clearInterval(timer);
 }

@@ -43,6 +43,11 @@ function openDescriptors(folder: string): string[] {
   });
 }
 
+/** For reads whose files are not to be closed meanwhile. */
+function never(): () => void {
+  return () => {};
+}
+
 async function code(operation: Promise<unknown>): Promise<string> {
   const error = await operation.then(() => undefined, (error) => error);
   assert.ok(error instanceof BlobError, String(error));
@@ -146,6 +151,39 @@ Deno.test("a file that was removed is believed in for a second at most", async (
   });
 });
 
+Deno.test("no file stays open for longer than it is believed in, but those in use", async () => {
+  await withFolder(async (folder) => {
+    let timeMs = 0;
+    const files = new OpenFiles({ nowMs: () => timeMs });
+    let sweep: (() => void) | undefined;
+    const reads = new SmallReads({
+      files,
+      announcer: { announce: () => {}, close: () => {} },
+      nowMs: () => timeMs,
+      repeat: (work) => {
+        sweep = work;
+        return () => sweep = undefined;
+      },
+    });
+    const paths = ["a", "b", "c"].map((name) => `${folder}/${name}`);
+    for (const path of paths) await Deno.writeTextFile(path, "0123456789");
+    const [idle, used, late] = paths as [string, string, string];
+    await reads.read(idle, 0, 4);
+    const file = files.take(used);
+    timeMs = 500;
+    await reads.read(late, 0, 4);
+    timeMs = 1000;
+    sweep!();
+    assert.deepEqual(openDescriptors(folder).sort(), [used, late]);
+    files.give(file);
+    timeMs = 1500;
+    sweep!();
+    assert.deepEqual(openDescriptors(folder), []);
+    reads.close();
+    assert.equal(sweep, undefined);
+  });
+});
+
 Deno.test("no more files stay open than allowed, those used last", async () => {
   await withFolder(async (folder) => {
     const files = new OpenFiles({ nowMs: () => 0, filesMax: 3 });
@@ -176,6 +214,7 @@ Deno.test("all reads of a turn are announced before the first is made", async ()
         close: () => closed++,
       },
       nowMs: () => 0,
+      repeat: never,
     });
     const texts = await Promise.all([4, 0, 8].map(async (offset) => {
       const bytes = await reads.read(path, offset, 4);
@@ -201,6 +240,7 @@ Deno.test("a disk that lets the thread wait is spared for a second", async () =>
       announcer: { announce: () => {}, close: () => {} },
       // It is asked twice around each read: time passes with every second look.
       nowMs: () => timeMs += waitMs / 3,
+      repeat: never,
     });
     const readMany = async (): Promise<number> => {
       for (let count = 0; count < 1000; count++) {
@@ -234,6 +274,7 @@ Deno.test("a disk that lets the thread wait when a file is opened is spared, too
       files,
       announcer: { announce: () => {}, close: () => {} },
       nowMs: () => timeMs,
+      repeat: never,
     });
     let made = 0;
     for (let file = 0; file < 20; file++) {

@@ -140,12 +140,21 @@ async function repairOne(entry: MirrorEntry, work: Work): Promise<void> {
     return;
   }
   const copies = new Map<MirrorMember, Bytes>();
+  let damage: unknown;
   for (const member of entry.sizes.keys()) {
-    copies.set(member, await read(member, entry.key));
+    try {
+      copies.set(member, await read(member, entry.key));
+    } catch (error) {
+      // What a disk cannot read is there, and is to be replaced.
+      if (blobErrorCode(error) !== "Corrupt") throw error;
+      damage = error;
+      continue;
+    }
     // Of a pack any copy will do as long as all look alike: its reader verifies it.
     const isAny = entry.key.startsWith(PACKS) && !isUneven;
     if (verify === undefined && isAny) break;
   }
+  if (verify === undefined && copies.size === 0) throw damage;
   const right = chooseRight(entry.key, copies, members, verify);
   if (right === undefined) {
     const isLost = verify !== undefined &&
@@ -161,9 +170,11 @@ async function repairOne(entry: MirrorEntry, work: Work): Promise<void> {
     }
   }
   if (verify === undefined) return;
-  for (const [member, bytes] of copies) {
-    if (equalBytes(bytes, right) || !targets.includes(member)) continue;
-    const wasSound = verify(entry.key, bytes);
+  for (const member of entry.sizes.keys()) {
+    const bytes = copies.get(member);
+    const isRight = bytes !== undefined && equalBytes(bytes, right);
+    if (isRight || !targets.includes(member)) continue;
+    const wasSound = bytes !== undefined && verify(entry.key, bytes);
     await member.ask((store) => store.put(entry.key, right));
     repair.replaced.push({ key: entry.key, store: member.display, wasSound });
   }
@@ -181,9 +192,9 @@ function conflictOf(
       return {
         store: member.display,
         byteCount: bytes?.length ?? size,
-        ...(bytes === undefined || verify === undefined
+        ...(verify === undefined
           ? {}
-          : { sound: verify(key, bytes) }),
+          : { sound: bytes !== undefined && verify(key, bytes) }),
       };
     }),
   };

@@ -165,6 +165,32 @@ Deno.test("damage in one member is read from another, said, and mended by a repa
   }
 });
 
+Deno.test("a copy that its disk cannot read is replaced as damage is, and hinders no other repair", async () => {
+  for (const key of [PACK, "roots/a"]) {
+    const rig = await makeRig(3);
+    await rig.mirror.put(key, text("right"));
+    rig.spaces[2]!.blobs.delete(key);
+    const bad = rig.members[0]!.store!;
+    bad.get = () =>
+      Promise.reject(new BlobError("bad sector", { code: "Corrupt" }));
+    const filled = await rig.mirror.repair();
+    assert.equal(filled.copiedCount, 1);
+    rig.spaces[0]!.blobs.set(key, text("?????"));
+    const verify = (_: string, bytes: Uint8Array): boolean => bytes[0] === 114;
+    const { replaced, lost } = await rig.mirror.repair({ verify });
+    assert.deepEqual(lost, []);
+    assert.deepEqual(replaced, [
+      { key, store: "memory:0", wasSound: false },
+    ]);
+    assert.deepEqual(rig.spaces[0]!.blobs.get(key), text("right"));
+    for (const { store } of rig.members) store!.get = bad.get;
+    assert.deepEqual((await rig.mirror.repair({ verify })).lost, [key]);
+    rig.spaces[2]!.blobs.delete(key);
+    await assert.rejects(rig.mirror.repair(), codeIs("Corrupt"));
+    await rig.mirror.close();
+  }
+});
+
 Deno.test("what is damaged everywhere is returned, and told as lost by a repair", async () => {
   const rig = await makeRig(2);
   await rig.mirror.put(PACK, text("wrong"));

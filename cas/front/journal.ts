@@ -5,28 +5,19 @@
  * Group commit without timers: a batch gathers until the present turn of the
  * event loop ends, so that frames drained together go together; while one batch
  * is written and synced the next one gathers. At most one batch is unsynced, so
- * after a crash at most the last batch is torn.
- *
- * A file whose write or sync failed is never tried again (the system may have
- * dropped the bytes and report success): the batch goes to a new segment. If
- * that fails too its tickets settle with `ok` false, and the next batch tries
- * another new segment. A disk without room is waited for first: JournalRoom.
+ * after a crash at most the last batch is torn. The tickets of a batch that
+ * BatchWriter can write nowhere settle with `ok` false.
  *
  * @module
  */
 
-import type { EventSink } from "../events.ts";
-import type { Clock } from "./clock.ts";
+import { BatchWriter, type BatchWriterOptions } from "./batch_writer.ts";
 import {
   JournalBatch,
   type JournalVolume,
   type JournalWrite,
-  type SealedBatch,
 } from "./journal_batch.ts";
-import { type Checksum, CHECKSUM_LENGTH } from "./journal_format.ts";
-import { isDiskFull, type JournalRoom } from "./journal_room.ts";
-import type { Segment, SegmentStore } from "./journal_segments.ts";
-import { SyncPolicy } from "./sync_policy.ts";
+import { CHECKSUM_LENGTH } from "./journal_format.ts";
 import { WrittenWaiters } from "./written_waiters.ts";
 
 const SECTOR_SIZE = 512;
@@ -34,23 +25,11 @@ const SECTOR_SIZE = 512;
 const HOLD_LOOK_MS = 50;
 
 /** Options of `Journal`. */
-export interface JournalOptions {
-  /** The files. */
-  readonly segments: SegmentStore;
-  /** Whether they find room. */
-  readonly room: JournalRoom;
-  /** The checksum of batches. */
-  readonly checksum: Checksum;
-  /** Time. */
-  readonly clock: Clock;
-  /** Takes events. */
-  readonly report: EventSink;
+export interface JournalOptions extends BatchWriterOptions {
   /** Bytes of all segments together beyond which writes are refused. */
   readonly journalBytesMax: number;
   /** Bytes of one batch; a multiple of 4096. */
   readonly batchBytesMax: number;
-  /** The newest batch of before: the next one follows it. */
-  readonly last: { readonly sequence: number; readonly checksum: Uint8Array };
   /** Called when all tickets through this one are settled. */
   readonly settled: (throughTicket: number, ok: boolean) => void;
   /** Called when a refused `append` may be tried again. */
@@ -66,15 +45,12 @@ export class Journal {
   /** Counts batches that could not be made durable. */
   failureCount = 0;
   readonly #options: JournalOptions;
-  readonly #policy: SyncPolicy = new SyncPolicy();
+  readonly #writer: BatchWriter;
   readonly #stop: AbortController = new AbortController();
   /** Ends back-pressure. */
   readonly #hurry: AbortController = new AbortController();
   #gathering: JournalBatch;
   #other: JournalBatch;
-  #segment: Segment | undefined;
-  #sequence: number;
-  #lastChecksum: Uint8Array;
   #busy = false;
   #scheduled = false;
   #turnUsed = false;
@@ -88,8 +64,14 @@ export class Journal {
     this.#options = options;
     this.#gathering = new JournalBatch(options.batchBytesMax);
     this.#other = new JournalBatch(options.batchBytesMax);
-    this.#sequence = options.last.sequence;
-    this.#lastChecksum = options.last.checksum;
+    this.#writer = new BatchWriter(options, {
+      byteCount: () => this.byteCount,
+      isAwaited: () => !this.#written.empty,
+      hurry: this.#hurry.signal,
+      blocking: () => this.#useTurn(),
+      succeeded: (batch) => this.#succeed(batch),
+      failed: (batch) => this.#fail(batch),
+    });
   }
 
   /** Bytes in use, on disk and on the way there. */
@@ -133,7 +115,7 @@ export class Journal {
   /** Takes the first segment, and has the next one made ahead of need. */
   start(): void {
     this.rotate();
-    this.#prepareNext();
+    this.#writer.prepareNext();
   }
 
   /**
@@ -142,12 +124,7 @@ export class Journal {
    * segment holds, or will hold, a write that was appended after this call.
    */
   rotate(): number {
-    const { segments } = this.#options;
-    const next = segments.takeNow();
-    if (next !== undefined) this.#segment = next;
-    // Where the newest one failed, nothing more is written to it.
-    const isLeft = this.#segment === undefined;
-    return isLeft ? segments.newestTaken + 1 : segments.newestTaken;
+    return this.#writer.rotate();
   }
 
   /**
@@ -164,7 +141,7 @@ export class Journal {
     try {
       await this.#options.segments.retireBelow(number);
     } finally {
-      this.#prepareNext();
+      this.#writer.prepareNext();
     }
     this.#options.roomMade();
   }
@@ -230,132 +207,19 @@ export class Journal {
     const batch = this.#gathering;
     this.#gathering = this.#other;
     this.#other = batch;
-    const segment = this.#segment;
-    if (segment === undefined) {
-      this.#commitElsewhere(batch);
-      return;
-    }
-    try {
-      if (this.#policy.shouldBlock(batch.byteCount)) {
-        this.#useTurn();
-        const { bytes, checksum } = this.#seal(batch, segment);
-        const startMs = this.#options.clock.nowMs();
-        segment.file.writeDurably(bytes, segment.tail);
-        this.#policy.took(this.#options.clock.nowMs() - startMs, true);
-        segment.tail += bytes.length;
-        this.#succeed(batch, checksum);
-      } else {
-        this.#writeInBackground(batch, segment);
-      }
-    } catch (error) {
-      this.#fail(segment, error);
-      this.#commitElsewhere(batch);
-    }
-    this.#options.roomMade();
+    if (this.#writer.write(batch)) this.#options.roomMade();
   }
 
-  #seal(batch: JournalBatch, segment: Segment): SealedBatch {
-    return batch.seal({
-      segment,
-      sequence: this.#sequence + 1,
-      previousChecksum: this.#lastChecksum,
-    }, this.#options.checksum);
-  }
-
-  /** Writes a batch at the tail of a segment; returns its checksum. */
-  #write(batch: JournalBatch, segment: Segment): Uint8Array {
-    const { bytes, checksum } = this.#seal(batch, segment);
-    segment.file.write(bytes, segment.tail);
-    segment.tail += bytes.length;
-    return checksum;
-  }
-
-  #writeInBackground(batch: JournalBatch, segment: Segment): void {
-    const { bytes, checksum } = this.#seal(batch, segment);
-    const startMs = this.#options.clock.nowMs();
-    const writing = segment.file.writeDurablySoon(bytes, segment.tail);
-    segment.tail += bytes.length;
-    segment.idle = writing.catch(() => {});
-    writing.then(() => {
-      this.#policy.took(this.#options.clock.nowMs() - startMs, false);
-      this.#succeed(batch, checksum);
-    }, (error: unknown) => {
-      this.#fail(segment, error);
-      this.#commitElsewhere(batch);
-    });
-  }
-
-  /** Writes a batch to a segment that has never failed; waits for room. */
-  async #commitElsewhere(batch: JournalBatch): Promise<void> {
-    const { room } = this.#options;
-    const { signal } = this.#hurry;
-    for (;;) {
-      const error = await this.#tryElsewhere(batch);
-      if (error === undefined) return;
-      const isWanted = isDiskFull(error) && this.#written.empty &&
-        await room.shallRetry(error, this.byteCount, signal);
-      if (!isWanted) break;
-    }
-    this.failureCount++;
-    this.#written.note(batch.lastTicket);
-    this.#settle(batch, false);
-  }
-
-  /** What was in the way, if anything. */
-  async #tryElsewhere(batch: JournalBatch): Promise<unknown> {
-    const { segments } = this.#options;
-    let segment: Segment | undefined;
-    try {
-      await segments.prepare();
-      // A rotation may just have taken the one that was made.
-      segment = segments.takeNow() ?? this.#segment;
-      if (segment === undefined) throw new Error("no segment was made");
-      this.#segment = segment;
-      const sealed = this.#write(batch, segment);
-      const syncing = segment.file.sync();
-      segment.idle = syncing.catch(() => {});
-      await syncing;
-      this.#prepareNext();
-      this.#succeed(batch, sealed);
-      return undefined;
-    } catch (error) {
-      this.#fail(segment, error);
-      return error;
-    }
-  }
-
-  #prepareNext(): void {
-    this.#options.segments.prepareAhead().catch((error: unknown) => {
-      if (isDiskFull(error)) return;
-      this.#report("strange", "cannot make the next segment ahead", error);
-    });
-  }
-
-  #fail(segment: Segment | undefined, error: unknown): void {
-    if (this.#segment === segment) this.#segment = undefined;
-    if (segment !== undefined) segment.failed = true;
-    // Where there is none elsewhere either, its room tells.
-    if (isDiskFull(error)) return;
-    const where = segment === undefined ? "" : ` in segment ${segment.number}`;
-    this.#report("admin", `a batch of writes failed${where}`, error);
-  }
-
-  #report(severity: "strange" | "admin", what: string, error: unknown): void {
-    const cause = error instanceof Error ? error.message : String(error);
-    this.#options.report({
-      event: "journal-failure",
-      severity,
-      message: `Journal: ${what}: ${cause}`,
-    });
-  }
-
-  #succeed(batch: JournalBatch, checksum: Uint8Array): void {
-    this.#sequence++;
-    this.#lastChecksum = checksum;
-    this.#options.room.found(this.byteCount);
+  #succeed(batch: JournalBatch): void {
     this.#written.note(batch.lastTicket);
     if (this.#options.delayMs() === 0) this.#settle(batch, true);
     else this.#settleLater(batch);
+  }
+
+  #fail(batch: JournalBatch): void {
+    this.failureCount++;
+    this.#written.note(batch.lastTicket);
+    this.#settle(batch, false);
   }
 
   async #settleLater(batch: JournalBatch): Promise<void> {

@@ -36,7 +36,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "a write acknowledged before it is synced",
     patch: {
-      file: "cas/front/journal.ts",
+      file: "cas/front/batch_writer.ts",
       find: `    writing.then(() => {
       this.#policy`,
       replace: `    Promise.resolve().then(() => {

@@ -20,7 +20,7 @@ export interface MirrorRead {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Members that have no such blob. */
   readonly lacking: readonly MirrorMember[];
-  /** Members whose bytes were not accepted, where others' were. */
+  /** Members whose bytes were not accepted, or cannot be read from their disk, where others' were. */
   readonly damaged: readonly MirrorMember[];
 }
 
@@ -54,7 +54,9 @@ export async function readAny(
       unaccepted = bytes;
       damaged.push(member);
     } catch (error) {
-      if (blobErrorCode(error) === "NotFound") lacking.push(member);
+      const code = blobErrorCode(error);
+      if (code === "Corrupt") damaged.push(member);
+      if (code === "NotFound") lacking.push(member);
       else failures.push(error);
     }
     return undefined;
@@ -101,6 +103,7 @@ export async function readQuorum(
   options: GetOptions,
 ): Promise<MirrorRead> {
   const lacking: MirrorMember[] = [];
+  const unreadable: MirrorMember[] = [];
   const failures: unknown[] = [];
   const copies: Copy[] = [];
   await new Promise<void>((resolve) => {
@@ -109,7 +112,9 @@ export async function readQuorum(
       member.ask((store) => store.get(key, options)).then((bytes) => {
         addCopy(copies, member, bytes, options.accept);
       }, (error) => {
-        if (blobErrorCode(error) === "NotFound") lacking.push(member);
+        const code = blobErrorCode(error);
+        if (code === "Corrupt") unreadable.push(member);
+        if (code === "NotFound") lacking.push(member);
         else failures.push(error);
       }).then(() => {
         const isDecided = copies.some((it) =>
@@ -132,7 +137,9 @@ export async function readQuorum(
   return {
     bytes: best.bytes,
     lacking: [...lacking],
-    damaged: best.isAccepted ? others.flatMap((it) => it.members) : [],
+    damaged: best.isAccepted
+      ? [...unreadable, ...others.flatMap((it) => it.members)]
+      : [],
   };
 }
 

@@ -165,6 +165,21 @@ Deno.test("damage in one member is read from another, said, and mended by a repa
   }
 });
 
+Deno.test("a copy that its disk cannot read is read from another, and said", async () => {
+  for (const key of [PACK, "roots/a"]) {
+    const rig = await makeRig(3);
+    await rig.mirror.put(key, text("right"));
+    rig.members[0]!.store!.get = () =>
+      Promise.reject(new BlobError("bad sector", { code: "Corrupt" }));
+    for (let turn = 0; turn < 4; turn++) {
+      assert.deepEqual(await rig.mirror.get(key), text("right"));
+    }
+    assert.equal(rig.messages.length, 1);
+    assert.match(rig.messages[0]!, /"[^"]*" in memory:0 is damaged/);
+    await rig.mirror.close();
+  }
+});
+
 Deno.test("a copy that its disk cannot read is replaced as damage is, and hinders no other repair", async () => {
   for (const key of [PACK, "roots/a"]) {
     const rig = await makeRig(3);

@@ -1,5 +1,5 @@
 /**
- * Decides when a generation is frozen, and takes it into the archive.
+ * Decides when a generation is frozen and archived, and for whom.
  *
  * Work is a queue of one: a checkpoint, or a checkpoint and the naming of the
  * root it made. A generation that could not be archived stays frozen and is
@@ -8,92 +8,27 @@
  * @module
  */
 
-import type {
-  ArchivePort,
-  CheckpointResult,
-  FrozenGeneration,
-  SnapshotDescription,
-} from "../archive_port.ts";
-import { ArchiveError, archiveErrorCode } from "../errors.ts";
-import type { EventSink } from "../events.ts";
-import type { ArchiveLag } from "./archive_lag.ts";
+import type { SnapshotDescription } from "../archive_port.ts";
+import { ArchiveError } from "../errors.ts";
+import { checkpointFailed, flushWaits } from "./checkpoint_events.ts";
 import {
-  checkpointDone,
-  checkpointFailed,
-  flushWaits,
-  writesDeferred,
-} from "./checkpoint_events.ts";
-import type { Clock } from "./clock.ts";
-import {
-  type FrozenPart,
-  installRoot,
-  listFrozen,
-  rewriteBlock,
-  type RewriteSectors,
-} from "./frozen.ts";
+  GenerationArchiver,
+  type GenerationArchiverOptions,
+} from "./generation_archiver.ts";
 import type { Head } from "./head.ts";
-import type { OverlayBudget } from "./overlay.ts";
-
-/** How long until a checkpoint that failed is tried again. */
-const RETRY_MS = 5000;
-
-/** How long until a block that found no room is written again. */
-const KEEP_RETRY_MS = 100;
-
-/** The journal, as far as checkpoints need it. */
-export interface CheckpointJournal {
-  /** Bytes of all writes ever appended. */
-  appendedBytes(): number;
-  /** Starts a new segment if it can; nothing newer lies below the number. */
-  rotate(): number;
-  /** The same, and certainly a new segment; nothing settled before lies above. */
-  turnOver(): Promise<number>;
-  /** Lets go of the segments below a number. */
-  retireBelow(number: number): Promise<void>;
-  /** Resolves when all that was appended before is durable, or failed. */
-  written(): Promise<void>;
-  /** Counts batches that could not be made durable. */
-  failureCount(): number;
-}
 
 /** Options of `Checkpointer`. */
-export interface CheckpointerOptions {
-  /** The engine. */
-  readonly port: ArchivePort;
-  /** Time. */
-  readonly clock: Clock;
-  /** Takes events. */
-  readonly report: EventSink;
-  /** Slots of all overlays. */
-  readonly budget: OverlayBudget;
-  /** What holds the writes until they are archived. */
-  readonly journal: CheckpointJournal;
-  /** All volumes that take writes. */
-  readonly heads: () => Iterable<Head>;
-  /** Called when a volume stands on a new root that this server wrote. */
-  readonly moved: (head: Head) => void;
-  /** Takes sectors into overlay and journal, as a client's write. */
-  readonly rewrite: RewriteSectors;
-  /** Called when slots became free. */
-  readonly roomMade: () => void;
+export interface CheckpointerOptions extends GenerationArchiverOptions {
   /** Written bytes, or bytes of written blocks, after which to freeze. */
   readonly checkpointBytes: number;
   /** After how long a write begins one at the latest. */
   readonly checkpointAgeMs: number;
-  /** Is told what is written, frozen and archived. */
-  readonly lag: ArchiveLag;
-}
-
-interface FrozenState {
-  readonly parts: readonly FrozenPart[];
-  readonly trimBelow: number;
 }
 
 /** Runs checkpoints. */
 export class Checkpointer {
-  /** True while the archive takes a generation: room is made when it has. */
-  archiving = false;
   readonly #options: CheckpointerOptions;
+  readonly #archiver: GenerationArchiver;
   readonly #stop: AbortController = new AbortController();
   /** Ends the pause before a retry. */
   readonly #hurry: AbortController = new AbortController();
@@ -102,7 +37,6 @@ export class Checkpointer {
   #queuedCount = 0;
   /** A checkpoint of all writes until it begins, for all who ask meanwhile. */
   #waiting: Promise<ReadonlySet<Head>> | undefined;
-  #frozen: FrozenState | undefined;
   #bytesAtFreeze = 0;
   #requested = false;
   /** The journal shall let go also of what the archive has long had. */
@@ -112,6 +46,15 @@ export class Checkpointer {
   /** Nothing runs yet. */
   constructor(options: CheckpointerOptions) {
     this.#options = options;
+    this.#archiver = new GenerationArchiver(options, {
+      stop: this.#stop.signal,
+      hurry: this.#hurry.signal,
+    });
+  }
+
+  /** True while the archive takes a generation: room is made when it has. */
+  get archiving(): boolean {
+    return this.#archiver.isArchiving;
   }
 
   /** Considers a checkpoint after a write; `full` when one was refused. */
@@ -173,7 +116,7 @@ export class Checkpointer {
   snapshot(head: Head, name: string): Promise<SnapshotDescription> {
     const early = this.#queuedCount === 0 && this.#freeze();
     return this.#enqueue(async () => {
-      const kept = early ? await this.#foldFrozen() : await this.#foldAll();
+      const kept = early ? await this.#archiver.fold() : await this.#foldAll();
       if (kept.has(head)) throw incompleteError(head.name, name);
       return await this.#options.port.createSnapshot(head.view.view, name);
     });
@@ -187,11 +130,11 @@ export class Checkpointer {
   empty(head: Head): Promise<boolean> {
     return this.#enqueue(async () => {
       const { journal } = this.#options;
-      await this.#foldFrozen();
+      await this.#archiver.fold();
       const below = await journal.turnOver();
       // The journal has the writes of others, too: no part of it goes alone.
       if (!this.#freeze()) return false;
-      const kept = await this.#foldFrozen();
+      const kept = await this.#archiver.fold();
       const { overlay } = head.view;
       if (kept.size > 0 || (overlay?.activeCount ?? 0) > 0) return false;
       await journal.retireBelow(below);
@@ -253,138 +196,26 @@ export class Checkpointer {
   }
 
   async #foldAll(): Promise<ReadonlySet<Head>> {
-    await this.#foldFrozen();
+    await this.#archiver.fold();
     if (this.#stop.signal.aborted) throw new Error("the server is leaving");
     // What the archive has may be in one segment with what came since.
     if (this.#wantsRoom) await this.#options.journal.turnOver().catch(() => {});
     this.#freeze();
-    return await this.#foldFrozen();
+    return await this.#archiver.fold();
   }
 
-  /**
-   * At one instant: the journal's segment ends, and the overlays swap. False
-   * when that cannot be now, and what was written stays unarchived.
-   */
+  /** False when that cannot be now, and what was written stays unarchived. */
   #freeze(): boolean {
-    if (this.#frozen !== undefined || this.#stop.signal.aborted) return false;
+    if (this.#archiver.isFrozen || this.#stop.signal.aborted) return false;
     this.#requested = false;
     this.#ageTimer?.abort();
     this.#ageTimer = undefined;
-    const parts: FrozenPart[] = [];
-    for (const head of this.#options.heads()) {
-      const { overlay } = head.view;
-      if (overlay === undefined || overlay.activeCount === 0) continue;
-      parts.push({ head, generation: overlay.freeze() });
-    }
-    const { journal } = this.#options;
     const wantsRoom = this.#wantsRoom;
     this.#wantsRoom = false;
-    if (parts.length === 0 && !wantsRoom) return true;
-    this.#bytesAtFreeze = journal.appendedBytes();
-    this.#frozen = { parts, trimBelow: journal.rotate() };
-    if (parts.length > 0) this.#options.lag.noteFrozen();
+    if (this.#archiver.freeze(wantsRoom)) {
+      this.#bytesAtFreeze = this.#options.journal.appendedBytes();
+    }
     return true;
-  }
-
-  /** The volumes with writes that the archive could not take. */
-  async #foldFrozen(): Promise<ReadonlySet<Head>> {
-    const kept = new Set<Head>();
-    const frozen = this.#frozen;
-    if (frozen === undefined) return kept;
-    if (frozen.parts.length === 0) {
-      this.#frozen = undefined;
-      await this.#retire(frozen);
-      // Whoever still finds no room asks again, and not without end.
-      await this.#options.clock.sleep(KEEP_RETRY_MS, this.#hurry.signal);
-      return kept;
-    }
-    const { budget, clock, journal } = this.#options;
-    const volumes = [];
-    for (const part of frozen.parts) {
-      volumes.push(await listFrozen(part, budget.masks, clock));
-    }
-    const startMs = clock.nowMs();
-    const result = await this.#archive({ volumes });
-    const failuresBefore = journal.failureCount();
-    for (let index = 0; index < frozen.parts.length; index++) {
-      const part = frozen.parts[index] as FrozenPart;
-      const volume = volumes[index] as (typeof volumes)[number];
-      const root = result.roots.find((one) => one.view === volume.view);
-      const deferred = new Set(
-        result.deferred?.find((one) => one.view === volume.view)?.blocks,
-      );
-      await installRoot(part, volume, { root, deferred, budget, clock });
-      if (root !== undefined) this.#options.moved(part.head);
-      this.#options.roomMade();
-      if (deferred.size === 0) continue;
-      kept.add(part.head);
-      // At the end nothing is written any more: generation and journal stay.
-      if (!await this.#keep(part, deferred)) return kept;
-      await journal.written();
-    }
-    this.#frozen = undefined;
-    this.#options.lag.noteArchived(result.deferred !== undefined);
-    this.#options.report(checkpointDone(result, clock.nowMs() - startMs));
-    const isKept = journal.failureCount() === failuresBefore;
-    if (result.deferred !== undefined && !isKept) return kept;
-    await this.#retire(frozen);
-    return kept;
-  }
-
-  async #retire({ trimBelow }: FrozenState): Promise<void> {
-    try {
-      await this.#options.journal.retireBelow(trimBelow);
-    } catch (error) {
-      // They are removed with those of the next checkpoint.
-      this.#report("is archived, but its journal files stay", error);
-    }
-  }
-
-  /**
-   * Keeps acknowledged blocks that the archive could not take, because what
-   * lies under them is damaged, in overlay and journal. False when the server
-   * is leaving.
-   */
-  async #keep(part: FrozenPart, blocks: ReadonlySet<number>): Promise<boolean> {
-    const { budget, clock, rewrite, report } = this.#options;
-    report(writesDeferred(part.head.name, blocks));
-    for (const block of blocks) {
-      while (!rewriteBlock(part, block, budget, rewrite)) {
-        if (this.#finishing || this.#stop.signal.aborted) return false;
-        await clock.sleep(KEEP_RETRY_MS, this.#hurry.signal);
-      }
-    }
-    part.head.view.overlay?.thaw();
-    return true;
-  }
-
-  async #archive(generation: FrozenGeneration): Promise<CheckpointResult> {
-    this.archiving = true;
-    try {
-      return await this.#archivePatiently(generation);
-    } finally {
-      this.archiving = false;
-    }
-  }
-
-  async #archivePatiently(
-    generation: FrozenGeneration,
-  ): Promise<CheckpointResult> {
-    const { port, clock } = this.#options;
-    for (;;) {
-      try {
-        const result = await port.checkpoint(generation);
-        if (this.#stop.signal.aborted) throw new Error("the server is leaving");
-        return result;
-      } catch (error) {
-        const code = archiveErrorCode(error);
-        const final = this.#finishing || this.#stop.signal.aborted ||
-          code === "LostClaim" || code === "Closed" || code === "ThreadEnded";
-        if (final) throw error;
-        this.#report("failed and will be tried again", error);
-        await clock.sleep(RETRY_MS, this.#hurry.signal);
-      }
-    }
   }
 
   #report(what: string, error: unknown): void {

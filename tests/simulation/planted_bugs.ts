@@ -54,7 +54,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "a journal retired before its writes are archived",
     patch: {
-      file: "cas/front/checkpointer.ts",
+      file: "cas/front/generation_archiver.ts",
       find: "const result = await this.#archive({ volumes });",
       replace:
         "await journal.retireBelow(frozen.trimBelow); const result = await this.#archive({ volumes });",
@@ -105,7 +105,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "writes over damage dropped",
     patch: {
-      file: "cas/front/checkpointer.ts",
+      file: "cas/front/generation_archiver.ts",
       find: "result.deferred?.find((one) => one.view === volume.view)?.blocks,",
       replace: "[],",
     },
@@ -173,7 +173,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: "a block that is lost because a copy of the index conceals it",
     patch: {
       file: "cas/engine/block_reader.ts",
-      find: "if (missing.size > 0 && await this.dropCopies()) {",
+      find: "if (missing.size > 0 && await this.dropCopies(madeCount)) {",
       replace: "if (missing.size < 0) {",
     },
   },

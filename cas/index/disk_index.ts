@@ -158,8 +158,14 @@ export class DiskIndex implements ScoreIndex {
     return this.#locate(scores, offset, location, true);
   }
 
+  async requireRoom(): Promise<void> {
+    if (this.shortage === undefined) return;
+    await this.flush();
+    if (this.shortage !== undefined) throw indexFull(this.shortage);
+  }
+
   async addPack(name: string, entries: IndexEntries): Promise<void> {
-    if (this.shortage !== undefined) await this.#requireRoom();
+    await this.requireRoom();
     const pack = this.#packs.add(name, entries.unproven);
     for (let position = 0; position < entries.count; position++) {
       setEntry(this.#entry, entries, { pack, position });
@@ -240,11 +246,6 @@ export class DiskIndex implements ScoreIndex {
     await this.flush();
     this.#compaction.close();
     this.#runs.close();
-  }
-
-  async #requireRoom(): Promise<void> {
-    await this.flush();
-    if (this.shortage !== undefined) throw indexFull(this.shortage);
   }
 
   #load(): void {

@@ -65,6 +65,10 @@ export class MemoryIndex implements ScoreIndex {
     return this.get(scores, offset, location);
   }
 
+  requireRoom(): Promise<void> {
+    return Promise.resolve();
+  }
+
   addPack(name: string, entries: IndexEntries): Promise<void> {
     const pack = this.#packs.add(name, entries.unproven);
     for (let position = 0; position < entries.count; position++) {

@@ -94,6 +94,12 @@ export interface ScoreIndex {
   ): boolean;
 
   /**
+   * Resolves when a pack would be taken; rejects as `addPack` does, which is soon
+   * enough to know where the pack is not yet in the store.
+   */
+  requireRoom(): Promise<void>;
+
+  /**
    * Adds a durable pack and its entries at once. An entry replaces an older
    * one of the same score. A pack may be added again. Resolves when more may
    * come: whoever waits bounds the memory. Rejects, adding nothing, when memory

@@ -150,6 +150,8 @@ export class PackWriter implements BlockWriter {
 
   async #put(builder: PackBuilder, position: number): Promise<void> {
     const { files, index } = this.#options;
+    // Whoever fails behind the put tries again, with another pack each time.
+    await index.requireRoom();
     for (let variant = 0;; variant++) {
       const pack = builder.seal(variant);
       const stored = await files.put(pack.name, pack.bytes) ||

@@ -1,6 +1,6 @@
 /**
- * The frame thread's half of the archive: opens the journal over an
- * `ArchivePort`, replays it, and hands out disks.
+ * The frame thread's half of the archive: hands out disks over an
+ * `ArchivePort` and a journal.
  *
  * Invariants:
  * - a ticket settles with `ok` only when its write is in a synced batch;
@@ -14,32 +14,26 @@
 
 import type { SnapshotDescription, ViewRequest } from "../archive_port.ts";
 import { ArchiveLag } from "./archive_lag.ts";
-import { backPressureMs } from "./back_pressure.ts";
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { BlockCache } from "./block_cache.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { Disks, type FollowedDisk, type OpenDiskOptions } from "./disks.ts";
 import { FetchBudget } from "./fetcher.ts";
-import { checkStandsOn, type Head } from "./head.ts";
-import type { ArchiveFrontOptions, FrontUsage } from "./front_options.ts";
-import { Journal } from "./journal.ts";
-import { loadChecksum } from "./journal_checksum.ts";
-import type { OpenVolumeRecord } from "./journal_records.ts";
-import { JournalRoom } from "./journal_room.ts";
+import type { Head } from "./head.ts";
 import {
-  JournalRecovery,
-  type JournalRecoveryOptions,
-} from "./journal_recovery.ts";
-import { SegmentStore } from "./journal_segments.ts";
+  type ArchiveFrontOptions,
+  BATCH_BYTES_MAX,
+  type FrontUsage,
+} from "./front_options.ts";
+import { startFront } from "./front_start.ts";
+import type { JournalRoom } from "./journal_room.ts";
 import { OverlayBudget } from "./overlay.ts";
-import { replay } from "./replay.ts";
 import { RoomWaiters } from "./room_waiters.ts";
 import { Standstill } from "./standstill.ts";
 import type { SectorRange, Volume } from "./volume.ts";
 import { NO_ROOM, WriteIntake } from "./write_intake.ts";
 
-const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 /** One in so many slots is for reads alone, and at least so many slots. */
 const READ_SHARE = 8;
 const READ_SLOTS_MIN = 16;
@@ -125,16 +119,7 @@ export class ArchiveFront {
     const clock = options.clock ?? SYSTEM_CLOCK;
     const front = new ArchiveFront(options, clock);
     try {
-      await front.#recover({
-        disk: options.disk,
-        clock,
-        checksum: await loadChecksum(),
-        identity: {
-          archiveId: options.port.archiveId,
-          epoch: options.port.epoch,
-          stateId: options.stateId,
-        },
-      });
+      await front.#start(clock);
     } catch (error) {
       front.#checkpointer.stop();
       throw error;
@@ -249,83 +234,19 @@ export class ArchiveFront {
     return Math.max(0, ticket);
   }
 
-  async #recover(options: JournalRecoveryOptions): Promise<void> {
-    const { disk, port, report } = this.#options;
-    const recovery = await JournalRecovery.open(options);
-    try {
-      const count = await replay(recovery, {
-        open: (record) => this.#openReplayed(record),
-        checkpoint: () => this.#checkpointer.checkpoint(),
-        budget: this.#budget,
-        cache: this.#cache,
-        location: disk.location,
-      });
-      if (count.batches > 0) {
-        report({
-          event: "journal-replayed",
-          severity: "info",
-          message:
-            `Replayed ${count.writes} writes in ${count.batches} batches from ${disk.location}`,
-          ...count,
-        });
-      }
-    } finally {
-      recovery.close();
-    }
-    await port.beginWrites();
-    await this.#startJournal(recovery, options);
-    // At once: old segments fill the journal, however few blocks are in them.
-    if (this.#budget.slotsUsed > 0) this.#checkpointer.noteWrite(true);
-  }
-
-  async #startJournal(
-    recovery: JournalRecovery,
-    options: JournalRecoveryOptions,
-  ): Promise<void> {
-    const { budget, report, fillRandom } = this.#options;
-    const segments = new SegmentStore({
-      ...options,
-      fillRandom: fillRandom ?? ((bytes) => crypto.getRandomValues(bytes)),
-      found: recovery.found,
-      fillBytes: budget.journalFillBytes ?? 0,
-    });
-    await segments.prepare();
-    const { clock, disk: { location } } = options;
-    const room = new JournalRoom({
+  async #start(clock: Clock): Promise<void> {
+    this.#journalRoom = await startFront({
+      options: this.#options,
       clock,
-      report,
-      location,
-      makeRoom: () => this.#checkpointer.makeRoom(),
-      isArchiving: () => this.#isArchiving(),
-    });
-    this.#journalRoom = room;
-    this.#intake.journal = new Journal({
-      segments,
-      room,
-      checksum: options.checksum,
-      clock: options.clock,
-      report,
-      journalBytesMax: budget.journalBytesMax,
-      batchBytesMax: budget.batchBytesMax ?? BATCH_BYTES_MAX,
-      last: recovery.last,
+      cache: this.#cache,
+      budget: this.#budget,
+      intake: this.#intake,
+      disks: this.#disks,
+      checkpointer: this.#checkpointer,
+      lag: this.#lag,
       settled: (through, ok) => this.#answer(() => this.#settled(through, ok)),
       roomMade: () => this.#roomMade(),
-      delayMs: () => backPressureMs(this.#intake.fill, this.#lag.stalledMs),
     });
-    this.#intake.journal.start();
-  }
-
-  async #isArchiving(): Promise<boolean> {
-    const shortage = await this.#options.port.shortage().catch(() => undefined);
-    return this.#checkpointer.archiving && shortage === undefined;
-  }
-
-  async #openReplayed(record: OpenVolumeRecord): Promise<Head> {
-    const { disk, port, stateId } = this.#options;
-    let head = this.#disks.headNamed(record.name);
-    head ??= this.#disks.headOf(await port.openView({ volume: record.name }));
-    checkStandsOn(record, head.opened, stateId, disk.location);
-    return head;
   }
 
   #makeCheckpointer(clock: Clock): Checkpointer {

@@ -10,6 +10,9 @@ import type { Disk } from "../disk/disk.ts";
 import type { EventSink } from "../events.ts";
 import type { Clock } from "./clock.ts";
 
+/** `FrontBudget.batchBytesMax` when it is absent. */
+export const BATCH_BYTES_MAX: number = 4 * 1024 * 1024;
+
 /**
  * Limits; all of them together bound memory and local disk.
  *
@@ -28,7 +31,7 @@ export interface FrontBudget {
   readonly lagMsMax?: number;
   /** Bytes that a file of the journal is filled to ahead of need: what a checkpoint takes and some more; 0 by default. */
   readonly journalFillBytes?: number;
-  /** Bytes of one batch of the journal, a multiple of 4096; there are two buffers. */
+  /** Bytes of one batch of the journal, a multiple of 4096, `BATCH_BYTES_MAX` by default; there are two buffers. */
   readonly batchBytesMax?: number;
 }
 

@@ -34,7 +34,6 @@ import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { DamageReport, ReportedDamage } from "./damage_report.ts";
 import { fetchBlocks } from "./fetch.ts";
-import { checkName } from "./names.ts";
 import { OpenBlocks } from "./open_blocks.ts";
 import { Refresh } from "./refresh.ts";
 import { Operations } from "./operations.ts";
@@ -43,8 +42,9 @@ import { putSnapshot } from "./snapshots.ts";
 import { States } from "./states.ts";
 import { Turns } from "./turns.ts";
 import { VolumeChanges } from "./volume_changes.ts";
-import { describeView, rootOf, treeOf, Views } from "./views.ts";
-import { checkSize, type Volume, type Volumes } from "./volumes.ts";
+import { ViewOpenings } from "./view_openings.ts";
+import { rootOf, treeOf, Views } from "./views.ts";
+import type { Volumes } from "./volumes.ts";
 
 /** What is told from this machine alone, so also while the store is away. */
 const LOCAL_OPERATIONS: readonly OperationName[] = [
@@ -83,14 +83,11 @@ export class Archive implements OpenedArchive {
   /** Everything that writes packs and roots. */
   readonly #writes = new Turns();
   readonly #reported: ReportedDamage;
-  readonly #states: States;
-  readonly #changes: VolumeChanges;
+  readonly #viewOpenings: ViewOpenings;
   readonly #scrubs: Scrubs;
   readonly #operations: Operations;
   readonly #refresh: Refresh;
   readonly #pending = new Set<Promise<unknown>>();
-  /** Heads must be this writer's own before they are given out. */
-  #writing = false;
   /** A copy of the index is on its way to the store. */
   #copying: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
@@ -107,7 +104,7 @@ export class Archive implements OpenedArchive {
       parts.indexMayBeAhead,
     );
     this.#reported = new ReportedDamage(() => context.clock.nowMs());
-    this.#states = new States(context, volumes, this.#blocks);
+    const states = new States(context, volumes, this.#blocks);
     this.#refresh = new Refresh(
       context,
       (context) =>
@@ -120,10 +117,20 @@ export class Archive implements OpenedArchive {
       volumes,
       blocks: this.#blocks,
     };
-    this.#changes = new VolumeChanges({
+    const changes = new VolumeChanges({
       ...shared,
       stateId: options.stateId,
       views: this.#views,
+    });
+    this.#viewOpenings = new ViewOpenings({
+      hasClaim: claim !== undefined,
+      volumes,
+      views: this.#views,
+      states,
+      changes,
+      refresh: this.#refresh,
+      writes: this.#writes,
+      saveHints: () => this.saveHints(),
     });
     this.#scrubs = new Scrubs({
       context,
@@ -134,8 +141,8 @@ export class Archive implements OpenedArchive {
     this.#operations = new Operations({
       ...shared,
       scrubs: this.#scrubs,
-      states: this.#states,
-      changes: this.#changes,
+      states,
+      changes,
       reported: this.#reported,
       alone: (change) => this.#alone(change),
     });
@@ -158,34 +165,19 @@ export class Archive implements OpenedArchive {
   }
 
   openView(request: ViewRequest): Promise<ViewDescription> {
-    return this.#run(() => this.#openings.run(() => this.#openView(request)));
+    return this.#run(() =>
+      this.#openings.run(() => this.#viewOpenings.open(request))
+    );
   }
 
   beginWrites(): Promise<void> {
     return this.#run(() =>
-      this.#openings.run(async () => {
-        this.#writing = this.#parts.claim !== undefined;
-        if (!this.#writing) return;
-        for (const volume of this.#views.openVolumes()) {
-          await this.#fence(volume);
-        }
-        const closed = this.#parts.volumes.all().filter((volume) =>
-          !this.#views.isOpen(volume)
-        );
-        await this.#writes.run(() => this.#changes.fenceUnwritten(closed));
-        await this.saveHints();
-      })
+      this.#openings.run(() => this.#viewOpenings.beginWrites())
     );
   }
 
   newerView(view: number): Promise<ViewDescription | undefined> {
-    return this.#run(async () => {
-      const { volumeId, sequence } = rootOf(this.#views.get(view)).record;
-      await this.#refresh.run();
-      const head = this.#parts.volumes.byId(volumeId)?.head;
-      if (head === undefined || head.record.sequence <= sequence) return;
-      return describeView(this.#views.openRoot(head));
-    });
+    return this.#run(() => this.#viewOpenings.openNewer(view));
   }
 
   closeView(view: number): Promise<void> {
@@ -342,50 +334,5 @@ export class Archive implements OpenedArchive {
         return result;
       })
     );
-  }
-
-  async #openView(request: ViewRequest): Promise<ViewDescription> {
-    const { volume: name, snapshot, atMs, root, createBlockCount } = request;
-    // A disk that is only read stays at the state that is opened here.
-    if (this.#parts.claim === undefined) await this.#refresh.now();
-    else await this.#refresh.run();
-    if (
-      name === undefined ||
-      [snapshot, atMs, root].some((it) => it !== undefined)
-    ) {
-      const state = await this.#states.find(request);
-      return describeView(this.#views.openRoot(state, snapshot));
-    }
-    checkName("volume", name);
-    const { volumes } = this.#parts;
-    if (createBlockCount === undefined) {
-      return this.#openPresent(volumes.get(name));
-    }
-    const volume = volumes.find(name) ??
-      await this.#writes.run(() => this.#create(name, createBlockCount));
-    checkSize(volume, createBlockCount);
-    return this.#openPresent(volume);
-  }
-
-  /** The head of a volume; where another server may move it, what it is now. */
-  async #openPresent(volume: Volume): Promise<ViewDescription> {
-    if (this.#writing && !this.#views.isOpen(volume)) await this.#fence(volume);
-    return describeView(
-      this.#parts.claim === undefined
-        ? this.#views.openRoot(volume.head)
-        : this.#views.openHead(volume),
-    );
-  }
-
-  /** Sees to it that no root of a writer before appears behind this head. */
-  async #fence(volume: Volume): Promise<void> {
-    await this.#writes.run(() => this.#changes.fence(volume));
-    await this.saveHints();
-  }
-
-  async #create(name: string, blockCount: number): Promise<Volume> {
-    const volume = await this.#changes.create(name, blockCount);
-    await this.saveHints();
-    return volume;
   }
 }

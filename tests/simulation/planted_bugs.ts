@@ -197,17 +197,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "a root of the writer before under acknowledged writes",
     patch: {
-      file: "cas/engine/archive.ts",
-      find: "this.#writing = this.#parts.claim !== undefined;",
+      file: "cas/engine/view_openings.ts",
+      find: "this.#writing = hasClaim;",
       replace: "this.#writing = false;",
     },
   },
   {
     what: "a rename of the server before that arrives after a takeover",
     patch: {
-      file: "cas/engine/archive.ts",
-      find:
-        "await this.#writes.run(() => this.#changes.fenceUnwritten(closed));",
+      file: "cas/engine/view_openings.ts",
+      find: "await writes.run(() => changes.fenceUnwritten(closed));",
       replace: "void closed;",
     },
   },

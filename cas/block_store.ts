@@ -113,9 +113,9 @@ export interface BlockStore {
   /**
    * Reads the blocks whose scores stand one after the other in `scores`,
    * verifying each. `receive` is called once for every one of them, in any
-   * order, before the promise resolves. A block that is missing or wrong is
-   * delivered as damage; a store that does not answer is retried for ever.
-   * `scores` is borrowed until then.
+   * order, before the promise resolves, and never after it has settled. A block
+   * that is missing or wrong is delivered as damage; a store that does not answer
+   * is retried for ever. `scores` is borrowed until then.
    */
   read(
     kind: number,

@@ -127,8 +127,9 @@ export class PackStore implements BlockStore {
     }
     await (this.#indexDamaged ? this.rebuild() : this.#rebuilding);
     const delivered = new Uint8Array(count);
+    let isOver = false;
     const receiveOnce: BlockReceiver = (index, block, damage) => {
-      if (delivered[index] === 1) return;
+      if (isOver || delivered[index] === 1) return;
       delivered[index] = 1;
       receive(index, block, damage);
     };
@@ -138,6 +139,9 @@ export class PackStore implements BlockStore {
       this.#reportIndexDamage(error);
       await this.rebuild();
       await this.#reader.read(kind, scores, receiveOnce);
+    } finally {
+      // Where one range was refused others may still be on their way.
+      isOver = true;
     }
   }
 

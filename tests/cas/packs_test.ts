@@ -261,3 +261,30 @@ Deno.test("closing ends the retries", async () => {
   await assert.rejects(writing, { code: "Closed" });
   assert.throws(() => packs.write(), { code: "Closed" });
 });
+
+Deno.test("a read that was rejected delivers nothing any more: what its blocks were to go into may be another's", async () => {
+  const { packs, store } = openRig();
+  const one = sampleBlocks(1, 1);
+  const other = sampleBlocks(1, 2);
+  const [refused] = (await writeBlocks(packs, one)).names as [string];
+  await writeBlocks(packs, other);
+  const gate = Promise.withResolvers<void>();
+  const isRead = Promise.withResolvers<void>();
+  store.before = (operation, key) => {
+    if (operation !== "get") return;
+    if (!key.endsWith(refused)) return gate.promise;
+    throw new BlobError("no", { code: "Unsupported" });
+  };
+  store.onGet = (bytes) => {
+    isRead.resolve();
+    return bytes;
+  };
+  const scores = new Uint8Array(64);
+  [...one, ...other].forEach((it, i) => scores.set(scoreOf(it), i * 32));
+  let count = 0;
+  await assert.rejects(packs.read(Data, scores, () => void count++), /no/);
+  gate.resolve();
+  await isRead.promise;
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(count, 0);
+});

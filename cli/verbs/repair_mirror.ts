@@ -11,6 +11,7 @@ import type {
   MirrorRepair,
 } from "../../blobstores/layers/mirror_repair.ts";
 import { faultOfBlob, isJudged } from "../../cas/engine/blob_verdict.ts";
+import { copyNameOf } from "../../cas/packs/index_copies.ts";
 import { packNameOf } from "../../cas/packs/pack_files.ts";
 import type { Hasher } from "../../cas/score.ts";
 import { chooseCodec } from "../archive/native_codec.ts";
@@ -39,12 +40,15 @@ export async function repairMirrorMembers(
     throw new TypeError(`${store.display} was opened as no mirror`);
   }
   const bytesTotal = await bytesIn(store);
-  const result = await store.repair({
+  const repaired = await store.repair({
     verify: (key, bytes) => isSound(key, bytes, codec.hasher),
     progress: ({ byteCount }) =>
       progress.update({ bytesDone: byteCount, bytesTotal }),
   });
   progress.clear();
+  // A copy of the index that is damaged everywhere is no loss: none is needed.
+  const lost = repaired.lost.filter((key) => copyNameOf(key) === undefined);
+  const result = { ...repaired, lost };
   for (const line of linesOf(result)) output.line(line);
   output.result(result);
   if (result.lost.length > 0) return ExitStatus.Damaged;
@@ -60,8 +64,8 @@ async function bytesIn(store: BlobStore): Promise<number> {
 
 /** What is no blob of an archive cannot be wrong. */
 function isSound(key: string, bytes: Uint8Array, hasher: Hasher): boolean {
-  const pack = packNameOf(key);
-  if (pack !== undefined) return hasher.hash(bytes).toHex() === pack;
+  const name = packNameOf(key) ?? copyNameOf(key);
+  if (name !== undefined) return hasher.hash(bytes).toHex() === name;
   return !isJudged(key) || faultOfBlob(key, bytes, hasher) === undefined;
 }
 

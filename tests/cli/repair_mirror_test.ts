@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { assertSame } from "../assert_same.ts";
+import { chooseCodec } from "../../cli/archive/native_codec.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { type CapturedRun, captureMain } from "./captured_main.ts";
 import { fill, openDisk, type OpenedDisk, readAll } from "./opened_disk.ts";
@@ -129,6 +130,32 @@ for (const names of [["a", "b"], ["a", "b", "c"]]) {
       }
     }));
 }
+
+Deno.test("a damaged copy of the index is mended from another member, and is no damage where none has it", () =>
+  withFolder(async (folder) => {
+    const [a, b] = [`${folder}/a`, `${folder}/b`];
+    const url = `mirror:file:${a} file:${b}`;
+    const disk = await open(url);
+    await fill(disk);
+    await disk.close();
+    const codec = await chooseCodec();
+    const bytes = new TextEncoder().encode("what stands in it does not matter");
+    const path = `index/${codec.hasher.hash(bytes).toHex()}`;
+    codec.close();
+    for (const member of [a, b]) {
+      await Deno.mkdir(`${member}/index`);
+      await Deno.writeFile(`${member}/${path}`, bytes);
+    }
+    await change(`${b}/${path}`);
+    const mended = await repair(url);
+    assert.equal(mended.status, 0, mended.text);
+    assert.match(mended.text, /Mended index.*file:.*b: it was damaged/);
+    assertSame(await Deno.readFile(`${b}/${path}`), bytes);
+    for (const member of [a, b]) await change(`${member}/${path}`);
+    const { status, text } = await repair(url);
+    assert.equal(status, 0, text);
+    assert.doesNotMatch(text, /NOT MENDED/);
+  }));
 
 Deno.test("repair tells which blob no member has sound", () =>
   withFolder(async (folder) => {

@@ -10,7 +10,7 @@ import { readBlob } from "./blobs.ts";
 import type { EngineContext } from "./context.ts";
 import { encodeFormat } from "./format.ts";
 import { EPOCH_PREFIX, FORMAT_KEY } from "./names.ts";
-import type { MendedBlob } from "./repair.ts";
+import type { MendedBlob } from "./repair_result.ts";
 import { faultOfBlob } from "./blob_verdict.ts";
 import {
   countField,

@@ -16,27 +16,20 @@
 
 import { blobErrorCode } from "../../blobstores/blob_store.ts";
 import type { Lz4 } from "../codec/lz4.ts";
-import { BlockVerifier } from "../packs/block_verifier.ts";
 import { packKey, packNameOf } from "../packs/pack_files.ts";
-import { splicePack } from "../packs/pack_splice.ts";
-import { verifyPackFile } from "../packs/pack_verifier.ts";
-import { faultOfBlob, rootOfBlob } from "./blob_verdict.ts";
-import { readBlob } from "./blobs.ts";
 import type { ClaimHolder } from "./claim_record.ts";
 import type { EngineContext } from "./context.ts";
 import { mendFormat } from "./mend_format.ts";
-import {
-  NAMES_PREFIX,
-  RETIRED_PREFIX,
-  rootKey,
-  ROOTS_PREFIX,
-} from "./names.ts";
+import { NAMES_PREFIX, RETIRED_PREFIX, ROOTS_PREFIX } from "./names.ts";
+import { type Found, RepairBlobs } from "./repair_blobs.ts";
 import { RepairClaim } from "./repair_claim.ts";
 import { listBoth, type Listing, requireCopy } from "./repair_copies.ts";
-import { isOtherRoot } from "./root.ts";
-import type { PublishedRoot } from "./root_blob.ts";
-import { RootChain } from "./root_chain.ts";
-import { decodeSealedText } from "./sealed_text.ts";
+import { RepairHistory } from "./repair_history.ts";
+import type {
+  MendedBlob,
+  RepairResult,
+  UnmendedBlob,
+} from "./repair_result.ts";
 
 const PACKS_PREFIX = "packs/";
 /** What is mended, in this order: packs are there before a root names them. */
@@ -47,7 +40,6 @@ const PREFIXES: readonly string[] = [
   RETIRED_PREFIX,
 ];
 
-const OTHER_HISTORY = "it belongs to another history";
 const MISSING = "it is missing, here and in every copy";
 
 /** How to repair. */
@@ -72,34 +64,6 @@ export interface RepairOptions {
   readonly progress: (bytesDone: number, bytesTotal: number) => void;
 }
 
-/** A blob that was mended. */
-export interface MendedBlob {
-  /** Its key. */
-  readonly key: string;
-  /** What was wrong with it, as half a sentence. */
-  readonly reason: string;
-  /** Its bytes. */
-  readonly byteCount: number;
-}
-
-/** A blob that could not be mended. */
-export interface UnmendedBlob {
-  /** Its key. */
-  readonly key: string;
-  /** What is wrong with it here and in the copies, as half a sentence. */
-  readonly reason: string;
-}
-
-/** What a repair did. */
-export interface RepairResult {
-  /** Blobs read and verified here. */
-  readonly verifiedCount: number;
-  /** Mended, in the order of their keys. */
-  readonly mended: readonly MendedBlob[];
-  /** Not mended. */
-  readonly unmended: readonly UnmendedBlob[];
-}
-
 /**
  * Repairs. Rejects with `NoArchive` or `OtherVolume` when a copy is none, and
  * with `LostClaim` when a server takes the archive over meanwhile.
@@ -115,26 +79,15 @@ export async function repairArchive(
   }
 }
 
-/** Bytes of a blob, or what is wrong with them. */
-type Found = Uint8Array | {
-  readonly fault: string;
-  readonly bytes?: Uint8Array;
-};
-
 class Repair {
   readonly #options: RepairOptions;
   readonly #claim: RepairClaim;
-  readonly #verifier: BlockVerifier;
+  readonly #blobs: RepairBlobs;
+  readonly #history: RepairHistory;
   readonly #mended: MendedBlob[] = [];
   readonly #unmended: UnmendedBlob[] = [];
-  readonly #chain = new RootChain();
-  /** Packs that roots name. */
-  readonly #named = new Set<string>();
+  /** Names of packs that are there, and of which no damage is known. */
   readonly #packs = new Set<string>();
-  /** Hashes of roots of copies that are of another history. */
-  readonly #foreign = new Set<string>();
-  /** Packs that were there before, sound or not. */
-  #packsBefore: ReadonlySet<string> = new Set();
   /** What is wrong with packs that are only in copies. */
   readonly #absent = new Map<string, string>();
   #verifiedCount = 0;
@@ -144,7 +97,8 @@ class Repair {
   constructor(options: RepairOptions, claim: RepairClaim) {
     this.#options = options;
     this.#claim = claim;
-    this.#verifier = new BlockVerifier(options.here.hasher, options.lz4);
+    this.#blobs = new RepairBlobs(options.here, options.lz4);
+    this.#history = new RepairHistory(options.here.hasher, claim);
   }
 
   async run(): Promise<RepairResult> {
@@ -157,12 +111,12 @@ class Repair {
       const listing = await listBoth(prefix, here, copies);
       listings.set(prefix, listing);
       if (prefix === PACKS_PREFIX) {
-        this.#packsBefore = new Set(listing.here.keys());
+        this.#history.packsBefore = new Set(listing.here.keys());
       }
       this.#bytesTotal += sum(listing.here.values());
     }
     for (const listing of listings.values()) await this.#mendAll(listing);
-    for (const name of this.#named) {
+    for (const name of this.#history.packNames) {
       if (this.#packs.has(name)) continue;
       const key = packKey(name);
       const reason = this.#absent.get(key) ?? MISSING;
@@ -198,8 +152,8 @@ class Repair {
   async #addRoots(keys: Iterable<string>): Promise<void> {
     for (const key of keys) {
       if (!key.startsWith(ROOTS_PREFIX)) return;
-      this.#chain.see([key]);
-      const found = await this.#read(this.#options.here, key);
+      this.#history.see(key);
+      const found = await this.#blobs.read(this.#options.here, key);
       if (found instanceof Uint8Array) this.#accept(key, found);
     }
   }
@@ -207,19 +161,19 @@ class Repair {
   async #mend(key: string, isHere: boolean): Promise<void> {
     const { here, copies } = this.#options;
     const own: Found = isHere
-      ? await this.#read(here, key)
+      ? await this.#blobs.read(here, key)
       : { fault: "it is missing" };
     if (isHere) this.#verifiedCount++;
     if (own instanceof Uint8Array) return this.#accept(key, own);
     const faults = [own.fault];
     for (const copy of copies) {
-      const found = await this.#read(copy, key);
+      const found = await this.#blobs.read(copy, key);
       const bytes = found instanceof Uint8Array
         ? found
-        : await this.#splice(key, own.bytes, found.bytes);
+        : await this.#blobs.splice(key, own.bytes, found.bytes);
       const fault = bytes === undefined
         ? (found as { fault: string }).fault
-        : await this.#objection(key, bytes, own.bytes);
+        : await this.#history.objection(key, bytes, own.bytes);
       if (bytes === undefined || fault !== undefined) {
         faults.push(`in ${copy.store.display}: ${fault}`);
         continue;
@@ -250,94 +204,15 @@ class Repair {
     }
   }
 
-  async #read(context: EngineContext, key: string): Promise<Found> {
-    const { hasher, clock } = context;
-    let bytes: Uint8Array | undefined;
-    try {
-      bytes = await readBlob(context, key);
-    } catch (error) {
-      if (blobErrorCode(error) !== "Corrupt") throw error;
-      return { fault: (error as Error).message };
-    }
-    if (bytes === undefined) return { fault: "it is missing" };
-    const pack = packNameOf(key);
-    if (pack === undefined) {
-      const fault = faultOfBlob(key, bytes, hasher);
-      return fault === undefined ? bytes : { fault, bytes };
-    }
-    const { fault } = await verifyPackFile(pack, bytes, {
-      hasher,
-      verifier: this.#verifier,
-      yieldNow: () => clock.yieldNow(),
-    });
-    return fault === undefined ? bytes : { fault, bytes };
-  }
-
-  /** One whole pack of two damaged ones, where they are damaged in different blocks. */
-  async #splice(
-    key: string,
-    own: Uint8Array | undefined,
-    other: Uint8Array | undefined,
-  ): Promise<Uint8Array | undefined> {
-    const name = packNameOf(key);
-    if (name === undefined || own === undefined || other === undefined) {
-      return undefined;
-    }
-    const { hasher } = this.#options.here;
-    await this.#options.here.clock.yieldNow();
-    return splicePack(name, [own, other], { hasher, verifier: this.#verifier });
-  }
-
-  /** Why a sound blob of a copy is not taken; `rest` is what is left of it here. */
-  async #objection(
-    key: string,
-    bytes: Uint8Array,
-    rest: Uint8Array | undefined,
-  ): Promise<string | undefined> {
-    const { here: { hasher } } = this.#options;
-    if (key.startsWith(NAMES_PREFIX)) {
-      const { volumeId, sequence, rootHash } = decodeSealedText(bytes, hasher)!;
-      const state = { sequence: Number(sequence), hash: String(rootHash) };
-      const isForeign = this.#foreign.has(state.hash) ||
-        this.#chain.denies(String(volumeId), state);
-      return isForeign ? OTHER_HISTORY : undefined;
-    }
-    if (!key.startsWith(ROOTS_PREFIX)) return undefined;
-    const root = rootOfBlob(key, bytes, hasher);
-    if (typeof root === "string") return root;
-    if (!this.#chain.fits(root)) return this.#refuse(root);
-    // Its own pack was put before it: it is the root that stood here.
-    const last = root.packs.at(-1);
-    const isProven = rest !== undefined && last !== undefined &&
-      this.#packsBefore.has(packKey(last));
-    if (isProven || !this.#chain.isHead(root)) return undefined;
-    if (rest !== undefined && isOtherRoot(rest, bytes)) {
-      return this.#refuse(root);
-    }
-    return await this.#claim.take()
-      ? undefined
-      : "a server holds this archive, and would not notice another newest root: stop it, and repair again";
-  }
-
-  #refuse({ hash }: PublishedRoot): string {
-    this.#foreign.add(hash);
-    return OTHER_HISTORY;
-  }
-
   #accept(key: string, bytes: Uint8Array): void {
     const pack = packNameOf(key);
     if (pack !== undefined) this.#packs.add(pack);
-    if (!key.startsWith(ROOTS_PREFIX)) return;
-    const root = rootOfBlob(key, bytes, this.#options.here.hasher);
-    if (typeof root === "string") return;
-    this.#chain.add(root);
-    for (const name of root.packs) this.#named.add(name);
+    this.#history.add(key, bytes);
   }
 
   #findGaps(): void {
     const known = new Set(this.#unmended.map(({ key }) => key));
-    for (const { volumeId, sequence } of this.#chain.takeGaps()) {
-      const key = rootKey(volumeId, sequence);
+    for (const key of this.#history.takeGaps()) {
       if (known.has(key)) continue;
       this.#unmended.push({ key, reason: MISSING });
     }

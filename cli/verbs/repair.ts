@@ -6,7 +6,8 @@
 
 import type { BlobStore } from "../../blobstores/blob_store.ts";
 import type { EngineContext } from "../../cas/engine/context.ts";
-import { repairArchive, type RepairResult } from "../../cas/engine/repair.ts";
+import { repairArchive } from "../../cas/engine/repair.ts";
+import type { RepairResult } from "../../cas/engine/repair_result.ts";
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { engineContext } from "./copy.ts";

@@ -15,7 +15,8 @@ import {
   measureDiskWrite,
   measureFio,
 } from "./limits.ts";
-import type { Load, LoadOutcome } from "./load.ts";
+import type { LoadOutcome } from "./load.ts";
+import type { Load } from "./load_request.ts";
 import { LoadClient } from "./load_client.ts";
 import { Network } from "./network.ts";
 import { ServerProcess } from "./server_process.ts";

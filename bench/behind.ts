@@ -8,7 +8,7 @@
 import { run } from "../setup/run.ts";
 import type { ColdResult } from "./cold.ts";
 import { TARGET } from "./contenders.ts";
-import type { Load } from "./load.ts";
+import type { Load } from "./load_request.ts";
 import { LoadClient } from "./load_client.ts";
 import { Network } from "./network.ts";
 import { ServerProcess } from "./server_process.ts";

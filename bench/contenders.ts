@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { TargetAddress } from "./load.ts";
+import type { TargetAddress } from "./load_request.ts";
 import { type Network, SERVER_END } from "./network.ts";
 
 /** What every contender exports: 64 MiB. */

@@ -5,7 +5,7 @@
  */
 
 import { randomWords } from "./random_words.ts";
-import type { Load, TargetAddress } from "./load.ts";
+import type { Load, TargetAddress } from "./load_request.ts";
 
 /** Where the sender's address stands in a frame. */
 export const SOURCE_OFFSET = 6;

@@ -6,13 +6,8 @@
  */
 
 import { PcapLink } from "../aoe/link/pcap.ts";
-import {
-  findTarget,
-  type Load,
-  type LoadOutcome,
-  runLoad,
-  type TargetAddress,
-} from "./load.ts";
+import { findTarget, type LoadOutcome, runLoad } from "./load.ts";
+import type { Load, TargetAddress } from "./load_request.ts";
 
 /** One load for one server. */
 export interface Job {

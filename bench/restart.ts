@@ -6,7 +6,7 @@
  */
 
 import { DISK_SECTORS, TARGET } from "./contenders.ts";
-import type { Load } from "./load.ts";
+import type { Load } from "./load_request.ts";
 import { LoadClient } from "./load_client.ts";
 import { Network } from "./network.ts";
 import { ServerProcess } from "./server_process.ts";

@@ -5,7 +5,7 @@
  */
 
 import { DISK_SECTORS } from "./contenders.ts";
-import type { Load } from "./load.ts";
+import type { Load } from "./load_request.ts";
 
 /** What is measured of a load, for one server. */
 export interface Measure {

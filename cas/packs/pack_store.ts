@@ -25,7 +25,7 @@ import { DirectoryLoader } from "./directory_loader.ts";
 import { type BuildOptions, IndexBuilder } from "./index_builder.ts";
 import { IndexCopies } from "./index_copies.ts";
 import { Neighbours } from "./neighbours.ts";
-import type { PackOptions } from "./open_packs.ts";
+import type { PackOptions } from "./pack_options.ts";
 import { PackFault, PackFiles } from "./pack_files.ts";
 import { PACK_BYTES_MAX } from "./pack_format.ts";
 import { PackReader } from "./pack_reader.ts";

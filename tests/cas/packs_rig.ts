@@ -20,7 +20,8 @@ import { createPortableLz4 } from "../../cas/codec/lz4.ts";
 import type { ArchiveEvent } from "../../cas/events.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
 import type { ScoreIndex } from "../../cas/index/score_index.ts";
-import { openPacks, type PackOptions } from "../../cas/packs/open_packs.ts";
+import { openPacks } from "../../cas/packs/open_packs.ts";
+import type { PackOptions } from "../../cas/packs/pack_options.ts";
 import { createWasmHasher, type Hasher } from "../../cas/score.ts";
 
 /** One for all tests: it has no state between calls. */

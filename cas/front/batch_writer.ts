@@ -156,9 +156,10 @@ export class BatchWriter {
     const { segments } = this.#options;
     let segment: Segment | undefined;
     try {
-      await segments.prepare();
-      // A rotation may just have taken the one that was made.
-      segment = segments.takeNow() ?? this.#segment;
+      // A rotation may have taken one that was made before: where the disk is
+      // full there is no other.
+      if (this.#segment === undefined) await segments.prepare();
+      segment = this.#segment ?? segments.takeNow();
       if (segment === undefined) throw new Error("no segment was made");
       this.#segment = segment;
       const { bytes, checksum } = this.#seal(batch, segment);

@@ -315,6 +315,44 @@ Deno.test("a journal whose disk is full has the archive take what is in it, and 
   await again.front.abandon();
 });
 
+Deno.test("a batch that found no room goes to the segment that was made before the disk was full", async () => {
+  const gate = Promise.withResolvers<void>();
+  const sync = Promise.withResolvers<void>();
+  let full = false;
+  const disk: SimulatedDisk = new SimulatedDisk({
+    random: seeded(3),
+    syncDelay: () => full ? sync.promise : Promise.resolve(),
+    fault: ({ kind, name }) =>
+      full && (name === "spare" || (kind === "sync" && name.endsWith("1")))
+        ? "ENOSPC"
+        : undefined,
+  });
+  const rig = await openRig({
+    disk,
+    port: {
+      pause: (where) => where === "checkpoint" ? gate.promise : quiet(),
+    },
+  });
+  const history = new History(await openDisk(rig));
+  history.write(0, 8);
+  await quiet();
+  assert.equal(history.unsettledCount, 0);
+  full = true;
+  history.write(8, 8);
+  await Promise.resolve();
+  const checkpoint = rig.front.checkpoint();
+  await quiet();
+  sync.resolve();
+  await rig.clock.advanceBy(500, 1000);
+  assert.equal(history.unsettledCount, 0, "the next segment is there");
+  full = false;
+  gate.resolve();
+  await rig.clock.advanceBy(500, 1000);
+  await checkpoint;
+  assert.equal(history.failedCount, 0);
+  await rig.front.close();
+});
+
 Deno.test("writes wait for a full journal as long as the archive takes what is in it", async () => {
   const gate = Promise.withResolvers<void>();
   const small = smallDisk(64 * 1024);

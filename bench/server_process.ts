@@ -46,7 +46,7 @@ export class ServerProcess {
       const text = process.stdout.pipeThrough(new TextDecoderStream());
       for await (const piece of text) {
         said = `${said}${piece}`.slice(-SAID_MAX);
-        if (piece.includes('"event":"ready"')) {
+        if (said.includes('"event":"ready"')) {
           ready.resolve(performance.now() - begin);
         }
       }

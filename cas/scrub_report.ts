@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DifferentSectors } from "./archive_operations.ts";
+import type { DifferentSectors } from "./volume_states.ts";
 
 /** A block of a damaged pack that does not verify. */
 export interface DamagedBlock {

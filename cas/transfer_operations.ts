@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { StateDescription } from "./archive_operations.ts";
+import type { StateDescription } from "./volume_states.ts";
 
 /** Scores asked about at once, at most: an answer stays below 64 KiB. */
 export const LOCATE_COUNT_MAX = 1024;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StateDescription } from "../archive_operations.ts";
+import type { StateDescription } from "../volume_states.ts";
 import type { ViewRoot } from "./views.ts";
 
 /** Describes the state of a root. */

@@ -10,12 +10,12 @@ import { metricsOf } from "../../blobstores/layers/metrics.ts";
 import type {
   ArchiveOperator,
   ArchiveStatistics,
-  DiffPage,
   OperationName,
   OperationRequest,
   OperationResult,
   StoreStatistics,
 } from "../archive_operations.ts";
+import type { DiffPage } from "../volume_states.ts";
 import type { SnapshotDescription } from "../archive_port.ts";
 import { checkArchive } from "./check.ts";
 import type { Claim } from "./claim.ts";

@@ -10,7 +10,7 @@ import type {
   DamagedEntry,
   HistoryEntry,
   HistoryPage,
-} from "../archive_operations.ts";
+} from "../volume_states.ts";
 import { ArchiveError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
 import { describeState } from "./describe_state.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StateReference } from "../archive_operations.ts";
+import type { StateReference } from "../volume_states.ts";
 import { BlockKind } from "../block_store.ts";
 import { ArchiveError } from "../errors.ts";
 import { fromHex } from "../bytes.ts";

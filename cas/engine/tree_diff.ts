@@ -9,7 +9,7 @@
 
 import { BLOCK_SIZE, SECTORS_PER_BLOCK } from "../block_pool.ts";
 import { SCORE_LENGTH } from "../block_store.ts";
-import type { DifferentSectors, DiffPage } from "../archive_operations.ts";
+import type { DifferentSectors, DiffPage } from "../volume_states.ts";
 import { equalBytes, isZero, scoreAt } from "../bytes.ts";
 import type { DamageReport } from "./damage_report.ts";
 import { blocksBelow, POINTERS_PER_BLOCK, type Tree } from "./geometry.ts";

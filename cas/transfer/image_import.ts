@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { StateDescription } from "../archive_operations.ts";
+import type { StateDescription } from "../volume_states.ts";
 import { BLOCK_SIZE } from "../block_pool.ts";
 import {
   BlockKind,

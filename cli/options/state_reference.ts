@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { StateReference } from "../../cas/archive_operations.ts";
+import type { StateReference } from "../../cas/volume_states.ts";
 import { UsageError } from "../usage_error.ts";
 
 const TIME =

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StateReference } from "../../cas/archive_operations.ts";
+import type { StateReference } from "../../cas/volume_states.ts";
 import type { ArchiveUse } from "./operation.ts";
 import { performOperation } from "./operation.ts";
 import { UsageError } from "../usage_error.ts";

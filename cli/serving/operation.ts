@@ -10,8 +10,8 @@ import {
   type OperationName,
   type OperationRequest,
   type OperationResult,
-  type StateReference,
 } from "../../cas/archive_operations.ts";
+import type { StateReference } from "../../cas/volume_states.ts";
 import type { ServingArchive } from "./serving_archive.ts";
 import { isHead } from "../options/state_reference.ts";
 

@@ -4,12 +4,12 @@
  * @module
  */
 
+import type { ArchiveOperator } from "../../cas/archive_operations.ts";
 import type {
-  ArchiveOperator,
   DifferentSectors,
   DiffPage,
   StateReference,
-} from "../../cas/archive_operations.ts";
+} from "../../cas/volume_states.ts";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";

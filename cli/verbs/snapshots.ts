@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StateReference } from "../../cas/archive_operations.ts";
+import type { StateReference } from "../../cas/volume_states.ts";
 import type { SnapshotDescription } from "../../cas/archive_port.ts";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import { changeArchive, readArchive } from "../archive/archive_access.ts";

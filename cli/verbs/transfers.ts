@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StateReference } from "../../cas/archive_operations.ts";
+import type { StateReference } from "../../cas/volume_states.ts";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import { estimateImage } from "../../cas/transfer/image_estimate.ts";
 import { importImage } from "../../cas/transfer/image_import.ts";

@@ -4,10 +4,8 @@
  * @module
  */
 
-import type {
-  OperationRequest,
-  StateDescription,
-} from "../../cas/archive_operations.ts";
+import type { OperationRequest } from "../../cas/archive_operations.ts";
+import type { StateDescription } from "../../cas/volume_states.ts";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import { changeArchive, readArchive } from "../archive/archive_access.ts";
 import type { ChangedArchive } from "../archive/archive_here.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { OpenedArchive } from "../../cas/archive_operations.ts";
 import type {
   DifferentSectors,
-  OpenedArchive,
   StateReference,
-} from "../../cas/archive_operations.ts";
+} from "../../cas/volume_states.ts";
 import { Bench, Model, whole, type Write } from "./engine_bench.ts";
 
 const BLOCKS = [0, 1, 2, 126, 127, 128, 129, 300, 16_383, 16_384, 40_000];

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type {
-  HistoryEntry,
-  OpenedArchive,
-} from "../../cas/archive_operations.ts";
+import type { OpenedArchive } from "../../cas/archive_operations.ts";
+import type { HistoryEntry } from "../../cas/volume_states.ts";
 import { archiveErrorCode } from "../../cas/errors.ts";
 import { copySpace } from "../blobstores/copy_space.ts";
 import { assertHolds, Bench, Model, whole } from "./engine_bench.ts";

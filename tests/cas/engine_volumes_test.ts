@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import type {
-  OpenedArchive,
-  StateDescription,
-} from "../../cas/archive_operations.ts";
+import type { OpenedArchive } from "../../cas/archive_operations.ts";
+import type { StateDescription } from "../../cas/volume_states.ts";
 import { assertHolds, Bench, Model, whole } from "./engine_bench.ts";
 import { refused } from "./refusal.ts";
 

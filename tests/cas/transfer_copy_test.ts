@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { BlobError } from "../../blobstores/blob_store.ts";
-import type { StateReference } from "../../cas/archive_operations.ts";
+import type { StateReference } from "../../cas/volume_states.ts";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import {
   copyArchive,

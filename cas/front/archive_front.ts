@@ -91,7 +91,8 @@ export class ArchiveFront {
       ),
       write: (...write) => this.#write(...write),
       writable: () => this.#roomWaiters.wait(this.#isBatchFull),
-      flushRemote: (head) => this.#checkpointer.archived(head),
+      flushRemote: (head) =>
+        this.#checkpointer.archived(head).then(() => this.#present()),
       isPresent: () => this.#isPresent,
       present: () => this.#present(),
       empty: (head) => this.#checkpointer.empty(head),

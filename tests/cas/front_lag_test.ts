@@ -236,6 +236,28 @@ Deno.test("after a standstill no read of a volume is answered before the claim i
   await rig.front.abandon();
 });
 
+Deno.test("after a standstill no FLUSH for the store is answered before the claim is confirmed, for newer writes may be another server's", async () => {
+  const confirm = Promise.withResolvers<void>();
+  const rig = await openRig({
+    port: {
+      pause: (where) =>
+        where === "confirm" ? confirm.promise : Promise.resolve(),
+    },
+  });
+  const request = { volume: "disk", createBlockCount: 512 };
+  const disk = await rig.front.openVolume(request, { flushRemote: true });
+  await disk.flush!();
+  await rig.clock.advance(60_000);
+  let isFlushed = false;
+  disk.flush!().then(() => void (isFlushed = true));
+  await quiet();
+  assert.equal(isFlushed, false);
+  confirm.resolve();
+  await quiet();
+  assert.ok(isFlushed);
+  await rig.front.close();
+});
+
 Deno.test("a confirmation that is older than another standstill confirms nothing", async () => {
   const confirms: PromiseWithResolvers<void>[] = [];
   const rig = await openRig({

@@ -28,6 +28,9 @@ export async function fillUp(run: Run): Promise<void> {
   // What cannot be archived for another reason makes no room, either.
   if (run.open().length === 0 || run.damage.any) return;
   run.calm();
+  if (run.server.front.usage.refusal !== undefined) {
+    await resume(run, "what was full before has room");
+  }
   const trouble = world.oneOf(TROUBLES);
   world.note(`from now on ${trouble}`);
   begin(run, trouble);
@@ -42,7 +45,7 @@ export async function fillUp(run: Run): Promise<void> {
   if (isRefused) run.refusalCount++;
   read(run, world.oneOf(run.open()));
   run.calm();
-  await resume(run, trouble);
+  await resume(run, `it is over that ${trouble}`);
 }
 
 function begin({ weather, place }: Run, trouble: Trouble): void {
@@ -75,7 +78,7 @@ function watch(disk: Volume): void {
   disk.writable().catch(() => {});
 }
 
-async function resume(run: Run, trouble: Trouble): Promise<void> {
+async function resume(run: Run, since: string): Promise<void> {
   const { world } = run;
   const untilMs = world.nowMs + TAKEN_MS;
   while (world.nowMs < untilMs) {
@@ -86,6 +89,6 @@ async function resume(run: Run, trouble: Trouble): Promise<void> {
     if (write(run, volume) > 0 && refusal === undefined) return;
   }
   throw new Violation(
-    `Writes are not taken again ${TAKEN_MS} ms after ${trouble}`,
+    `Writes are not taken again within ${TAKEN_MS} ms, though ${since}`,
   );
 }

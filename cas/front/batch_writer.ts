@@ -86,14 +86,13 @@ export class BatchWriter {
 
   /**
    * Writes a batch, and tells the owner when that is done, maybe before this
-   * returns; the batch stays untouched until then. False where no segment is
-   * left that has not failed, so that a new one has to be made first.
+   * returns; the batch stays untouched until then.
    */
-  write(batch: JournalBatch): boolean {
+  write(batch: JournalBatch): void {
     const segment = this.#segment;
     if (segment === undefined) {
       this.#writeElsewhere(batch);
-      return false;
+      return;
     }
     try {
       if (this.#policy.shouldBlock(batch.byteCount)) {
@@ -111,7 +110,6 @@ export class BatchWriter {
       this.#fail(segment, error);
       this.#writeElsewhere(batch);
     }
-    return true;
   }
 
   #seal(batch: JournalBatch, segment: Segment): SealedBatch {

@@ -207,7 +207,9 @@ export class Journal {
     const batch = this.#gathering;
     this.#gathering = this.#other;
     this.#other = batch;
-    if (this.#writer.write(batch)) this.#options.roomMade();
+    this.#writer.write(batch);
+    // There is an empty one to gather, wherever this one goes.
+    this.#options.roomMade();
   }
 
   #succeed(batch: JournalBatch): void {

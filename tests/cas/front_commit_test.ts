@@ -165,6 +165,30 @@ Deno.test("on a full disk writes fail, are reported, and resume when there is sp
   await again.front.abandon();
 });
 
+Deno.test("a write that found the batch full is tried again though the batches find no segment", async () => {
+  const record = recorder();
+  const rig = await openRig({
+    disk: record.disk,
+    slots: 512,
+    budget: { batchBytesMax: 32 * 1024 },
+  });
+  const volume = await openDisk(rig);
+  await quiet();
+  record.failing = { kinds: ["write"], code: "EIO", count: Infinity };
+  const bytes = stamped(5, 16);
+  assert.notEqual(volume.write({ lba: 0, sectorCount: 16 }, bytes, 0), 0);
+  // The batch of this one is on its way to another segment now.
+  await Promise.resolve();
+  let lba = 16;
+  while (volume.write({ lba, sectorCount: 16 }, bytes, 0) !== 0) lba += 16;
+  assert.ok(lba > 16, "the next batch gathers");
+  let isTold = false;
+  volume.writable().then(() => isTold = true);
+  await quiet();
+  assert.ok(isTold);
+  await rig.front.abandon();
+});
+
 Deno.test("a server that lost its claim acknowledges nothing more", async () => {
   const rig = await openRig();
   const volume = await openDisk(rig);

@@ -29,8 +29,8 @@ import {
 import { startFront } from "./front_start.ts";
 import type { JournalRoom } from "./journal_room.ts";
 import { OverlayBudget } from "./overlay.ts";
+import { Presence } from "./presence.ts";
 import { RoomWaiters } from "./room_waiters.ts";
-import { Standstill } from "./standstill.ts";
 import type { SectorRange, Volume } from "./volume.ts";
 import { NO_ROOM, WriteIntake } from "./write_intake.ts";
 
@@ -47,8 +47,8 @@ export class ArchiveFront {
   readonly #disks: Disks;
   readonly #lag: ArchiveLag;
   readonly #checkpointer: Checkpointer;
-  readonly #standstill: Standstill;
-  #state: "open" | "closing" | "lost" = "open";
+  readonly #presence: Presence;
+  #isClosing = false;
   #journalRoom: JournalRoom | undefined;
   readonly #roomWaiters: RoomWaiters;
   /** The newest write found no room in the journal's batch alone. */
@@ -77,7 +77,7 @@ export class ArchiveFront {
       clock,
       report: options.report,
       shortage: () => options.port.shortage(),
-      answer: (action) => this.#answer(action),
+      answer: (action) => this.#presence.answer(action),
     });
     this.#disks = new Disks({
       port: options.port,
@@ -92,9 +92,9 @@ export class ArchiveFront {
       write: (...write) => this.#write(...write),
       writable: () => this.#roomWaiters.wait(this.#isBatchFull),
       flushRemote: (head) =>
-        this.#checkpointer.archived(head).then(() => this.#present()),
-      isPresent: () => this.#isPresent,
-      present: () => this.#present(),
+        this.#checkpointer.archived(head).then(() => this.#presence.sure()),
+      isPresent: () => this.#presence.isSure,
+      present: () => this.#presence.sure(),
       empty: (head) => this.#checkpointer.empty(head),
     });
     this.#lag = new ArchiveLag({
@@ -104,7 +104,7 @@ export class ArchiveFront {
       pendingBytes: () => this.usage.unarchivedBytes,
     });
     this.#checkpointer = this.#makeCheckpointer(clock);
-    this.#standstill = new Standstill({
+    this.#presence = new Presence({
       clock,
       report: options.report,
       confirm: () => options.port.confirm(),
@@ -126,7 +126,7 @@ export class ArchiveFront {
       throw error;
     }
     options.port.lost.then((reason) => front.#lose(reason));
-    front.#standstill.run();
+    front.#presence.run();
     return front;
   }
 
@@ -201,7 +201,7 @@ export class ArchiveFront {
    * and nothing is lost either.
    */
   async close(): Promise<void> {
-    if (this.#state === "open") this.#state = "closing";
+    this.#isClosing = true;
     await this.#intake.journal?.drain();
     const archived = await this.#checkpointer.finish();
     this.#stop();
@@ -210,14 +210,14 @@ export class ArchiveFront {
 
   /** Leaves at once: what was acknowledged is in the journal. */
   async abandon(): Promise<void> {
-    if (this.#state === "open") this.#state = "closing";
+    this.#isClosing = true;
     this.#stop();
     await this.#intake.journal?.close(false);
   }
 
   #stop(): void {
     this.#checkpointer.stop();
-    this.#standstill.stop();
+    this.#presence.stop();
     this.#roomWaiters.stop();
     this.#disks.stop();
   }
@@ -228,7 +228,7 @@ export class ArchiveFront {
     from: Uint8Array,
     offset: number,
   ): number {
-    if (this.#state !== "open") return 0;
+    if (this.#isClosing || this.#presence.isLost) return 0;
     const ticket = this.#intake.append(head, range, from, offset);
     this.#isBatchFull = ticket === 0;
     this.#checkpointer.noteWrite(ticket === NO_ROOM);
@@ -245,7 +245,8 @@ export class ArchiveFront {
       disks: this.#disks,
       checkpointer: this.#checkpointer,
       lag: this.#lag,
-      settled: (through, ok) => this.#answer(() => this.#settled(through, ok)),
+      settled: (through, ok) =>
+        this.#presence.answer(() => this.#settled(through, ok)),
       roomMade: () => this.#roomMade(),
     });
   }
@@ -282,35 +283,18 @@ export class ArchiveFront {
     });
   }
 
-  /** Another server may be serving these disks by now: then not a word more. */
-  #answer(action: () => void): void {
-    this.#standstill.pass(() => {
-      if (this.#state !== "lost") action();
-    });
-  }
-
   #settled(throughTicket: number, ok: boolean): void {
     for (const head of this.#disks.heads()) {
       for (const disk of head.disks) disk.settled(throughTicket, ok);
     }
   }
 
-  /** Another server may be writing these disks otherwise: nothing is shown. */
-  get #isPresent(): boolean {
-    return this.#state !== "lost" && this.#standstill.isConfirmed;
-  }
-
-  #present(): Promise<void> {
-    if (this.#state === "lost") return new Promise(() => {});
-    return new Promise((resolve) => this.#standstill.pass(resolve));
-  }
-
   #roomMade(): void {
-    if (this.#state !== "lost") this.#roomWaiters.roomMade();
+    if (!this.#presence.isLost) this.#roomWaiters.roomMade();
   }
 
   #lose(reason: Error): void {
-    this.#state = "lost";
+    this.#presence.lose();
     this.#roomWaiters.stop();
     this.#options.report({
       event: "archive-lost",

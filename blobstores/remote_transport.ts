@@ -10,6 +10,7 @@
  * @module
  */
 
+import { goesPlain, PlainUploader } from "./plain_upload.ts";
 import {
   receive,
   type RemoteAnswer,
@@ -39,6 +40,7 @@ export interface RemoteTransportOptions {
 /** Sends requests over connections of its own. */
 export class RemoteTransport {
   readonly #client: Deno.HttpClient;
+  readonly #uploader: PlainUploader;
   readonly #silenceMaxMs: number;
   #closed = false;
 
@@ -49,30 +51,36 @@ export class RemoteTransport {
       poolMaxIdlePerHost: connectionsMax,
       http2: false,
     });
+    this.#uploader = new PlainUploader(connectionsMax);
   }
 
   /** Rejects with a `RemoteFailure`, or, when given up, with anything. */
   async send(request: RemoteRequest): Promise<RemoteAnswer> {
-    const { method, url, body, signal } = request;
+    const { method, url, body } = request;
     const headers = new Headers({
       ...request.headers,
       // A compressed answer has other lengths and ranges.
       "accept-encoding": "identity",
     });
     for (const name of HOP_HEADERS) headers.delete(name);
-    using watch = new Watch(signal);
+    using watch = new Watch(request.signal);
     const uploadMs = (body?.length ?? 0) / UPLOAD_BYTES_PER_MS;
     watch.expect(this.#silenceMaxMs + uploadMs);
     try {
-      const response = await fetch(url, {
-        method,
-        headers,
-        client: this.#client,
-        redirect: "manual",
-        signal: watch.signal,
-        ...(body === undefined ? {} : { body }),
-      });
       const onProgress = (): void => watch.expect(this.#silenceMaxMs);
+      const { signal } = watch;
+      const response = body !== undefined && goesPlain(url)
+        ? await this.#uploader.send(
+          { method, url, headers, body, signal, onProgress },
+        )
+        : await fetch(url, {
+          method,
+          headers,
+          client: this.#client,
+          redirect: "manual",
+          signal,
+          ...(body === undefined ? {} : { body }),
+        });
       onProgress();
       return await receive(request, response, onProgress);
     } catch (error) {
@@ -84,6 +92,7 @@ export class RemoteTransport {
   /** Closes the connections. */
   close(): void {
     if (!this.#closed) this.#client.close();
+    this.#uploader.close();
     this.#closed = true;
   }
 }
@@ -157,7 +166,7 @@ function connectionFailure(error: unknown): RemoteFailure {
         "DENO_CERT, or correct the URL",
     });
   }
-  if (/timed out|timeout/i.test(text)) {
+  if (/timed ?out|timeout/i.test(text)) {
     return new RemoteFailure({
       code: "Timeout",
       reason: "the connection timed out",
@@ -173,8 +182,14 @@ function connectionFailure(error: unknown): RemoteFailure {
 const CONNECTION_FAULTS: readonly (readonly [RegExp, string])[] = [
   [/corrupt message/i, "it does not speak TLS: http:// instead of https://?"],
   [/refused/i, "nothing listens there (connection refused)"],
-  [/dns|lookup|resolve|name or service/i, "its name is not known (DNS)"],
-  [/unreachable|no route/i, "there is no route to it"],
+  [
+    /dns|lookup|resolve|name or service|getaddrinfo/i,
+    "its name is not known (DNS)",
+  ],
+  [/unreach|no route/i, "there is no route to it"],
   [/body|incomplete|end of file|eof/i, "the answer broke off"],
-  [/reset|broken pipe|closed|aborted/i, "the connection was reset"],
+  [
+    /reset|broken pipe|epipe|closed|hang up|aborted/i,
+    "the connection was reset",
+  ],
 ];

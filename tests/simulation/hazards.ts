@@ -209,14 +209,23 @@ async function openOrChange(run: Run, volume: VolumeModel): Promise<void> {
       port.operate("state", { state }),
       "state",
     );
+    const before = await run.settle(
+      port.operate("state", { state: { volume: volume.name } }),
+      "state",
+    );
     await change(run, port.operate("restore", { volume: volume.name, state }), {
       what: `restoring ${volume.name} to ${snapshot}`,
       apply: () => volume.become(model.content),
+      // Not seen at the head: a server that starts may have put its own root.
       wasMade: async ({ port }) => {
-        const head = await port.operate("state", {
-          state: { volume: volume.name },
+        const { entries } = await port.operate("history", {
+          volume: volume.name,
+          countMax: 1000,
         });
-        return head.parentHash === rootHash || head.rootHash === rootHash;
+        return entries.some((entry) =>
+          entry.sequence > before.sequence && "parentHash" in entry &&
+          entry.parentHash === rootHash
+        );
       },
     });
   }

@@ -5,8 +5,6 @@
  * @module
  */
 
-import type { ReadAnnouncer } from "./small_reads.ts";
-
 /** Absolute, because a scoped `--allow-ffi` takes a bare name for a file in the working directory. */
 const LIBC_PATHS: readonly string[] = [
   "/lib/x86_64-linux-gnu/libc.so.6",
@@ -20,6 +18,14 @@ const SYMBOLS = {
 
 /** posix_fadvise(2): the system begins to read the bytes into its memory. */
 const POSIX_FADV_WILLNEED = 3;
+
+/** Tells the system which bytes of an open file are read next. */
+export interface ReadAnnouncer {
+  /** Begins to fetch; waits for nothing. */
+  announce(descriptor: number, offset: number, length: number): void;
+  /** Lets go of what it needs. */
+  close(): void;
+}
 
 /** The system's; undefined where there is none, or it may not be called. */
 export function systemAnnouncer(): ReadAnnouncer | undefined {

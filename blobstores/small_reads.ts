@@ -14,7 +14,7 @@
 
 import { setImmediate } from "node:timers";
 import { OpenFiles, readFileNow } from "./open_files.ts";
-import { systemAnnouncer } from "./read_announcer.ts";
+import { type ReadAnnouncer, systemAnnouncer } from "./read_announcer.ts";
 
 /** Most bytes of a small read. */
 const BYTES_MAX: number = 64 * 1024;
@@ -26,14 +26,6 @@ const WAITS_AVERAGED = 16;
 const PAUSE_MS = 1000;
 /** How often files that are not relied on any more are closed. */
 const SWEEP_INTERVAL_MS = 1000;
-
-/** Tells the system which bytes of an open file are read next. */
-export interface ReadAnnouncer {
-  /** Begins to fetch; waits for nothing. */
-  announce(descriptor: number, offset: number, length: number): void;
-  /** Lets go of what it needs. */
-  close(): void;
-}
 
 /** What small reads need from outside. */
 export interface SmallReadsOptions {

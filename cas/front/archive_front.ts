@@ -30,13 +30,15 @@ import { startFront } from "./front_start.ts";
 import type { JournalRoom } from "./journal_room.ts";
 import { OverlayBudget } from "./overlay.ts";
 import { Presence } from "./presence.ts";
-import { RoomWaiters } from "./room_waiters.ts";
+import { type RoomShortage, RoomWaiters } from "./room_waiters.ts";
 import type { SectorRange, Volume } from "./volume.ts";
 import { NO_ROOM, WriteIntake } from "./write_intake.ts";
 
 /** One in so many slots is for reads alone, and at least so many slots. */
 const READ_SHARE = 8;
 const READ_SLOTS_MIN = 16;
+const DAMAGE_ADVICE =
+  "restore the damaged packs, or overwrite the damaged sectors as a whole";
 
 /** An archive as a set of disks. */
 export class ArchiveFront {
@@ -76,7 +78,7 @@ export class ArchiveFront {
     this.#roomWaiters = new RoomWaiters({
       clock,
       report: options.report,
-      shortage: () => options.port.shortage(),
+      shortage: () => this.#shortage(),
       answer: (action) => this.#presence.answer(action),
     });
     this.#disks = new Disks({
@@ -281,6 +283,12 @@ export class ArchiveFront {
       checkpointAgeMs: budget.checkpointAgeMs,
       lag: this.#lag,
     });
+  }
+
+  async #shortage(): Promise<RoomShortage | undefined> {
+    const shortage = await this.#options.port.shortage();
+    if (shortage !== undefined || !this.#checkpointer.isStuck) return shortage;
+    return { of: "damage", message: DAMAGE_ADVICE };
   }
 
   #settled(throughTicket: number, ok: boolean): void {

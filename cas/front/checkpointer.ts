@@ -57,6 +57,11 @@ export class Checkpointer {
     return this.#archiver.isArchiving;
   }
 
+  /** As `GenerationArchiver.isStuck`. */
+  get isStuck(): boolean {
+    return this.#archiver.isStuck;
+  }
+
   /** Considers a checkpoint after a write; `full` when one was refused. */
   noteWrite(full: boolean): void {
     this.#wantsRoom ||= full;

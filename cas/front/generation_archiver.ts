@@ -11,6 +11,7 @@ import type {
   ArchivePort,
   CheckpointResult,
   FrozenGeneration,
+  FrozenVolume,
 } from "../archive_port.ts";
 import { archiveErrorCode } from "../errors.ts";
 import type { EventSink } from "../events.ts";
@@ -88,6 +89,8 @@ export interface ArchiverSignals {
 interface FrozenState {
   readonly parts: readonly FrozenPart[];
   readonly trimBelow: number;
+  /** Somebody finds no room. */
+  readonly wantsRoom: boolean;
 }
 
 /** Freezes generations and archives them, one after the other. */
@@ -96,6 +99,8 @@ export class GenerationArchiver {
   readonly #signals: ArchiverSignals;
   #isArchiving = false;
   #frozen: FrozenState | undefined;
+  /** Blocks of the newest generation, if somebody wanted room and all were kept. */
+  #allKept: number | undefined;
 
   /** Nothing is frozen yet. */
   constructor(options: GenerationArchiverOptions, signals: ArchiverSignals) {
@@ -106,6 +111,14 @@ export class GenerationArchiver {
   /** True while the archive takes a generation: room is made when it has. */
   get isArchiving(): boolean {
     return this.#isArchiving;
+  }
+
+  /**
+   * True while the overlays hold nothing but blocks that the archive could not
+   * take when room was wanted: trying again makes none.
+   */
+  get isStuck(): boolean {
+    return this.#allKept === this.#options.budget.slotsUsed;
   }
 
   /** True while a generation is frozen, so that no other can be. */
@@ -126,7 +139,8 @@ export class GenerationArchiver {
       parts.push({ head, generation: overlay.freeze() });
     }
     if (parts.length === 0 && !wantsRoom) return false;
-    this.#frozen = { parts, trimBelow: this.#options.journal.rotate() };
+    const trimBelow = this.#options.journal.rotate();
+    this.#frozen = { parts, trimBelow, wantsRoom };
     if (parts.length > 0) this.#options.lag.noteFrozen();
     return true;
   }
@@ -154,6 +168,8 @@ export class GenerationArchiver {
     const startMs = clock.nowMs();
     const result = await this.#archive({ volumes });
     const failuresBefore = journal.failureCount();
+    const isAllKept = frozen.wantsRoom && isAllDeferred(volumes, result);
+    this.#allKept = isAllKept ? budget.slotsUsed : undefined;
     for (let index = 0; index < frozen.parts.length; index++) {
       const part = frozen.parts[index] as FrozenPart;
       const volume = volumes[index] as (typeof volumes)[number];
@@ -176,6 +192,8 @@ export class GenerationArchiver {
     const isKept = journal.failureCount() === failuresBefore;
     if (result.deferred !== undefined && !isKept) return kept;
     await this.#retire(frozen);
+    // As above; and each attempt writes all of it into the journal again.
+    if (isAllKept) await clock.sleep(RETRY_MS, this.#signals.hurry);
     return kept;
   }
 
@@ -240,4 +258,13 @@ export class GenerationArchiver {
   #report(what: string, error: unknown): void {
     this.#options.report(checkpointFailed(what, error));
   }
+}
+
+function isAllDeferred(
+  volumes: readonly FrozenVolume[],
+  { deferred = [] }: CheckpointResult,
+): boolean {
+  return volumes.every(({ view, blocks }) =>
+    deferred.find((one) => one.view === view)?.blocks.length === blocks.length
+  );
 }

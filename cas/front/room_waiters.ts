@@ -1,7 +1,7 @@
 /**
  * Writes that overlay or journal have no room for. They wait for a checkpoint,
- * also through an outage of the store; where that is full, which only a person
- * can mend, they wait for a grace and are refused then.
+ * also through an outage of the store; where that is full, or all that is kept
+ * lies over damage, which only a person can mend, they wait for a grace and are refused then.
  *
  * @module
  */
@@ -14,9 +14,17 @@ import { GRACE_MS, writesAccepted, writesRefused } from "./refusals.ts";
 /** How often to ask whether something is full, while writes find no room. */
 const LOOK_MS = 1000;
 
-const PLACES: Readonly<Record<Shortage["of"], string>> = {
+/** Why there is no room, and will be none by itself. */
+export type RoomShortage = Shortage | {
+  readonly of: "damage";
+  /** What to do about it. */
+  readonly message: string;
+};
+
+const CAUSES: Readonly<Record<RoomShortage["of"], string>> = {
   store: "the store is full",
   index: "the index in the state folder cannot be saved",
+  damage: "what lies under them is damaged",
 };
 
 /** Options of `RoomWaiters`. */
@@ -26,7 +34,7 @@ export interface RoomWaitersOptions {
   /** Takes events. */
   readonly report: EventSink;
   /** What is full; a rejection says nothing. */
-  readonly shortage: () => Promise<Shortage | undefined>;
+  readonly shortage: () => Promise<RoomShortage | undefined>;
   /** Refuses when it is sure that this server may answer, if ever; in the order of the calls. */
   readonly answer: (refuse: () => void) => void;
 }
@@ -103,7 +111,7 @@ export class RoomWaiters {
     this.#fullSinceMs = undefined;
   }
 
-  #judge(shortage: Shortage | undefined): void {
+  #judge(shortage: RoomShortage | undefined): void {
     const { clock, report } = this.#options;
     if (shortage === undefined) {
       this.#fullSinceMs = undefined;
@@ -117,7 +125,7 @@ export class RoomWaiters {
     if (!isOver || this.#refusal !== undefined) return;
     const reason =
       `the room for writes is used up, and the archive takes none of them, for ${
-        PLACES[shortage.of]
+        CAUSES[shortage.of]
       }: ${shortage.message}`;
     this.#refusal = new Error(reason);
     report(writesRefused(reason));

@@ -204,3 +204,37 @@ for (const tight of TIGHT) {
     await rig.front.abandon();
   });
 }
+
+Deno.test("writes are refused where all room is taken by writes over damage, which are not tried again without end", async () => {
+  const damaged = new Set<number>();
+  const rig = await openRig({ slots: 80, port: { damaged } });
+  const volume = await openDisk(rig);
+  for (let block = 0; block < 80; block++) damaged.add(block);
+  const bytes = stamped(2, 1);
+  let block = 0;
+  while (volume.write({ lba: block * 8, sectorCount: 1 }, bytes, 0) > 0) {
+    block++;
+    if (block % 8 === 0) await rig.clock.advance(50);
+  }
+  let refusal: unknown;
+  const range = { lba: block * 8, sectorCount: 1 };
+  const client = (async (): Promise<void> => {
+    do await volume.writable(); while (volume.write(range, bytes, 0) === 0);
+  })().catch((error: unknown) => void (refusal = error));
+  await rig.clock.advanceBy(500, 20_000);
+  assert.match(String(refusal), /damaged.*damaged packs/);
+  assert.match(rig.front.usage.refusal ?? "", /damaged/);
+  const before = rig.port.checkpointCount;
+  for (let times = 0; times < 20; times++) {
+    volume.write(range, bytes, 0);
+    await rig.clock.advance(500);
+  }
+  assert.ok(rig.port.checkpointCount - before <= 4, "every 5 s at most");
+  damaged.clear();
+  volume.write(range, bytes, 0);
+  await rig.clock.advanceBy(500, 10_000);
+  assert.ok(volume.write(range, bytes, 0) > 0, "there is room again");
+  assert.equal(rig.front.usage.refusal, undefined);
+  await client;
+  await rig.front.abandon();
+});

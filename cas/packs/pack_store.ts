@@ -46,6 +46,8 @@ export class PackStore implements BlockStore {
   readonly #verifier: BlockVerifier;
   #rebuilding: Promise<void> | undefined;
   #indexDamaged = false;
+  /** How often the index was begun anew. */
+  #generation = 0;
   /** How often the index was made anew. */
   #rebuildCount = 0;
   #closed = false;
@@ -125,20 +127,29 @@ export class PackStore implements BlockStore {
         `Cannot read ${scores.length} bytes of scores: a score has 32`,
       );
     }
-    await (this.#indexDamaged ? this.rebuild() : this.#rebuilding);
     const delivered = new Uint8Array(count);
     let isOver = false;
-    const receiveOnce: BlockReceiver = (index, block, damage) => {
-      if (isOver || delivered[index] === 1) return;
-      delivered[index] = 1;
-      receive(index, block, damage);
-    };
+    let wasDamaged = false;
     try {
-      await this.#reader.read(kind, scores, receiveOnce);
-    } catch (error) {
-      this.#reportIndexDamage(error);
-      await this.rebuild();
-      await this.#reader.read(kind, scores, receiveOnce);
+      do {
+        await (this.#indexDamaged ? this.rebuild() : this.#rebuilding);
+        const generation = this.#generation;
+        const isStale = (): boolean => generation !== this.#generation;
+        try {
+          await this.#reader.read(kind, scores, (index, block, damage) => {
+            if (isOver || delivered[index] === 1) return;
+            // Packs have other numbers since it was looked up, or none.
+            if (block === undefined && isStale()) return;
+            delivered[index] = 1;
+            receive(index, block, damage);
+          });
+        } catch (error) {
+          if (isStale()) continue;
+          if (wasDamaged) throw error;
+          this.#reportIndexDamage(error);
+          wasDamaged = true;
+        }
+      } while (delivered.includes(0));
     } finally {
       // Where one range was refused others may still be on their way.
       isOver = true;
@@ -281,6 +292,7 @@ export class PackStore implements BlockStore {
   }
 
   async #build(options: BuildOptions): Promise<void> {
+    this.#generation++;
     this.#neighbours.clear();
     await this.#builder.rebuild(options);
     this.#indexDamaged = false;

@@ -4,11 +4,13 @@ import fc from "fast-check";
 import { blake3 } from "@noble/hashes/blake3.js";
 import { BlobError } from "../../blobstores/blob_store.ts";
 import { BlockKind } from "../../cas/block_store.ts";
+import { assertSame } from "../assert_same.ts";
 import {
   assertReads,
   noise,
   openRig,
   PliableStore,
+  readBlocks,
   sampleBlocks,
   scoreOf,
   type TestBlock,
@@ -287,4 +289,36 @@ Deno.test("a read that was rejected delivers nothing any more: what its blocks w
   await isRead.promise;
   await new Promise((resolve) => setTimeout(resolve, 0));
   assert.equal(count, 0);
+});
+
+Deno.test("a read under way while the index is made anew tells of no damage where there is none", async () => {
+  const { packs, store } = openRig({ packBytesMax: 16_384 });
+  const blocks = sampleBlocks(12);
+  const { names } = await writeBlocks(packs, blocks);
+  assert.ok(names.length > 2);
+  const begun = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  const list = Promise.withResolvers<void>();
+  let heldCount = 0;
+  store.before = async (operation) => {
+    if (operation === "list") return await list.promise;
+    heldCount++;
+    begun.resolve();
+    await answer.promise;
+  };
+  // What is cut off is asked for again, block by block.
+  store.onGet = (bytes) => heldCount-- > 0 ? bytes.slice(0, 5) : bytes;
+  const read = readBlocks(packs, blocks);
+  await begun.promise;
+  const rebuilt = packs.rebuild();
+  store.before = (operation) => operation === "list" ? list.promise : undefined;
+  answer.resolve();
+  await new Promise((resolve) => setTimeout(resolve));
+  list.resolve();
+  await rebuilt;
+  for (const [i, found] of (await read).entries()) {
+    assert.ok(found instanceof Uint8Array, `block ${i}`);
+    assertSame(found, blocks[i]!.bytes);
+  }
+  await packs.close();
 });

@@ -70,6 +70,8 @@ export class Run {
   #processCount = 0;
   #stamp = 100;
   #troubledMs = -Infinity;
+  /** Damage was met, while there was some, since a checkpoint ended. */
+  #damageMet = false;
 
   constructor(seed: number, plant: Plant = {}) {
     this.world = new World(seed);
@@ -279,7 +281,13 @@ export class Run {
   #onEvent(event: ArchiveEvent, process: Process): void {
     if (process !== this.place.process) return;
     if (event.event === "pack-salvaged") this.salvaged = true;
-    if (this.troubled) return;
+    if (event.event === "checkpoint") this.#damageMet = false;
+    if (this.troubled) {
+      this.#damageMet ||= event.event === "block-damaged";
+      return;
+    }
+    // Told at the end of a checkpoint, which an outage may have put off.
+    if (event.event === "writes-deferred" && this.#damageMet) return;
     if (event.severity === "corrupt") {
       this.fail(`There is no damage, but: ${event.message}`);
     }

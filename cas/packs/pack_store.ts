@@ -48,8 +48,10 @@ export class PackStore implements BlockStore {
   #indexDamaged = false;
   /** How often the index was begun anew. */
   #generation = 0;
-  /** How often the index was made anew. */
-  #rebuildCount = 0;
+  #proving: Promise<void> | undefined;
+  /** How often the index was made anew, or compared with all packs. */
+  #mendCount = 0;
+  readonly #closing = new AbortController();
   #closed = false;
   /** Names of packs that are not relied on. */
   #forsaken: Set<string> = new Set();
@@ -81,6 +83,7 @@ export class PackStore implements BlockStore {
       files,
       loader: new DirectoryLoader({ files, hasher, verifier, onEvent }),
       copies,
+      pause: (timeMs) => options.sleep(timeMs, this.#closing.signal),
       reader: () => this.#reader,
       onEvent,
     });
@@ -238,7 +241,7 @@ export class PackStore implements BlockStore {
 
   async mend(): Promise<number> {
     if (this.#indexDamaged) await this.rebuild();
-    return this.#rebuildCount;
+    return this.#mendCount;
   }
 
   rebuild(progress?: (packsDone: number) => void): Promise<void> {
@@ -263,11 +266,14 @@ export class PackStore implements BlockStore {
     }
   }
 
-  async dropCopies(): Promise<boolean> {
+  async proveCopies(): Promise<void> {
+    this.#throwIfClosed("compare the index with the packs");
     await this.#rebuilding;
-    if (!this.#options.index.restsOnCopies) return false;
-    await this.rebuild();
-    return true;
+    if (!this.#options.index.restsOnCopies) return;
+    this.#proving ??= this.#proveAll().finally(() => {
+      this.#proving = undefined;
+    });
+    await this.#proving;
   }
 
   async copyIndex(): Promise<void> {
@@ -278,6 +284,8 @@ export class PackStore implements BlockStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#closing.abort();
+    this.#builder.close();
     this.#files.close();
     this.#copies.close();
     await this.#options.index.close();
@@ -296,7 +304,16 @@ export class PackStore implements BlockStore {
     this.#neighbours.clear();
     await this.#builder.rebuild(options);
     this.#indexDamaged = false;
-    this.#rebuildCount++;
+    this.#mendCount++;
+  }
+
+  async #proveAll(): Promise<void> {
+    try {
+      await this.#builder.proveAll();
+      this.#mendCount++;
+    } catch (error) {
+      this.#reportIndexDamage(error);
+    }
   }
 
   /** Reports that the index is to be rebuilt; throws any other error on. */

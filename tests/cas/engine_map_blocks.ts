@@ -182,8 +182,8 @@ export class MapBlocks implements BlockStore {
     return Promise.resolve();
   }
 
-  dropCopies(): Promise<boolean> {
-    return Promise.resolve(false);
+  proveCopies(): Promise<void> {
+    return Promise.resolve();
   }
 
   copyIndex(): Promise<void> {

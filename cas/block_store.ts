@@ -157,9 +157,8 @@ export interface BlockStore {
   ): Promise<PackVerdict>;
 
   /**
-   * Makes the index anew if it was found damaged; how often that was done, or
-   * all packs compared with it, since it was opened. What was not located before
-   * may be there all the same when there is another number.
+   * Makes the index anew if it was found damaged; how often that was done since
+   * it was opened. What was not located before may be there all the same.
    */
   mend(): Promise<number>;
 
@@ -175,12 +174,8 @@ export interface BlockStore {
   /** Compares what copies said of these scores with the packs, before `locate` is asked. */
   prove(scores: Uint8Array): Promise<void>;
 
-  /**
-   * Compares all that copies of the index said with the packs, where it rests on
-   * them: then `locate` tells of what packs really hold. Reads and writes go on
-   * meanwhile; `mend` tells whether it was done.
-   */
-  proveCopies(): Promise<void>;
+  /** Makes the index anew if it rests on copies; true if it did. What was not located before may be there all the same. */
+  dropCopies(): Promise<boolean>;
 
   /** Puts a copy of the index of packs that are in none, if there are enough; what goes wrong is only told. */
   copyIndex(): Promise<void>;

@@ -6,8 +6,7 @@
  * copy of a block that a later checkpoint took for stored. A machine whose index
  * never saw it finds it here: by listing `packs/` when a score is missing, at most
  * once a minute, so that a lost pack that comes back is found as well. If it is
- * not found then, an index that rests on copies in the store is compared with all
- * packs: minutes for a large archive, for which only this read waits.
+ * not found then, an index that rests on copies in the store is made anew.
  *
  * @module
  */
@@ -55,8 +54,6 @@ export class BlockReader {
   #search: Promise<void> | undefined;
   /** When the last search ended: never, while one is under way. */
   #searchedMs = Infinity;
-  /** When the index was last compared with all packs. */
-  #provenMs = -Infinity;
 
   /** Reads through the given store. */
   constructor(options: BlockReaderOptions) {
@@ -77,7 +74,7 @@ export class BlockReader {
     // the block was looked up, and know packs that it did not know then.
     const madeCount = await this.#options.blocks.mend();
     missing = await this.#read(request, [...missing.keys()]);
-    if (missing.size > 0 && await this.proveCopies(madeCount)) {
+    if (missing.size > 0 && await this.dropCopies(madeCount)) {
       missing = await this.#read(request, [...missing.keys()]);
     }
     for (const [index, damage] of missing) receive(index, undefined, damage);
@@ -100,15 +97,18 @@ export class BlockReader {
   }
 
   /**
-   * Compares the index with all packs if it rests on copies in the store, one of
-   * which may be wrong; not again within a minute, though packs were away. True
-   * if it was compared or made anew, for whomever, since `mend` gave `madeCount`.
+   * Makes the index anew if it rests on copies in the store, one of which must be
+   * wrong. True if it was made anew, for whomever, since `mend` gave `madeCount`.
    */
-  async proveCopies(madeCount: number): Promise<boolean> {
-    const { blocks, clock } = this.#options;
-    if (clock.nowMs() - this.#provenMs >= SEARCH_PAUSE_MS) {
-      await blocks.proveCopies();
-      this.#provenMs = clock.nowMs();
+  async dropCopies(madeCount: number): Promise<boolean> {
+    const { blocks, store, onEvent } = this.#options;
+    if (await blocks.dropCopies()) {
+      onEvent({
+        event: "index-copies-dropped",
+        severity: "strange",
+        message:
+          `A block was not where copies of the index in ${store.display} say: the index is made of the packs alone now`,
+      });
     }
     return await blocks.mend() !== madeCount;
   }

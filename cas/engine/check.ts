@@ -2,8 +2,7 @@
  * The structure of an archive: every root of every volume can be read and
  * reaches every one of its blocks. Pointer blocks are read and verified, each
  * distinct one once; data blocks are only looked up, and their packs listed. An
- * index that rests on copies in the store is compared with all packs first,
- * while reads go on.
+ * index that rests on copies in the store is made anew first.
  *
  * It holds the scores of all distinct pointer blocks: about 100 MB for 1 TiB of
  * distinct data.
@@ -37,7 +36,7 @@ export async function checkArchive(
   context: EngineContext,
   blocks: ReadyBlocks,
 ): Promise<CheckResult> {
-  await blocks.blocks.proveCopies();
+  await blocks.blocks.dropCopies();
   const mendedBefore = await blocks.blocks.mend();
   const result = await new Check(context, blocks).run();
   if (result.faultCount === 0) return result;

@@ -34,7 +34,7 @@ export async function locateBlocks(
   const madeCount = await ready.blocks.mend();
   const again = lookUp(scores, ready);
   const lost = again.places.some((place) => place < 0);
-  return lost && await ready.reader.proveCopies(madeCount)
+  return lost && await ready.reader.dropCopies(madeCount)
     ? lookUp(scores, ready)
     : again;
 }

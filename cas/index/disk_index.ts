@@ -15,8 +15,8 @@
  * @module
  */
 
+import type { EventSink } from "../events.ts";
 import { Compaction } from "./compaction.ts";
-import type { DiskIndexOptions } from "./disk_index_options.ts";
 import {
   ENTRY_WORDS,
   PACK_WORD,
@@ -33,7 +33,7 @@ import {
   indexNotSaved,
   indexSaved,
 } from "./index_events.ts";
-import { IndexFiles } from "./index_files.ts";
+import { IndexFiles, type IndexFilesOptions } from "./index_files.ts";
 import { PackTable } from "./pack_table.ts";
 import { type FoundEntry, RunList } from "./run_list.ts";
 import {
@@ -58,6 +58,18 @@ const STEP_ENTRIES = 4096;
 /** What a pack counts at least, so that small ones are merged, too. */
 const PACK_CREDIT_MIN = 512;
 
+/** How to open an index on disk. */
+export interface DiskIndexOptions extends IndexFilesOptions {
+  /** Takes `index-discarded`, `index-not-saved` and `index-memory-full`. */
+  readonly onEvent: EventSink;
+  /** Entries kept in memory: 65,536 when absent. */
+  readonly tableEntriesMax?: number;
+  /** Bytes of filters kept in memory; all when absent. Beyond it `getCheaply` passes over the oldest entries. */
+  readonly filterBytesMax?: number;
+  /** Lets other work go first, between two pieces of the merging; nothing when absent. */
+  readonly pause?: () => Promise<void>;
+}
+
 /** An index on disk. */
 export class DiskIndex implements ScoreIndex {
   readonly #options: DiskIndexOptions;
@@ -66,15 +78,15 @@ export class DiskIndex implements ScoreIndex {
   readonly #files: IndexFiles;
   readonly #entry = new Uint32Array(ENTRY_WORDS);
   readonly #tables = new EntryTables();
-  #packs = new PackTable();
   /** Packs that were there when a table was frozen. */
-  #frozen = this.#packs.extent;
+  #frozenPackCount = 0;
+  #packs = new PackTable();
   #suspectPacks = new Set<number>();
   #runs = new RunList();
   #compaction: Compaction;
   #unsavedPacks = 0;
   /** The first so many packs have all their entries in runs: these, and no others, the manifest may name. */
-  #inRuns = this.#packs.extent;
+  #packsInRuns = 0;
   /** Why saving failed; told once, until it succeeds. */
   #unsaved: string | undefined;
   /** There is something that the files do not have. */
@@ -203,7 +215,7 @@ export class DiskIndex implements ScoreIndex {
     this.#packs = new PackTable();
     this.#suspectPacks = new Set();
     this.#unsavedPacks = 0;
-    this.#inRuns = this.#packs.extent;
+    this.#packsInRuns = 0;
     this.#dirty = false;
     try {
       this.#files.clear();
@@ -214,13 +226,6 @@ export class DiskIndex implements ScoreIndex {
 
   async endRebuild(): Promise<void> {
     this.#rebuilding = false;
-    this.#dirty = true;
-    await this.flush();
-  }
-
-  async relyOnNoCopies(): Promise<void> {
-    this.#packs.restOnCopies = false;
-    // The manifest says so only when what was added before is in runs.
     this.#dirty = true;
     await this.flush();
   }
@@ -249,7 +254,7 @@ export class DiskIndex implements ScoreIndex {
     this.#packs = saved.packs;
     this.#suspectPacks = new Set(saved.suspectPacks);
     this.#runs = saved.runs;
-    this.#inRuns = this.#packs.extent;
+    this.#packsInRuns = saved.packs.count;
     this.#compaction = this.#newCompaction();
     this.#limitFilters();
   }
@@ -334,7 +339,7 @@ export class DiskIndex implements ScoreIndex {
     // Else an attempt before failed.
     if (table === undefined) {
       table = this.#tables.freeze();
-      this.#frozen = this.#packs.extent;
+      this.#frozenPackCount = this.#packs.count;
       this.#unsavedPacks = 0;
       this.#dirty = false;
     }
@@ -348,7 +353,7 @@ export class DiskIndex implements ScoreIndex {
       this.#runs.recent.push({ run, level: 0 });
     }
     this.#tables.release();
-    this.#inRuns = this.#frozen;
+    this.#packsInRuns = this.#frozenPackCount;
     await this.#save();
   }
 
@@ -358,7 +363,7 @@ export class DiskIndex implements ScoreIndex {
     if (this.#rebuilding) return;
     await this.#files.save({
       packs: this.#packs,
-      ...this.#inRuns,
+      packCount: this.#packsInRuns,
       suspectPacks: this.#suspectPacks,
       runs: this.#runs,
     });

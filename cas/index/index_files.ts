@@ -14,7 +14,7 @@
 import { type Disk, DiskError, type DiskFile } from "../disk/disk.ts";
 import type { PlainHash } from "../score.ts";
 import { WordPool } from "./word_pool.ts";
-import { type PackExtent, PackTable } from "./pack_table.ts";
+import { PackTable } from "./pack_table.ts";
 import { Run } from "./run.ts";
 import { RunList } from "./run_list.ts";
 import type { FinishedRun, RunDescription, RunSummary } from "./run_writer.ts";
@@ -135,14 +135,14 @@ export class IndexFiles {
 
   /** Makes an index durable: the first `packCount` packs, and runs, which are durable already. */
   async save(
-    index: SavedIndex & PackExtent,
+    index: SavedIndex & { readonly packCount: number },
   ): Promise<void> {
-    const { packs, packCount, restsOnCopies, suspectPacks, runs } = index;
+    const { packs, packCount, suspectPacks, runs } = index;
     const { disk, identity, hash } = this.#options;
     const { recent, base } = runs;
     const listed = {
       suspectPacks: [...suspectPacks],
-      restsOnCopies,
+      restsOnCopies: packs.restOnCopies,
       recent: recent.map(({ run, level }) => ({ ...run.description, level })),
       base: base.map(({ run, first }) => ({ ...run.description, first })),
     };

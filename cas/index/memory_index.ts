@@ -110,11 +110,6 @@ export class MemoryIndex implements ScoreIndex {
     return Promise.resolve();
   }
 
-  relyOnNoCopies(): Promise<void> {
-    this.#packs.restOnCopies = false;
-    return Promise.resolve();
-  }
-
   /** Nothing to do: nothing here is durable. */
   flush(): Promise<void> {
     return Promise.resolve();

@@ -4,14 +4,6 @@
  * @module
  */
 
-/** How far a table had come at a time. */
-export interface PackExtent {
-  /** How many packs there were. */
-  readonly packCount: number;
-  /** Entries of some of them may have been unproven. */
-  readonly restsOnCopies: boolean;
-}
-
 /** Numbers for pack names, in the order they came. */
 export class PackTable {
   readonly #names: string[] = [];
@@ -22,11 +14,6 @@ export class PackTable {
   /** How many packs there are. */
   get count(): number {
     return this.#names.length;
-  }
-
-  /** How far it has come by now. */
-  get extent(): PackExtent {
-    return { packCount: this.count, restsOnCopies: this.restOnCopies };
   }
 
   /** True if the pack has a number. */

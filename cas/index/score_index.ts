@@ -65,7 +65,7 @@ export interface IndexStatistics {
 
 /** From scores to locations. Belongs to the archive thread. */
 export interface ScoreIndex {
-  /** True if unproven entries were added since it was made anew, or since `relyOnNoCopies`. */
+  /** True if unproven entries were added since it was made anew. */
   readonly restsOnCopies: boolean;
 
   /** How many packs are known; their numbers are less than this. */
@@ -127,12 +127,6 @@ export interface ScoreIndex {
 
   /** Every pack has been added. */
   endRebuild(): Promise<void>;
-
-  /**
-   * All packs have been added from their directories: what is unproven still is
-   * wrong. Durable only together with what was added.
-   */
-  relyOnNoCopies(): Promise<void>;
 
   /** Makes what is known durable. */
   flush(): Promise<void>;

@@ -26,10 +26,6 @@ import type { PackReader } from "./pack_reader.ts";
 
 /** Copies read at once: as much memory as as many packs. */
 const COPIES_AT_ONCE = 2;
-/** Directories read at once beside everything else. */
-const PROOFS_AT_ONCE = 4;
-/** What is left to others between two directories of a large index, each of which takes up to 0.1 s. */
-const PROOF_PAUSE_MS = 10;
 
 /** What filling the index works with. */
 export interface IndexBuilderOptions {
@@ -41,11 +37,9 @@ export interface IndexBuilderOptions {
   readonly loader: DirectoryLoader;
   /** The copies. */
   readonly copies: IndexCopies;
-  /** Lets others have their turn for so long. */
-  readonly pause: (timeMs: number) => Promise<void>;
   /** Reads blocks, to know whether they are sound where they are. */
   readonly reader: () => PackReader;
-  /** Takes `index-copies-read`, `index-proof` and `index-proof-done`. */
+  /** Takes `index-copies-read`. */
   readonly onEvent: EventSink;
 }
 
@@ -70,12 +64,6 @@ export class IndexBuilder {
   readonly #proofs = new Map<number, Promise<boolean>>();
   /** Those where there was. */
   readonly #proven = new Set<number>();
-  /** Those where there was not when all packs were compared. */
-  readonly #unproven = new Set<number>();
-  /** Ends when the directories loaded so far are entered: of two that hold a block the second must see the first. */
-  #entering: Promise<unknown> = Promise.resolve();
-  /** Packs have other numbers after a rebuild. */
-  #generation = 0;
 
   /** Adds nothing yet. */
   constructor(options: IndexBuilderOptions) {
@@ -100,14 +88,9 @@ export class IndexBuilder {
   /** Makes the index anew from all packs that the store lists. */
   async rebuild({ fromCopies, progress }: BuildOptions): Promise<void> {
     const { index, files, loader, copies } = this.#options;
-    // What is entered already is entered before, and what is on its way nowhere.
-    this.#generation++;
-    await this.#entering;
     await index.beginRebuild();
-    this.#generation++;
     this.#proofs.clear();
     this.#proven.clear();
-    this.#unproven.clear();
     let packsDone = 0;
     const onPack = (): void => progress?.(++packsDone);
     const names = fromCopies ? await copies.list() : new Map<string, number>();
@@ -136,8 +119,7 @@ export class IndexBuilder {
   prove(pack: number): Promise<boolean> {
     let proof = this.#proofs.get(pack);
     if (proof === undefined) {
-      const { loader } = this.#options;
-      proof = this.#prove(pack, (file) => loader.loadSound(file));
+      proof = this.#prove(pack);
       this.#proofs.set(pack, proof);
       // One that failed is tried again when it matters again.
       proof.catch(() => this.#proofs.delete(pack));
@@ -145,113 +127,32 @@ export class IndexBuilder {
     return proof;
   }
 
-  /**
-   * Compares all that copies said with the packs, beside everything else: the
-   * index answers meanwhile as it does before. A damaged pack is salvaged. Where
-   * a pack cannot be had the index goes on resting on copies, and only those
-   * packs are tried the next time.
-   */
-  async proveAll(): Promise<void> {
-    const { index, files, loader, pause, onEvent } = this.#options;
-    const generation = this.#generation;
-    const left = Array.from({ length: index.packCount }, (_, pack) => pack)
-      .filter((pack) => !this.#proven.has(pack));
-    onEvent({
-      event: "index-proof",
-      severity: "info",
-      message:
-        `Comparing what copies of the index said with ${left.length} packs; reads go on meanwhile`,
-      packCount: left.length,
-    });
-    const proofs = mapInOrder(
-      left,
-      Math.min(PROOFS_AT_ONCE, files.concurrencyMax),
-      async (pack) => {
-        if (generation !== this.#generation) return;
-        const isProven = this.#proven.has(pack) ||
-          await this.#prove(pack, (file) => loader.load(file));
-        await pause(PROOF_PAUSE_MS);
-        if (generation !== this.#generation) return;
-        if (isProven) this.#unproven.delete(pack);
-        else this.#unproven.add(pack);
-      },
-    );
-    for await (const _ of proofs);
-    if (generation !== this.#generation) return;
-    const missing = this.#unproven.size;
-    if (missing === 0) await index.relyOnNoCopies();
-    onEvent({
-      event: "index-proof-done",
-      severity: missing === 0 ? "info" : "strange",
-      message:
-        `The index says what the packs say, but for ${missing} packs that cannot be had`,
-      packsMissing: missing,
-    });
-  }
-
-  /** Enters nothing more of what is on its way. */
-  close(): void {
-    this.#generation++;
-  }
-
   /** True where the directory of the pack has not what a copy said, as far as that is known by now. */
   isRefuted({ pack, unproven }: BlockLocation): boolean {
-    return unproven && (!this.#options.index.restsOnCopies ||
-      this.#proven.has(pack) || this.#unproven.has(pack));
+    return unproven && this.#proven.has(pack);
   }
 
-  async #prove(
-    pack: number,
-    load: (file: PackFile) => Promise<PackDirectory | undefined>,
-  ): Promise<boolean> {
-    const { index, files } = this.#options;
-    const generation = this.#generation;
+  async #prove(pack: number): Promise<boolean> {
+    const { index, files, loader } = this.#options;
     const name = index.packName(pack);
     const size = await files.size(name);
-    const directory = size && await load({ name, size });
-    if (!directory) return false;
-    const entered = this.#entering.then(async () => {
-      // Two may have compared it, and the index may have been made anew meanwhile.
-      if (generation !== this.#generation) return false;
-      if (!this.#proven.has(pack)) {
-        await this.#enterProven(pack, directory, generation);
-      }
-      return this.#proven.has(pack);
-    });
-    this.#entering = entered.catch(() => {});
-    return await entered;
-  }
-
-  /** Enters what a copy said otherwise. A block that is known of another pack is read there, as in `#addPack`. */
-  async #enterProven(
-    pack: number,
-    directory: PackDirectory,
-    generation: number,
-  ): Promise<void> {
-    const { index } = this.#options;
+    const directory = size && await loader.loadSound({ name, size });
+    // The index may have been made anew meanwhile.
+    const isSame = pack < index.packCount && index.packName(pack) === name;
+    if (!directory || !isSame) return false;
     const location = emptyLocation();
-    const find = (position: number): boolean =>
-      index.get(directory.scores, position * SCORE_LENGTH, location);
-    const isHere = (position: number): boolean =>
-      location.pack === pack && location.offset === directory.offsets[position];
-    const elsewhere = new Set<number>();
-    const isNews = (position: number): boolean => {
-      if (!find(position)) return true;
+    const entries = filterDirectory(directory, (position) => {
+      if (!index.get(directory.scores, position * SCORE_LENGTH, location)) {
+        return true;
+      }
+      const isHere = location.pack === pack &&
+        location.offset === directory.offsets[position];
       // One that is suspect where it really lies stays so.
-      if (location.suspect) return !isHere(position);
-      if (location.unproven) return true;
-      if (!isHere(position)) elsewhere.add(position);
-      return false;
-    };
-    let entries = filterDirectory(directory, isNews);
-    if (elsewhere.size > 0) {
-      // None of these is unproven, so reading them waits for no other proof.
-      await this.#readBlocks(directory, (position) => elsewhere.has(position));
-      if (generation !== this.#generation) return;
-      entries = filterDirectory(directory, isNews);
-    }
-    await index.addPack(index.packName(pack), entries);
-    if (generation === this.#generation) this.#proven.add(pack);
+      return location.suspect ? !isHere : location.unproven;
+    });
+    this.#proven.add(pack);
+    await index.addPack(name, entries);
+    return true;
   }
 
   /** Adds what copies have of the packs that are listed; the listed packs that are left. */
@@ -316,36 +217,33 @@ export class IndexBuilder {
    * is read: the new one counts only if the old one is damaged.
    */
   async #addPack({ name, directory }: LoadedPack): Promise<void> {
-    const { index } = this.#options;
+    const { index, reader } = this.#options;
     if (directory === undefined || index.knowsPack(name)) return;
-    const isHeld = (i: number): boolean => this.#isSound(directory, i);
-    const entries = await this.#readBlocks(directory, isHeld)
-      ? filterDirectory(directory, (i) => !isHeld(i))
-      : directory;
-    await index.addPack(name, entries);
-  }
-
-  /** Reads some of these blocks, wherever they lie, so that damaged ones become suspect; false where there are none. */
-  async #readBlocks(
-    directory: PackDirectory,
-    isRead: (position: number) => boolean,
-  ): Promise<boolean> {
-    const byKind = new Map<number, number[]>();
-    for (let position = 0; position < directory.count; position++) {
-      if (!isRead(position)) continue;
-      const kind = directory.kinds[position] as number;
-      const positions = byKind.get(kind) ?? [];
-      positions.push(position);
-      byKind.set(kind, positions);
-    }
-    for (const [kind, positions] of byKind) {
+    const held = this.#heldElsewhere(directory);
+    for (const [kind, positions] of held) {
       const scores = new Uint8Array(positions.length * SCORE_LENGTH);
       positions.forEach((position, i) =>
         scores.set(scoreAt(directory, position), i * SCORE_LENGTH)
       );
-      await this.#options.reader().read(kind, scores, () => {});
+      await reader().read(kind, scores, () => {});
     }
-    return byKind.size > 0;
+    const entries = held.size === 0
+      ? directory
+      : filterDirectory(directory, (i) => !this.#isSound(directory, i));
+    await index.addPack(name, entries);
+  }
+
+  /** The positions of entries that the index has from other packs, by kind. */
+  #heldElsewhere(directory: PackDirectory): Map<number, number[]> {
+    const held = new Map<number, number[]>();
+    for (let position = 0; position < directory.count; position++) {
+      if (!this.#isSound(directory, position)) continue;
+      const kind = directory.kinds[position] as number;
+      const positions = held.get(kind) ?? [];
+      positions.push(position);
+      held.set(kind, positions);
+    }
+    return held;
   }
 
   #isSound(directory: PackDirectory, position: number): boolean {

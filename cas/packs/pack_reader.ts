@@ -124,7 +124,7 @@ export class PackReader {
     const present = findIn(this.#index, request, index);
     if (
       present !== undefined &&
-      !isSamePlace(present, location)
+      (present.pack !== location.pack || present.offset !== location.offset)
     ) return { index, location: present };
     if (proven === true && present?.unproven !== false) {
       request.receive(index, undefined, { reason: UNKNOWN });
@@ -204,11 +204,6 @@ export class PackReader {
     receive(index, found, undefined);
     return true;
   }
-}
-
-function isSamePlace(a: BlockLocation, b: BlockLocation): boolean {
-  return a.pack === b.pack && a.offset === b.offset &&
-    a.length === b.length && a.codec === b.codec;
 }
 
 function findIn(

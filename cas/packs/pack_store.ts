@@ -48,10 +48,8 @@ export class PackStore implements BlockStore {
   #indexDamaged = false;
   /** How often the index was begun anew. */
   #generation = 0;
-  #proving: Promise<void> | undefined;
-  /** How often the index was made anew, or compared with all packs. */
-  #mendCount = 0;
-  readonly #closing = new AbortController();
+  /** How often the index was made anew. */
+  #rebuildCount = 0;
   #closed = false;
   /** Names of packs that are not relied on. */
   #forsaken: Set<string> = new Set();
@@ -83,7 +81,6 @@ export class PackStore implements BlockStore {
       files,
       loader: new DirectoryLoader({ files, hasher, verifier, onEvent }),
       copies,
-      pause: (timeMs) => options.sleep(timeMs, this.#closing.signal),
       reader: () => this.#reader,
       onEvent,
     });
@@ -241,7 +238,7 @@ export class PackStore implements BlockStore {
 
   async mend(): Promise<number> {
     if (this.#indexDamaged) await this.rebuild();
-    return this.#mendCount;
+    return this.#rebuildCount;
   }
 
   rebuild(progress?: (packsDone: number) => void): Promise<void> {
@@ -266,14 +263,11 @@ export class PackStore implements BlockStore {
     }
   }
 
-  async proveCopies(): Promise<void> {
-    this.#throwIfClosed("compare the index with the packs");
+  async dropCopies(): Promise<boolean> {
     await this.#rebuilding;
-    if (!this.#options.index.restsOnCopies) return;
-    this.#proving ??= this.#proveAll().finally(() => {
-      this.#proving = undefined;
-    });
-    await this.#proving;
+    if (!this.#options.index.restsOnCopies) return false;
+    await this.rebuild();
+    return true;
   }
 
   async copyIndex(): Promise<void> {
@@ -284,8 +278,6 @@ export class PackStore implements BlockStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#closing.abort();
-    this.#builder.close();
     this.#files.close();
     this.#copies.close();
     await this.#options.index.close();
@@ -304,16 +296,7 @@ export class PackStore implements BlockStore {
     this.#neighbours.clear();
     await this.#builder.rebuild(options);
     this.#indexDamaged = false;
-    this.#mendCount++;
-  }
-
-  async #proveAll(): Promise<void> {
-    try {
-      await this.#builder.proveAll();
-      this.#mendCount++;
-    } catch (error) {
-      this.#reportIndexDamage(error);
-    }
+    this.#rebuildCount++;
   }
 
   /** Reports that the index is to be rebuilt; throws any other error on. */

@@ -115,32 +115,6 @@ Deno.test("a check relies on no copy", async () => {
   await archive.close();
 });
 
-Deno.test("reads are answered while a check compares copies with the packs", async () => {
-  const { space } = await makeArchive();
-  const store = new PliableStore(space);
-  const bench = new Bench(space, store);
-  const archive = await openOver(bench);
-  const { view } = await archive.openView({ volume: "disk" });
-  const newest = [...space.blobs.keys()].filter((key) =>
-    key.startsWith("packs/")
-  ).at(-1);
-  const held = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
-  store.before = (_, key) => {
-    if (!key.startsWith("packs/") || key === newest) return;
-    held.resolve();
-    return gate.promise;
-  };
-  const checking = archive.operate("check", {});
-  await held.promise;
-  const at = 2 * COPY_PACK_COUNT - 1;
-  const [block] = await bench.read(archive, view, [at * 700]);
-  assert.equal(block![0], 1 + at);
-  gate.resolve();
-  assert.deepEqual((await checking).faults, []);
-  await archive.close();
-});
-
 Deno.test("a scrub tells of a damaged copy, and not as of damage", async () => {
   const bench = await makeArchive();
   const [key] = copiesOf(bench) as [string];

@@ -182,8 +182,8 @@ export class MapBlocks implements BlockStore {
     return Promise.resolve();
   }
 
-  proveCopies(): Promise<void> {
-    return Promise.resolve();
+  dropCopies(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   copyIndex(): Promise<void> {

@@ -258,20 +258,15 @@ Deno.test("a block that a copy conceals is found in the end", async () => {
   forge(store, (bytes, block) => {
     bytes.set(scoreOf(lied).subarray(0, 20), block);
   });
-  const { packs, index, gets } = await newMachine(store);
+  const { packs, index } = await newMachine(store);
   const damaged = (await readBlocks(packs, blocks)).filter((it) =>
     !(it instanceof Uint8Array)
   );
   assert.equal(damaged.length, 1);
-  const madeCount = await packs.mend();
-  await packs.proveCopies();
-  assert.notEqual(await packs.mend(), madeCount);
+  assert.equal(await packs.dropCopies(), true);
   assert.ok(!index.restsOnCopies);
   await assertReads(packs, blocks);
-  gets.length = 0;
-  await packs.proveCopies();
-  assert.deepEqual(gets, []);
-  assert.equal(packs.locate(scoreOf(lied), 0), undefined);
+  assert.equal(await packs.dropCopies(), false);
 });
 
 Deno.test("a read finds what copies concealed also when another read had the index made anew meanwhile", async () => {
@@ -310,110 +305,6 @@ Deno.test("a read finds what copies concealed also when another read had the ind
   assert.deepEqual(found, one.bytes);
   gate.resolve();
   assert.deepEqual(await held, [other.bytes, late[0]!.bytes]);
-});
-
-Deno.test("while a block is sought in all packs other reads are answered", async () => {
-  const store = new PliableStore();
-  const blocks = await archive(store, COPY_PACKS);
-  const { packs, index } = await newMachine(store);
-  const own = packs.locate(scoreOf(blocks[0]!), 0)!.pack;
-  const held = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
-  store.before = (operation, key) => {
-    if (operation === "list" || key.endsWith(own)) return;
-    held.resolve();
-    return gate.promise;
-  };
-  const reader = readerOf(packs, store);
-  const [nowhere] = sampleBlocks(1, 777) as [TestBlock];
-  const seeking = readBlocks(reader, [nowhere]);
-  await held.promise;
-  const [found] = await readBlocks(reader, [blocks[0]!]);
-  assert.deepEqual(found, blocks[0]!.bytes);
-  gate.resolve();
-  assert.ok(!((await seeking)[0] instanceof Uint8Array));
-  assert.ok(!index.restsOnCopies);
-  // Nobody has to seek twice.
-  store.before = (operation) => assert.equal(operation, "list");
-  assert.ok(!((await readBlocks(reader, [nowhere]))[0] instanceof Uint8Array));
-});
-
-Deno.test("what a copy said wrongly is wrong also after a restart, and what it concealed is there", async () => {
-  const [lied] = sampleBlocks(1, 777) as [TestBlock];
-  const store = new PliableStore();
-  const blocks = await archive(store, COPY_PACKS);
-  forge(store, (bytes, block) => {
-    bytes.set(scoreOf(lied).subarray(0, 20), block);
-  });
-  const disk = new SimulatedDisk({ random: seeded(1) });
-  const index = (): DiskIndex =>
-    DiskIndex.open({
-      disk,
-      identity: "archive",
-      hash: hasher.hash,
-      onEvent: () => {},
-      tableEntriesMax: 4,
-    });
-  const first = await newMachine(store, { index: index() });
-  await first.packs.proveCopies();
-  await first.packs.close();
-  const again = openRig({ ...OPTIONS, store, index: index() });
-  assert.ok(!again.index.restsOnCopies);
-  assert.equal(again.packs.locate(scoreOf(lied), 0), undefined);
-  await assertReads(again.packs, blocks);
-  assert.equal((await writeBlocks(again.packs, [lied])).newCount, 1);
-});
-
-Deno.test("of a damaged pack what is sound counts, and of one that is gone nothing until it is back", async () => {
-  const store = new PliableStore();
-  const blocks = await archive(store, COPY_PACKS);
-  const { packs, index, events } = await newMachine(store);
-  const [damaged, gone] = [blocks[0]!, blocks[5]!].map((block) =>
-    packs.locate(scoreOf(block), 0)!.pack
-  ) as [string, string];
-  const keyOf = (name: string): string => `packs/${name.slice(0, 2)}/${name}`;
-  const file = store.space.blobs.get(keyOf(damaged))!;
-  file[file.length - 60]! ^= 1;
-  const kept = store.space.blobs.get(keyOf(gone))!;
-  store.space.blobs.delete(keyOf(gone));
-  await packs.proveCopies();
-  assert.ok(events.some((it) => it.event === "pack-salvaged"));
-  assert.ok(index.restsOnCopies);
-  const located = (): number =>
-    blocks.filter((it) => packs.locate(scoreOf(it), 0) !== undefined).length;
-  // One entry of the damaged directory, and the five blocks of the other pack.
-  assert.equal(located(), blocks.length - 1 - 5);
-  store.space.blobs.set(keyOf(gone), kept);
-  await packs.proveCopies();
-  assert.ok(!index.restsOnCopies);
-  assert.equal(located(), blocks.length - 1);
-});
-
-Deno.test("of two packs with a block the sound one is found, though a copy concealed it there", async () => {
-  const store = new PliableStore();
-  const [block, ...others] = sampleBlocks(COPY_PACKS * 5, 5) as TestBlock[];
-  for (let pack = 0; pack < COPY_PACKS; pack++) {
-    // Each server knows of nothing yet, and stores the block again.
-    const { packs } = openRig({ ...OPTIONS, store });
-    await writeBlocks(packs, [block!, ...others.slice(pack * 4, pack * 4 + 4)]);
-  }
-  const { packs: writer } = openRig({ ...OPTIONS, store });
-  await writer.rebuild();
-  await writer.copyIndex();
-  const score = scoreOf(block!);
-  const sound = writer.locate(score, 0)!.pack;
-  for (const key of keysOf(store, "packs/")) {
-    if (!key.endsWith(sound)) store.space.blobs.get(key)![100]! ^= 1;
-  }
-  forge(store, (bytes) => {
-    const name = `${hasher.hash(bytes).toHex()}`;
-    const packs = decodeCopy(name, bytes, hasher.hash) as CopySection[];
-    const { start } = packs.find((it) => it.name === sound)!;
-    bytes.set(noise(1, 20), start);
-  });
-  const { packs } = await newMachine(store);
-  await packs.proveCopies();
-  await assertReads(packs, [block!]);
 });
 
 /** Reads as the engine does, which looks for what no pack is known to hold. */

@@ -28,7 +28,7 @@ export class LinkError extends Error {
 }
 
 /** No libpcap at any of `paths`. */
-export function libraryMissing(
+export function pcapMissing(
   paths: readonly string[],
   cause: unknown,
 ): LinkError {

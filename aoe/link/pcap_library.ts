@@ -48,5 +48,5 @@ export function openPcapLibrary(
       cause = error;
     }
   }
-  throw failure.libraryMissing(paths, cause);
+  throw failure.pcapMissing(paths, cause);
 }

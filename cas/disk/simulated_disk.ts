@@ -152,6 +152,18 @@ export class SimulatedDisk implements Disk {
     function lose(): void {
       file.dropUnsynced(random);
     }
+    /** What makes the bytes durable, once they are written. */
+    function beginDurably(bytes: Uint8Array, position: number): () => void {
+      let finish = (): void => {};
+      const some = Math.floor(random() * bytes.length);
+      operate(
+        "write",
+        nameNow(),
+        () => finish = file.beginDurableWrite(bytes, position),
+        () => file.write(bytes.subarray(0, some), position),
+      );
+      return finish;
+    }
     return {
       get size(): number {
         return file.size;
@@ -173,28 +185,14 @@ export class SimulatedDisk implements Disk {
         operate("sync", nameNow(), finish, lose);
       },
       writeDurably(bytes: Uint8Array, position: number): void {
-        let finish = (): void => {};
-        const some = Math.floor(random() * bytes.length);
-        operate(
-          "write",
-          nameNow(),
-          () => finish = file.beginDurableWrite(bytes, position),
-          () => file.write(bytes.subarray(0, some), position),
-        );
+        const finish = beginDurably(bytes, position);
         operate("sync", nameNow(), finish, lose);
       },
       async writeDurablySoon(
         bytes: Uint8Array,
         position: number,
       ): Promise<void> {
-        let finish = (): void => {};
-        const some = Math.floor(random() * bytes.length);
-        operate(
-          "write",
-          nameNow(),
-          () => finish = file.beginDurableWrite(bytes, position),
-          () => file.write(bytes.subarray(0, some), position),
-        );
+        const finish = beginDurably(bytes, position);
         await syncDelay?.();
         operate("sync", nameNow(), finish, lose);
       },

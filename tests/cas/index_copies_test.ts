@@ -73,6 +73,19 @@ async function newMachine(
   return { ...rig, gets };
 }
 
+function openIndex(
+  disk: SimulatedDisk,
+  options: { readonly tableEntriesMax?: number } = {},
+): DiskIndex {
+  return DiskIndex.open({
+    disk,
+    identity: "archive",
+    hash: hasher.hash,
+    onEvent: () => {},
+    ...options,
+  });
+}
+
 function packGets(gets: readonly string[]): string[] {
   return gets.filter((key) => key.startsWith("packs/"));
 }
@@ -151,13 +164,7 @@ Deno.test("packs that are in copies come into no second one after a restart", as
   const store = new PliableStore();
   await archive(store, COPY_PACKS + 1);
   const disk = new SimulatedDisk({ random: seeded(1) });
-  const index = (): DiskIndex =>
-    DiskIndex.open({
-      disk,
-      identity: "archive",
-      hash: hasher.hash,
-      onEvent: () => {},
-    });
+  const index = (): DiskIndex => openIndex(disk);
   const first = await newMachine(store, { index: index() });
   await first.packs.close();
   const { packs, gets } = await newMachine(store, { index: index() });
@@ -355,14 +362,7 @@ Deno.test("what was not proven before a restart is not believed after it", async
     bytes.set(scoreOf(lied).subarray(0, 20), block);
   });
   const disk = new SimulatedDisk({ random: seeded(1) });
-  const index = (): DiskIndex =>
-    DiskIndex.open({
-      disk,
-      identity: "archive",
-      hash: hasher.hash,
-      onEvent: () => {},
-      tableEntriesMax: 4,
-    });
+  const index = (): DiskIndex => openIndex(disk, { tableEntriesMax: 4 });
   await (await newMachine(store, { index: index() })).packs.close();
   const again = openRig({ ...OPTIONS, store, index: index() });
   assert.ok(again.index.restsOnCopies);

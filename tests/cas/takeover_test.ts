@@ -99,6 +99,20 @@ async function write(
   assert.ok(await settled);
 }
 
+/** A server that archived a write of block 0, and has one of block 1 in its journal alone. */
+async function startAhead(): Promise<
+  { bucket: Bucket; machine: Machine; first: Stack }
+> {
+  const bucket = new Bucket();
+  const machine = bucket.machine();
+  const first = await bucket.start(machine, "1");
+  const disk = await openDisk(first);
+  await write(disk, 0, 11);
+  await first.front.checkpoint();
+  await write(disk, 1, 12);
+  return { bucket, machine, first };
+}
+
 async function stampsOf(disk: Volume): Promise<number[]> {
   const bytes = new Uint8Array(3 * 512);
   await disk.read({ lba: 0, sectorCount: 3 }, bytes, 0);
@@ -148,13 +162,7 @@ Deno.test("after a server that left, the next one publishes nothing by opening a
 });
 
 Deno.test("a journal that must not be replayed stays refused: no start makes the newest root its own first", async () => {
-  const bucket = new Bucket();
-  const machine = bucket.machine();
-  const first = await bucket.start(machine, "1");
-  const disk = await openDisk(first);
-  await write(disk, 0, 11);
-  await first.front.checkpoint();
-  await write(disk, 1, 12);
+  const { bucket, machine, first } = await startAhead();
   await first.end();
   const second = await bucket.start(bucket.machine(), "2");
   await write(await openDisk(second), 2, 23);
@@ -232,13 +240,7 @@ Deno.test("a rename that its server had on its way when it was taken over change
 });
 
 Deno.test("a journal may still be replayed into a volume that another server has had, and not opened", async () => {
-  const bucket = new Bucket();
-  const machine = bucket.machine();
-  const first = await bucket.start(machine, "1");
-  const disk = await openDisk(first);
-  await write(disk, 0, 11);
-  await first.front.checkpoint();
-  await write(disk, 1, 12);
+  const { bucket, machine, first } = await startAhead();
   // Killed: it says nothing more.
   const second = await bucket.start(bucket.machine(), "2");
   await second.port.operate("volume create", {

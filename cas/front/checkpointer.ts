@@ -16,6 +16,7 @@ import {
   type GenerationArchiverOptions,
 } from "./generation_archiver.ts";
 import type { Head } from "./head.ts";
+import type { KeptRoom } from "./oversized_writes.ts";
 
 /** Options of `Checkpointer`. */
 export interface CheckpointerOptions extends GenerationArchiverOptions {
@@ -60,6 +61,11 @@ export class Checkpointer {
   /** As `GenerationArchiver.isStuck`. */
   get isStuck(): boolean {
     return this.#archiver.isStuck;
+  }
+
+  /** As `GenerationArchiver.kept`. */
+  get kept(): KeptRoom {
+    return this.#archiver.kept;
   }
 
   /** Considers a checkpoint after a write; `full` when one was refused. */
@@ -203,8 +209,11 @@ export class Checkpointer {
   async #foldAll(): Promise<ReadonlySet<Head>> {
     await this.#archiver.fold();
     if (this.#stop.signal.aborted) throw new Error("the server is leaving");
-    // What the archive has may be in one segment with what came since.
-    if (this.#wantsRoom) await this.#options.journal.turnOver().catch(() => {});
+    const { budget, journal } = this.#options;
+    // What is archived goes only with a whole segment: it must not be in one
+    // with what comes next, though the next file may not be filled ahead yet.
+    const isWritten = budget.slotsUsed > budget.slotsFrozen;
+    if (this.#wantsRoom || isWritten) await journal.turnOver().catch(() => {});
     this.#freeze();
     return await this.#archiver.fold();
   }

@@ -333,3 +333,18 @@ Deno.test("in the long run the journal makes no files: a segment that is let go 
   assert.equal(created[5], created[2], `files made so far: ${created}`);
   await rig.front.abandon();
 });
+
+Deno.test("what is archived is let go although the next file is not yet filled", async () => {
+  const rig = await openRig({
+    budget: { journalFillBytes: 64 * 1024 * 1024 },
+  });
+  const history = new History(await openDisk(rig));
+  const empty = rig.front.usage.journalBytes;
+  for (let round = 0; round < 3; round++) {
+    for (let block = 0; block < 8; block++) history.write(block * 8, 8);
+    await quiet();
+    await rig.front.checkpoint();
+    assert.equal(rig.front.usage.journalBytes, empty, `round ${round}`);
+  }
+  await rig.front.abandon();
+});

@@ -64,6 +64,8 @@ export class IndexBuilder {
   readonly #proofs = new Map<number, Promise<boolean>>();
   /** Those where there was. */
   readonly #proven = new Set<number>();
+  /** Those where there was none, when they were asked for. */
+  readonly #unsound = new Set<number>();
 
   /** Adds nothing yet. */
   constructor(options: IndexBuilderOptions) {
@@ -91,6 +93,7 @@ export class IndexBuilder {
     await index.beginRebuild();
     this.#proofs.clear();
     this.#proven.clear();
+    this.#unsound.clear();
     let packsDone = 0;
     const onPack = (): void => progress?.(++packsDone);
     const names = fromCopies ? await copies.list() : new Map<string, number>();
@@ -127,6 +130,15 @@ export class IndexBuilder {
     return proof;
   }
 
+  /**
+   * The same, and once more where there was none before: the pack may have been
+   * restored.
+   */
+  proveAgain(pack: number): Promise<boolean> {
+    if (this.#unsound.delete(pack)) this.#proofs.delete(pack);
+    return this.prove(pack);
+  }
+
   /** True where the directory of the pack has not what a copy said, as far as that is known by now. */
   isRefuted({ pack, unproven }: BlockLocation): boolean {
     return unproven && this.#proven.has(pack);
@@ -139,7 +151,11 @@ export class IndexBuilder {
     const directory = size && await loader.loadSound({ name, size });
     // The index may have been made anew meanwhile.
     const isSame = pack < index.packCount && index.packName(pack) === name;
-    if (!directory || !isSame) return false;
+    if (!isSame) return false;
+    if (!directory) {
+      this.#unsound.add(pack);
+      return false;
+    }
     const location = emptyLocation();
     const entries = filterDirectory(directory, (position) => {
       if (!index.get(directory.scores, position * SCORE_LENGTH, location)) {

@@ -38,7 +38,7 @@ export interface PackReaderOptions {
   readonly neighbours?: Neighbours;
   /** Decodes and verifies. */
   readonly verifier: BlockVerifier;
-  /** As `IndexBuilder.prove`, of an index that may have unproven entries. */
+  /** As `IndexBuilder.proveAgain`, of an index that may have unproven entries. */
   readonly prove?: (pack: number) => Promise<boolean>;
 }
 

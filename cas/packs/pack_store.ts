@@ -89,7 +89,7 @@ export class PackStore implements BlockStore {
       index,
       neighbours,
       verifier,
-      prove: (pack) => this.#builder.prove(pack),
+      prove: (pack) => this.#builder.proveAgain(pack),
     });
     const { copyPackCount: packCount } = options;
     this.#copyWriter = new CopyWriter({

@@ -90,6 +90,13 @@ function packGets(gets: readonly string[]): string[] {
   return gets.filter((key) => key.startsWith("packs/"));
 }
 
+/** Has a copy give two blocks the places of each other. */
+function exchangePlaces(bytes: Uint8Array, block: number): void {
+  const first = bytes.slice(block, block + 20);
+  bytes.copyWithin(block, block + 22, block + 42);
+  bytes.set(first, block + 22);
+}
+
 /** Puts a copy like the only one there is, changed, in its place. */
 function forge(
   store: PliableStore,
@@ -333,15 +340,30 @@ function readerOf(packs: BlockStore, store: PliableStore): BlockReader {
 Deno.test("a copy that gives blocks to the wrong places is corrected by the packs", async () => {
   const store = new PliableStore();
   const blocks = await archive(store, COPY_PACKS);
-  forge(store, (bytes, block) => {
-    const first = bytes.slice(block, block + 20);
-    bytes.copyWithin(block, block + 22, block + 42);
-    bytes.set(first, block + 22);
-  });
+  forge(store, exchangePlaces);
   const { packs, events } = await newMachine(store);
   await assertReads(packs, blocks);
   assert.deepEqual(events.filter(({ severity }) => severity === "corrupt"), []);
   assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
+});
+
+Deno.test("a pack whose directory was damaged corrects a copy when it is restored", async () => {
+  const store = new PliableStore();
+  const blocks = await archive(store, COPY_PACKS);
+  forge(store, exchangePlaces);
+  const { packs } = await newMachine(store);
+  const whole = new Map(store.space.blobs);
+  for (const [key, bytes] of whole) {
+    if (!key.startsWith("packs/")) continue;
+    const damaged = bytes.slice();
+    damaged[damaged.length - 1]! ^= 1;
+    store.space.blobs.set(key, damaged);
+  }
+  const results = await readBlocks(packs, blocks);
+  assert.ok(results.some((it) => !(it instanceof Uint8Array)));
+  for (const [key, bytes] of whole) store.space.blobs.set(key, bytes);
+  await assertReads(packs, blocks);
+  await packs.close();
 });
 
 Deno.test("duplicates of blocks in copies are not stored again, for one look at each pack", async () => {

@@ -29,6 +29,7 @@ import {
 import { startFront } from "./front_start.ts";
 import type { JournalRoom } from "./journal_room.ts";
 import { OverlayBudget } from "./overlay.ts";
+import { DAMAGE_ADVICE, type RoomWant } from "./oversized_writes.ts";
 import { Presence } from "./presence.ts";
 import { type RoomShortage, RoomWaiters } from "./room_waiters.ts";
 import type { SectorRange, Volume } from "./volume.ts";
@@ -37,8 +38,6 @@ import { NO_ROOM, WriteIntake } from "./write_intake.ts";
 /** One in so many slots is for reads alone, and at least so many slots. */
 const READ_SHARE = 8;
 const READ_SLOTS_MIN = 16;
-const DAMAGE_ADVICE =
-  "restore the damaged packs, or overwrite the damaged sectors as a whole";
 
 /** An archive as a set of disks. */
 export class ArchiveFront {
@@ -53,8 +52,8 @@ export class ArchiveFront {
   #isClosing = false;
   #journalRoom: JournalRoom | undefined;
   readonly #roomWaiters: RoomWaiters;
-  /** The newest write found no room in the journal's batch alone. */
-  #isBatchFull = false;
+  /** The room that the newest write did not find, unless it was that of the journal's batch alone. */
+  #wanted: RoomWant | undefined;
 
   private constructor(options: ArchiveFrontOptions, clock: Clock) {
     this.#options = options;
@@ -80,6 +79,11 @@ export class ArchiveFront {
       report: options.report,
       shortage: () => this.#shortage(),
       answer: (action) => this.#presence.answer(action),
+      kept: () => this.#checkpointer.kept,
+      room: {
+        slots: this.#budget.slotsMax,
+        journalBytes: options.budget.journalBytesMax,
+      },
     });
     this.#disks = new Disks({
       port: options.port,
@@ -92,7 +96,7 @@ export class ArchiveFront {
         () => clock.nowMs(),
       ),
       write: (...write) => this.#write(...write),
-      writable: () => this.#roomWaiters.wait(this.#isBatchFull),
+      writable: () => this.#roomWaiters.wait(this.#wanted),
       flushRemote: (head) =>
         this.#checkpointer.archived(head).then(() => this.#presence.sure()),
       isPresent: () => this.#presence.isSure,
@@ -232,8 +236,9 @@ export class ArchiveFront {
   ): number {
     if (this.#isClosing || this.#presence.isLost) return 0;
     const ticket = this.#intake.append(head, range, from, offset);
-    this.#isBatchFull = ticket === 0;
-    this.#checkpointer.noteWrite(ticket === NO_ROOM);
+    const isFull = ticket === NO_ROOM;
+    this.#wanted = isFull ? this.#intake.wantOf(head, range) : undefined;
+    this.#checkpointer.noteWrite(isFull);
     return Math.max(0, ticket);
   }
 

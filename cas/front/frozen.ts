@@ -57,6 +57,22 @@ export async function listFrozen(
   return { view: part.head.view.view, blocks: sorted, slots, masks: partMasks };
 }
 
+/** How many sectors of these frozen blocks were written. */
+export function countSectors(
+  { head }: FrozenPart,
+  blocks: Iterable<number>,
+): number {
+  const { overlay } = head.view;
+  let count = 0;
+  for (const block of blocks) {
+    const slot = overlay?.frozenSlot(block) ?? -1;
+    for (let mask = overlay?.maskOf(slot) ?? 0; mask > 0; mask >>= 1) {
+      count += mask & 1;
+    }
+  }
+  return count;
+}
+
 /** What `installRoot` needs beside the part. */
 export interface InstallOptions {
   /** The volume's new root; undefined when it did not move. */

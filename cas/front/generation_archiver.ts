@@ -23,6 +23,7 @@ import {
 } from "./checkpoint_events.ts";
 import type { Clock } from "./clock.ts";
 import {
+  countSectors,
   type FrozenPart,
   installRoot,
   listFrozen,
@@ -30,7 +31,9 @@ import {
   type RewriteSectors,
 } from "./frozen.ts";
 import type { Head } from "./head.ts";
+import { leastJournalBytes } from "./journal_batch.ts";
 import type { OverlayBudget } from "./overlay.ts";
+import type { KeptRoom } from "./oversized_writes.ts";
 
 /** How long until a checkpoint that failed is tried again. */
 const RETRY_MS = 5000;
@@ -101,6 +104,7 @@ export class GenerationArchiver {
   #frozen: FrozenState | undefined;
   /** Blocks of the newest generation, if somebody wanted room and all were kept. */
   #allKept: number | undefined;
+  #kept: KeptRoom = { attempts: 0, slots: 0, journalBytes: 0 };
 
   /** Nothing is frozen yet. */
   constructor(options: GenerationArchiverOptions, signals: ArchiverSignals) {
@@ -119,6 +123,11 @@ export class GenerationArchiver {
    */
   get isStuck(): boolean {
     return this.#allKept === this.#options.budget.slotsUsed;
+  }
+
+  /** What writes take that the newest attempt could not archive. */
+  get kept(): KeptRoom {
+    return this.#kept;
   }
 
   /** True while a generation is frozen, so that no other can be. */
@@ -170,6 +179,8 @@ export class GenerationArchiver {
     const failuresBefore = journal.failureCount();
     const isAllKept = frozen.wantsRoom && isAllDeferred(volumes, result);
     this.#allKept = isAllKept ? budget.slotsUsed : undefined;
+    let keptSlots = 0;
+    let keptSectors = 0;
     for (let index = 0; index < frozen.parts.length; index++) {
       const part = frozen.parts[index] as FrozenPart;
       const volume = volumes[index] as (typeof volumes)[number];
@@ -182,10 +193,17 @@ export class GenerationArchiver {
       this.#options.roomMade();
       if (deferred.size === 0) continue;
       kept.add(part.head);
+      keptSlots += deferred.size;
+      keptSectors += countSectors(part, deferred);
       // At the end nothing is written any more: generation and journal stay.
       if (!await this.#keep(part, deferred)) return kept;
       await journal.written();
     }
+    this.#kept = {
+      attempts: this.#kept.attempts + 1,
+      slots: keptSlots,
+      journalBytes: leastJournalBytes(keptSectors),
+    };
     this.#frozen = undefined;
     this.#options.lag.noteArchived(result.deferred !== undefined);
     this.#options.report(checkpointDone(result, clock.nowMs() - startMs));

@@ -174,3 +174,11 @@ export class JournalBatch {
 export function paddedNameLength(length: number): number {
   return Math.ceil(length / 8) * 8;
 }
+
+/** Bytes that a journal takes at least while so many sectors were written into it one by one. */
+export function leastJournalBytes(sectorCount: number): number {
+  const records = sectorCount * (RECORD_HEADER_LENGTH + SECTOR_SIZE);
+  const batches = Math.ceil((BATCH_HEADER_LENGTH + records) / BATCH_ALIGNMENT);
+  // The segment's header, these, and the batch that gathers.
+  return (batches + 2) * BATCH_ALIGNMENT;
+}

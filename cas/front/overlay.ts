@@ -78,6 +78,15 @@ export class Overlay {
     return count;
   }
 
+  /** How many of these blocks are in neither generation. */
+  slotsLacking(firstBlock: number, lastBlock: number): number {
+    let count = this.slotsNeeded(firstBlock, lastBlock);
+    for (let block = firstBlock; block <= lastBlock; block++) {
+      if (!this.#active.has(block) && this.frozenSlot(block) >= 0) count--;
+    }
+    return count;
+  }
+
   /** The slot to write these sectors of a block into. There is room for it. */
   slotForWrite(block: number, mask: number): number {
     const { masks, cache } = this.#budget;

@@ -2,6 +2,7 @@
  * Writes that overlay or journal have no room for. They wait for a checkpoint,
  * also through an outage of the store; where that is full, or all that is kept
  * lies over damage, which only a person can mend, they wait for a grace and are refused then.
+ * So are those that are too large for what is left beside damage: OversizedWrites.
  *
  * @module
  */
@@ -9,6 +10,11 @@
 import type { Shortage } from "../archive_port.ts";
 import type { EventSink } from "../events.ts";
 import type { Clock } from "./clock.ts";
+import {
+  OversizedWrites,
+  type OversizedWritesOptions,
+  type RoomWant,
+} from "./oversized_writes.ts";
 import { GRACE_MS, writesAccepted, writesRefused } from "./refusals.ts";
 
 /** How often to ask whether something is full, while writes find no room. */
@@ -28,7 +34,7 @@ const CAUSES: Readonly<Record<RoomShortage["of"], string>> = {
 };
 
 /** Options of `RoomWaiters`. */
-export interface RoomWaitersOptions {
+export interface RoomWaitersOptions extends OversizedWritesOptions {
   /** Time. */
   readonly clock: Clock;
   /** Takes events. */
@@ -40,6 +46,7 @@ export interface RoomWaitersOptions {
 }
 
 interface Waiter {
+  readonly want: RoomWant;
   readonly resolve: () => void;
   readonly reject: (reason: Error) => void;
 }
@@ -57,29 +64,35 @@ export class RoomWaiters {
   /** Since then there was no room, and something was full. */
   #fullSinceMs: number | undefined;
   #refusal: Error | undefined;
+  readonly #oversized: OversizedWrites;
 
   /** Nobody waits yet. */
   constructor(options: RoomWaitersOptions) {
     this.#options = options;
+    this.#oversized = new OversizedWrites(options);
   }
 
   /** Why writes are refused, while they are. */
   get refusal(): string | undefined {
-    return this.#refusal?.message;
+    return (this.#refusal ?? this.#oversized.refusal)?.message;
   }
 
   /**
    * Resolves when a write may be tried again; rejects when it is refused: not
-   * one that found but the journal's batch full, of which there is another soon.
+   * one that wants none, for it found but the journal's batch full, of which
+   * there is another soon.
    */
-  wait(isBatchFull: boolean): Promise<void> {
-    if (isBatchFull) return new Promise((resolve) => this.#soon.push(resolve));
+  wait(want: RoomWant | undefined): Promise<void> {
+    if (want === undefined) {
+      return new Promise((resolve) => this.#soon.push(resolve));
+    }
     this.#wanted = true;
     if (!this.#watching) this.#watch();
     return new Promise((resolve, reject) => {
-      const waiter = { resolve, reject };
-      if (this.#refusal === undefined) this.#waiters.push(waiter);
-      else this.#refuse([waiter], this.#refusal);
+      const waiter = { want, resolve, reject };
+      const reason = this.#oversized.ask(want) ?? this.#refusal;
+      if (reason === undefined) this.#waiters.push(waiter);
+      else this.#refuse([waiter], reason);
     });
   }
 
@@ -93,17 +106,19 @@ export class RoomWaiters {
   stop(): void {
     this.#stop.abort();
     this.#refusal = undefined;
+    this.#oversized.stop();
   }
 
   /** Looks whether something is full, until there is room for all. */
   async #watch(): Promise<void> {
     const { signal } = this.#stop;
     this.#watching = true;
-    while (this.#wanted || this.#waiters.length > 0 || this.#refusal) {
+    while (this.#wanted || this.#waiters.length > 0 || this.refusal) {
       this.#wanted = false;
       const shortage = await this.#options.shortage().catch(() => undefined);
       if (signal.aborted) return;
       this.#judge(shortage);
+      this.#judgeOversized();
       await this.#options.clock.sleep(LOOK_MS, signal);
       if (signal.aborted) return;
     }
@@ -130,6 +145,20 @@ export class RoomWaiters {
     this.#refusal = new Error(reason);
     report(writesRefused(reason));
     this.#refuse(this.#takeAll(), this.#refusal);
+  }
+
+  #judgeOversized(): void {
+    const { clock, report } = this.#options;
+    const before = this.#oversized.refusal;
+    this.#oversized.look(clock.nowMs(), this.#waiters.map(({ want }) => want));
+    const { refusal } = this.#oversized;
+    if (refusal === before) return;
+    if (refusal === undefined) return report(writesAccepted());
+    report(writesRefused(refusal.message));
+    const all = this.#takeAll();
+    const isRefused = ({ want }: Waiter) => this.#oversized.isOversized(want);
+    this.#waiters = all.filter((it) => !isRefused(it));
+    this.#refuse(all.filter(isRefused), refusal);
   }
 
   #refuse(waiters: readonly Waiter[], reason: Error): void {

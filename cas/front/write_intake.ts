@@ -10,6 +10,7 @@ import { SECTOR_SIZE } from "./block_view.ts";
 import type { Head } from "./head.ts";
 import type { Journal } from "./journal.ts";
 import type { OverlayBudget } from "./overlay.ts";
+import type { RoomWant } from "./oversized_writes.ts";
 import { blockSpan, type SectorRange, writeToOverlay } from "./volume.ts";
 
 /** Returned for a ticket: slots or journal are full. */
@@ -49,6 +50,15 @@ export class WriteIntake {
         ? 0
         : this.journal.byteCount / this.journal.bytesMax,
     );
+  }
+
+  /** What a write of these sectors to a volume needs at least. */
+  wantOf({ view }: Head, range: SectorRange): RoomWant {
+    const { firstBlock, lastBlock } = blockSpan(range);
+    return {
+      slots: view.overlay?.slotsLacking(firstBlock, lastBlock) ?? 0,
+      journalBytes: range.sectorCount * SECTOR_SIZE,
+    };
   }
 
   /**

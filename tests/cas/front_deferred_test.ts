@@ -16,6 +16,7 @@ import {
   stamped,
   stampOf,
 } from "./front/fixtures.ts";
+import { GRACE_MS, watch } from "./front/full_rig.ts";
 
 const DAMAGED_BLOCK = 3;
 const LBA = DAMAGED_BLOCK * 8;
@@ -238,3 +239,68 @@ Deno.test("writes are refused where all room is taken by writes over damage, whi
   await client;
   await rig.front.abandon();
 });
+
+/** Limits beside which small writes fit, and blocks of damage that large ones do not fit beside. */
+const NEARLY_FULL = [
+  { what: "memory", slots: 80, damagedCount: 62, sectorCount: 32, budget: {} },
+  {
+    what: "journal",
+    slots: 800,
+    damagedCount: 50,
+    sectorCount: 128,
+    budget: { journalBytesMax: 96 * 1024 },
+  },
+];
+
+for (const { what, damagedCount, sectorCount, ...how } of NEARLY_FULL) {
+  Deno.test(`a write too large for what damage leaves of the ${what} is refused, and small ones of others go on`, async () => {
+    const damaged = new Set<number>();
+    const rig = await openRig({ ...how, port: { damaged } });
+    const volume = await openDisk(rig);
+    const other = await openDisk(rig, "other");
+    for (let block = 0; block < damagedCount; block++) {
+      damaged.add(block);
+      const range = { lba: block * 8, sectorCount: 1 };
+      assert.ok(volume.write(range, stamped(2, 1), 0) > 0);
+    }
+    await rig.clock.advanceBy(50, 500);
+    const range = { lba: 2048, sectorCount };
+    const bytes = stamped(3, sectorCount);
+    let refusal: unknown;
+    const client = (async (): Promise<void> => {
+      while (volume.write(range, bytes, 0) === 0) await volume.writable();
+    })().catch((error: unknown) => void (refusal = error));
+    /** One small write of the other client, each at a block of its own. */
+    async function writeSmall(turn: number): Promise<void> {
+      const small = { lba: 1024 + turn * 8, sectorCount: 1 };
+      while (other.write(small, stamped(turn, 1), 0) === 0) {
+        other.writable().catch(() => assert.fail("a small one is refused"));
+        await rig.clock.advance(100);
+      }
+      await rig.clock.advanceBy(50, 500);
+    }
+    const startMs = rig.clock.nowMs();
+    let turn = 0;
+    while (refusal === undefined && turn < 50) await writeSmall(turn++);
+    const graceMs = rig.clock.nowMs() - startMs;
+    assert.ok(graceMs >= GRACE_MS && graceMs < 3 * GRACE_MS, `${graceMs} ms`);
+    for (const end = turn + 5; turn < end;) await writeSmall(turn++);
+    assert.match(String(refusal), /damaged.*damaged packs/);
+    assert.match(rig.front.usage.refusal ?? "", /damaged/);
+    assert.equal(volume.write(range, bytes, 0), 0);
+    const next = watch(volume.writable());
+    await rig.clock.advance(0);
+    assert.match(next.state, /damaged/, "the next one at once");
+    damaged.clear();
+    const mended = rig.front.checkpoint();
+    await rig.clock.advanceBy(100, 3000);
+    await mended;
+    assert.equal(rig.front.usage.refusal, undefined);
+    assert.ok(volume.write(range, bytes, 0) > 0, "there is room again");
+    const told = rig.events.map(({ event }) => event);
+    assert.equal(told.filter((it) => it === "writes-refused").length, 1);
+    assert.equal(told.filter((it) => it === "writes-accepted").length, 1);
+    await client;
+    await rig.front.abandon();
+  });
+}

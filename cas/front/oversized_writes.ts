@@ -1,0 +1,109 @@
+/**
+ * Writes that need more room than there ever is beside writes over damage, which
+ * only a person can mend. Smaller ones still fit and go on; these wait for a
+ * grace, and for the archive to have tried again meanwhile, and are refused then.
+ *
+ * @module
+ */
+
+import { GRACE_MS } from "./refusals.ts";
+
+/** What helps where writes over damage take the room. */
+export const DAMAGE_ADVICE: string =
+  "restore the damaged packs, or overwrite the damaged sectors as a whole";
+
+/** So many attempts after the first look, one at least began after it. */
+const ATTEMPTS_MIN = 2;
+
+/** What a write needs that found no room. */
+export interface RoomWant {
+  /** Blocks that the overlays do not have yet. */
+  readonly slots: number;
+  /** Bytes in the journal. */
+  readonly journalBytes: number;
+}
+
+/** What is taken by writes that the archive could not take, as of its newest attempt. */
+export interface KeptRoom extends RoomWant {
+  /** Attempts so far. */
+  readonly attempts: number;
+}
+
+/** Options of `OversizedWrites`. */
+export interface OversizedWritesOptions {
+  /** What writes over damage take. */
+  readonly kept: () => KeptRoom;
+  /** What there is for all writes. */
+  readonly room: RoomWant;
+}
+
+/** Knows which writes never find room. */
+export class OversizedWrites {
+  readonly #options: OversizedWritesOptions;
+  /** One that somebody asked room for since the last look. */
+  #asked: RoomWant | undefined;
+  /** When the first look found one, and the attempts until then. */
+  #since: { readonly atMs: number; readonly attempts: number } | undefined;
+  #refused: { readonly want: RoomWant; readonly reason: Error } | undefined;
+
+  /** There is room for all. */
+  constructor(options: OversizedWritesOptions) {
+    this.#options = options;
+  }
+
+  /** Why such writes are refused, while they are. */
+  get refusal(): Error | undefined {
+    return this.#refused?.reason;
+  }
+
+  /** True for what does not fit beside the writes over damage. */
+  isOversized(want: RoomWant): boolean {
+    const { kept, room } = this.#options;
+    const { slots, journalBytes } = kept();
+    return slots > 0 && (slots + want.slots > room.slots ||
+      journalBytes + want.journalBytes > room.journalBytes);
+  }
+
+  /** Takes note that somebody wants room; why it is refused, if it is. */
+  ask(want: RoomWant): Error | undefined {
+    if (!this.isOversized(want)) return undefined;
+    this.#asked = want;
+    return this.refusal;
+  }
+
+  /** Looks at what was asked for since the last look, and at what waits. */
+  look(nowMs: number, waiting: readonly RoomWant[]): void {
+    if (this.#refused !== undefined) {
+      if (this.isOversized(this.#refused.want)) return;
+      this.#refused = undefined;
+    }
+    const want = [...(this.#asked ? [this.#asked] : []), ...waiting]
+      .find((it) => this.isOversized(it));
+    this.#asked = undefined;
+    if (want === undefined) {
+      this.#since = undefined;
+      return;
+    }
+    const { attempts } = this.#options.kept();
+    this.#since ??= { atMs: nowMs, attempts };
+    const isOver = nowMs - this.#since.atMs >= GRACE_MS &&
+      attempts - this.#since.attempts >= ATTEMPTS_MIN;
+    if (isOver) this.#refused = { want, reason: new Error(this.#reason(want)) };
+  }
+
+  /** Refuses nothing any more. */
+  stop(): void {
+    this.#refused = undefined;
+  }
+
+  #reason(want: RoomWant): string {
+    const { kept, room } = this.#options;
+    const { slots, journalBytes } = kept();
+    const lack = slots + want.slots > room.slots
+      ? `${want.slots} blocks of memory, and ${room.slots - slots} are left`
+      : `${want.journalBytes} bytes of the journal, and no more than ${
+        Math.max(0, room.journalBytes - journalBytes)
+      } are left`;
+    return `a write needs ${lack} beside writes that the archive cannot take, because what lies under them is damaged: ${DAMAGE_ADVICE}`;
+  }
+}

@@ -65,8 +65,9 @@ export interface RepairOptions {
 }
 
 /**
- * Repairs. Rejects with `NoArchive` or `OtherVolume` when a copy is none, and
- * with `LostClaim` when a server takes the archive over meanwhile.
+ * Repairs. Rejects with `NoArchive` or `OtherVolume` when a copy is none. What
+ * ends it later, such as a server that takes the archive over meanwhile, is part
+ * of the result: what was mended until then stays mended.
  */
 export async function repairArchive(
   options: RepairOptions,
@@ -104,6 +105,16 @@ class Repair {
   async run(): Promise<RepairResult> {
     const { here, copies } = this.#options;
     for (const copy of copies) await requireCopy(here, copy);
+    try {
+      await this.#mendEverything();
+    } catch (stopped) {
+      return { ...this.#result(), stopped };
+    }
+    return this.#result();
+  }
+
+  async #mendEverything(): Promise<void> {
+    const { here, copies } = this.#options;
     const format = await mendFormat(here, copies);
     if (format !== undefined) this.#mended.push(format);
     const listings = new Map<string, Listing>();
@@ -122,6 +133,9 @@ class Repair {
       const reason = this.#absent.get(key) ?? MISSING;
       this.#unmended.push({ key, reason });
     }
+  }
+
+  #result(): RepairResult {
     return {
       verifiedCount: this.#verifiedCount,
       mended: this.#mended,
@@ -190,9 +204,9 @@ class Repair {
         return await this.#mend(key, true);
       }
       const { length: byteCount } = bytes;
+      this.#mended.push({ key, reason: own.fault, byteCount });
       // Of a writer that came while the put was on its way.
       await this.#claim.check();
-      this.#mended.push({ key, reason: own.fault, byteCount });
       return this.#accept(key, bytes);
     }
     const reason = faults.join("; ");

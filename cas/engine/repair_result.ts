@@ -30,4 +30,9 @@ export interface RepairResult {
   readonly mended: readonly MendedBlob[];
   /** Not mended. */
   readonly unmended: readonly UnmendedBlob[];
+  /**
+   * Why it ended before everything was looked at, such as a `LostClaim`; what is
+   * above is what was done until then. Absent where it did not.
+   */
+  readonly stopped?: unknown;
 }

@@ -71,7 +71,8 @@ export async function repairFromCopies(
   });
   progress.clear();
   for (const line of linesOf(result)) output.line(line);
-  output.result(result);
+  output.result(forPrograms(result));
+  if (result.stopped !== undefined) throw result.stopped;
   return result.unmended.length === 0 ? ExitStatus.Done : ExitStatus.Damaged;
 }
 
@@ -89,12 +90,23 @@ async function scrubbedKeys(
   return new Set(faults.map(({ key }) => key));
 }
 
-function linesOf({ verifiedCount, mended, unmended }: RepairResult): string[] {
+/** The reason that it ended early follows as an error, here as in other commands. */
+function forPrograms(
+  { stopped, ...result }: RepairResult,
+): Omit<RepairResult, "stopped"> & { readonly endedEarly: boolean } {
+  return { ...result, endedEarly: stopped !== undefined };
+}
+
+function linesOf(
+  { verifiedCount, mended, unmended, stopped }: RepairResult,
+): string[] {
   const bytes = mended.reduce((sum, { byteCount }) => sum + byteCount, 0);
   return [
     ...mended.map(({ key, reason }) => `Mended ${key}: ${reason}`),
     ...unmended.map(({ key, reason }) => `NOT MENDED ${key}: ${reason}`),
-    `${counted(verifiedCount, "blob")} verified, ${mended.length} mended (${
+    `${stopped === undefined ? "" : "ENDED EARLY: "}${
+      counted(verifiedCount, "blob")
+    } verified, ${mended.length} mended (${
       formatSize(bytes)
     }), ${unmended.length} not`,
   ];

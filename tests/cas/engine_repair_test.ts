@@ -16,7 +16,7 @@ import { MemoryIndex } from "../../cas/index/memory_index.ts";
 import { openPacks } from "../../cas/packs/open_packs.ts";
 import { copySpace } from "../blobstores/copy_space.ts";
 import { Bench, hasher, whole } from "./engine_bench.ts";
-import { refused } from "./refusal.ts";
+import { refusal } from "./refusal.ts";
 
 function contextOf(space: MemorySpace): EngineContext {
   const onEvent = (): void => {};
@@ -197,11 +197,12 @@ Deno.test("a repair that gives newest roots back stops when a server takes over 
     if (key !== first) return;
     here.blobs.set(epochKey(newestEpoch(here) + 1), new Uint8Array(1));
   };
-  await refused(
-    repair(here, [copy], { context }),
+  const { mended, stopped } = await repair(here, [copy], { context });
+  refusal(
     "LostClaim",
     /Stopped repairing .*another server writes it now.*repair again/,
-  );
+  )(stopped);
+  assert.deepEqual(mended.map(({ key }) => key), [first]);
   assert.ok(here.blobs.has(first));
   assert.ok(!here.blobs.has(second));
   assert.equal(here.hold, null);
@@ -232,11 +233,11 @@ Deno.test("a repair watches its claim, and stops also where it only reads", asyn
     close: store.close.bind(store),
   };
   const clock = { ...systemClock, sleep: () => systemClock.yieldNow() };
-  await refused(
-    repair(here, [copy], { context: { ...context, store: remote, clock } }),
-    "LostClaim",
-    /Stopped repairing/,
-  );
+  const { mended, stopped } = await repair(here, [copy], {
+    context: { ...context, store: remote, clock },
+  });
+  refusal("LostClaim", /Stopped repairing/)(stopped);
+  assert.deepEqual(mended.map(({ key }) => key), [root]);
   assert.ok(here.blobs.has(root));
 });
 

@@ -46,13 +46,22 @@ export async function repairMirrorMembers(
       progress.update({ bytesDone: byteCount, bytesTotal }),
   });
   progress.clear();
-  // A copy of the index that is damaged everywhere is no loss: none is needed.
-  const lost = repaired.lost.filter((key) => copyNameOf(key) === undefined);
-  const result = { ...repaired, lost };
+  const isCopy = (key: string): boolean => copyNameOf(key) !== undefined;
+  const result: Result = {
+    ...repaired,
+    lost: repaired.lost.filter((key) => !isCopy(key)),
+    uselessCopies: repaired.lost.filter(isCopy),
+  };
   for (const line of linesOf(result)) output.line(line);
   output.result(result);
   if (result.lost.length > 0) return ExitStatus.Damaged;
   return result.conflicts.length > 0 ? ExitStatus.Failed : ExitStatus.Done;
+}
+
+/** What a repair of a mirror of archives did. */
+interface Result extends MirrorRepair {
+  /** Copies of the index that no member has sound: no loss, for none is needed. */
+  readonly uselessCopies: readonly string[];
 }
 
 /** Of all blobs, one copy of each. */
@@ -69,10 +78,9 @@ function isSound(key: string, bytes: Uint8Array, hasher: Hasher): boolean {
   return !isJudged(key) || faultOfBlob(key, bytes, hasher) === undefined;
 }
 
-function linesOf(result: MirrorRepair): string[] {
+function linesOf(result: Result): string[] {
   const { blobCount, copiedCount, copiedBytes, replaced, conflicts, lost } =
     result;
-  const isWhole = conflicts.length === 0 && lost.length === 0;
   return [
     ...replaced.map(({ key, store, wasSound }) =>
       `Mended ${key} in ${store}: it ${
@@ -83,16 +91,28 @@ function linesOf(result: MirrorRepair): string[] {
       `NOT MENDED ${key}: no member has it sound. A pack that is damaged in different places may be put together: repair --from MEMBER --store MEMBER, with the URLs of two`
     ),
     ...conflicts.map(lineOf),
+    ...result.uselessCopies.map((key) =>
+      `${key}: no member has it sound; a copy of the index, no data: it may be deleted in all members`
+    ),
     `${counted(blobCount, "blob")} verified in all members, ${
       counted(copiedCount, "copy", "copies")
     } made (${formatSize(copiedBytes)}), ${replaced.length} replaced; ${
-      isWhole
-        ? "all members are equal"
-        : `${
-          counted(conflicts.length, "conflict")
-        } and ${lost.length} without a sound copy remain`
+      verdict(result)
     }`,
   ];
+}
+
+function verdict({ conflicts, lost, uselessCopies }: Result): string {
+  if (conflicts.length > 0 || lost.length > 0) {
+    return `${
+      counted(conflicts.length, "conflict")
+    } and ${lost.length} without a sound copy remain`;
+  }
+  return uselessCopies.length === 0
+    ? "all members are equal"
+    : `all members are equal but for ${
+      counted(uselessCopies.length, "useless copy", "useless copies")
+    } of the index`;
 }
 
 function lineOf({ key, copies }: MirrorConflict): string {

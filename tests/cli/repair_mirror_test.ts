@@ -155,6 +155,12 @@ Deno.test("a damaged copy of the index is mended from another member, and is no 
     const { status, text } = await repair(url);
     assert.equal(status, 0, text);
     assert.doesNotMatch(text, /NOT MENDED/);
+    assert.ok(text.includes(`${path}: no member has it sound; a copy`), text);
+    assert.match(text, /equal but for 1 useless copy of the index/);
+    const json = JSON.parse((await repair(url, "--json")).text.trim());
+    assert.deepEqual([json.uselessCopies, json.lost], [[path], []]);
+    for (const member of [a, b]) await Deno.remove(`${member}/${path}`);
+    assert.match((await repair(url)).text, /all members are equal\n/);
   }));
 
 Deno.test("repair tells which blob no member has sound", () =>

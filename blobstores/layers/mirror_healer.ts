@@ -5,6 +5,7 @@
  * @module
  */
 
+import { blobErrorCode } from "../blob_store.ts";
 import type { LayerClock } from "./layer.ts";
 import type { MirrorMember } from "./mirror_member.ts";
 import type { MirrorRepair } from "./mirror_repair.ts";
@@ -38,7 +39,8 @@ export class MirrorHealer {
   readonly #faults = new Map<MirrorMember, string>();
   #healing: Promise<void> | undefined;
   #healingOne: Promise<boolean> | undefined;
-  #isHeld = false;
+  /** How many fill up members in their own way. */
+  #holdCount = 0;
   #toldConflicts = "";
 
   /** Does nothing yet. */
@@ -56,12 +58,12 @@ export class MirrorHealer {
 
   /** Runs what fills up members in its own way, and does nothing meanwhile. */
   async instead<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.#isHeld = true;
+    this.#holdCount++;
     try {
       await this.#healingOne;
       return await work();
     } finally {
-      this.#isHeld = false;
+      this.#holdCount--;
     }
   }
 
@@ -85,7 +87,7 @@ export class MirrorHealer {
       await clock.sleep(waitMs, signal);
       waitMs = Math.min(LOOK_MS_MAX, 2 * waitMs);
       for (const member of this.#sick()) {
-        if (signal.aborted || this.#isHeld) break;
+        if (signal.aborted || this.#holdCount > 0) break;
         this.#healingOne = this.#healOne(member);
         if (await this.#healingOne) waitMs = LOOK_MS_FIRST;
       }
@@ -155,10 +157,13 @@ export class MirrorHealer {
       return true;
     } catch (error) {
       member.behind = true;
-      const fault = error instanceof Error ? error.message : String(error);
+      const message = error instanceof Error ? error.message : String(error);
+      // What does not fit is another blob each time; that is not worth telling.
+      const code = blobErrorCode(error);
+      const fault = code === "NoSpace" ? code : message;
       if (!signal.aborted && this.#faults.get(member) !== fault) {
         this.#faults.set(member, fault);
-        report(`The member ${member.display} of the mirror lags: ${fault}`);
+        report(`The member ${member.display} of the mirror lags: ${message}`);
       }
       return false;
     }

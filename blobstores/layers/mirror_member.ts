@@ -5,7 +5,7 @@
  * @module
  */
 
-import { BlobError, type BlobStore } from "../blob_store.ts";
+import { BlobError, blobErrorCode, type BlobStore } from "../blob_store.ts";
 import { backoffMs, isAnswer } from "./backoff.ts";
 import type { LayerClock } from "./layer.ts";
 
@@ -94,7 +94,8 @@ export class MirrorMember {
 
   /**
    * Asks it. A failure that is no answer of a store puts it out of use for a
-   * while, longer each time; while it is, it is not asked.
+   * while, longer each time; while it is, it is not asked. One that is full is
+   * there, and goes on to be read.
    */
   async ask<Result>(
     operation: (store: BlobStore) => Promise<Result>,
@@ -120,7 +121,8 @@ export class MirrorMember {
       this.#answered(startMs);
       return result;
     } catch (error) {
-      if (isAnswer(error)) this.#answered(startMs);
+      const isThere = isAnswer(error) || blobErrorCode(error) === "NoSpace";
+      if (isThere) this.#answered(startMs);
       else this.#fail(error);
       throw error;
     }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { BlobError } from "../../blobstores/blob_store.ts";
+import { MirrorHealer } from "../../blobstores/layers/mirror_healer.ts";
 import { codeIs, DOWN, heal, makeRig, PACK, text } from "./mirror_rig.ts";
 
 Deno.test("a blob goes to all members; one that is away gets it when it is back", async () => {
@@ -227,4 +228,72 @@ Deno.test("a pack that one member lost is read from another and copied back", as
   await heal(rig);
   assert.deepEqual(rig.spaces[0]!.blobs.get(PACK), text("pack"));
   await rig.mirror.close();
+});
+
+Deno.test("a mirror that is full says so each time, and is read meanwhile", async () => {
+  const rig = await makeRig(2);
+  await rig.mirror.put("roots/a", text("a"));
+  rig.full.add(0).add(1);
+  for (let times = 0; times < 3; times++) {
+    // Also at once again, as an archive does that tries by chance.
+    await assert.rejects(
+      rig.mirror.put("roots/b", text("b")),
+      codeIs("NoSpace"),
+    );
+    assert.deepEqual(await rig.mirror.get("roots/a"), text("a"));
+    rig.clock.advance(1);
+  }
+  rig.full.clear();
+  await rig.mirror.put("roots/b", text("b"));
+  await rig.mirror.close();
+});
+
+Deno.test("that a member is full is told once, whatever does not fit", async () => {
+  const rig = await makeRig(3);
+  rig.full.add(2);
+  for (const name of ["c", "b", "a"]) {
+    await rig.mirror.put(`roots/${name}`, text(name));
+    for (let times = 0; times < 5; times++) {
+      rig.clock.advance(60_000);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  }
+  const lags = rig.messages.filter((it) => /lags/.test(it));
+  assert.equal(lags.length, 1, lags.join("\n"));
+  rig.full.clear();
+  await heal(rig);
+  assert.equal(rig.spaces[2]!.blobs.size, 3);
+  await rig.mirror.close();
+});
+
+Deno.test("nothing is filled up in the background before the last of two repairs has ended", async () => {
+  const { members, clock } = await makeRig(1);
+  members[0]!.behind = true;
+  let fillCount = 0;
+  const healer = new MirrorHealer({
+    members,
+    admit: () => Promise.resolve(),
+    repair: () => Promise.reject(new Error(`filled ${++fillCount}`)),
+    clock,
+    report: () => {},
+  });
+  const first = Promise.withResolvers<void>();
+  const second = Promise.withResolvers<void>();
+  const repairs = [first, second].map(({ promise }) =>
+    healer.instead(() => promise)
+  );
+  healer.look();
+  async function pass(): Promise<void> {
+    clock.advance(60_000);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  first.resolve();
+  await repairs[0];
+  for (let times = 0; times < 3; times++) await pass();
+  assert.equal(fillCount, 0);
+  second.resolve();
+  await repairs[1];
+  for (let times = 0; times < 3; times++) await pass();
+  assert.ok(fillCount > 0);
+  await healer.close();
 });

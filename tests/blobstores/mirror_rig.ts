@@ -19,6 +19,7 @@ export const text = (it: string): Uint8Array<ArrayBuffer> =>
   new TextEncoder().encode(it);
 /** A member that does not answer. */
 export const DOWN: Fault = { code: "Unavailable" };
+const FULL: Fault = { code: "NoSpace" };
 
 /** A mirror and all that is below it. */
 export interface Rig {
@@ -27,6 +28,8 @@ export interface Rig {
   readonly spaces: readonly MemorySpace[];
   /** What goes wrong with all operations of a member. */
   readonly faults: (Fault | null)[];
+  /** Members whose puts find no room. */
+  readonly full: Set<number>;
   /** Operations of each member, as "put key". */
   readonly asked: string[][];
   readonly messages: string[];
@@ -54,6 +57,7 @@ export async function makeRig(
     away.includes(index) ? DOWN : null
   );
   const clock = new ManualLayerClock();
+  const full = new Set<number>();
   const asked: string[][] = spaces.map(() => []);
   const members = spaces.map((space, index) =>
     new MirrorMember(index, {
@@ -69,7 +73,9 @@ export async function makeRig(
               {
                 choose: ({ name, key }) => {
                   asked[index]!.push(`${name} ${key}`);
-                  return faults[index]!;
+                  return name === "put" && full.has(index)
+                    ? FULL
+                    : faults[index]!;
                 },
                 sleep: (ms, signal) =>
                   clock.sleep(ms, signal ?? new AbortController().signal),
@@ -87,7 +93,7 @@ export async function makeRig(
     clock,
     report: (message) => messages.push(message),
   });
-  return { mirror, members, spaces, faults, asked, messages, clock };
+  return { mirror, members, spaces, faults, full, asked, messages, clock };
 }
 
 /** Lets the background work until nothing is behind. */

@@ -66,6 +66,14 @@ export interface FileSystem {
    * `EEXIST` if the name is taken.
    */
   create(path: string): Promise<FileWriter>;
+  /**
+   * The same for a large file, whose bytes go past the system's memory: they
+   * need no sync one after the other, one at the end is enough. Every piece
+   * written, but the last, is a multiple of 4096 bytes long. Undefined, maybe
+   * having made the file, where that is not possible; where it is not with this
+   * memory or file system, a `write` rejects with `EINVAL`.
+   */
+  createDirect?(path: string): Promise<FileWriter | undefined>;
   /** Opens a file for reading. */
   open(path: string): Promise<FileReader>;
   /**

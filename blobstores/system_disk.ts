@@ -4,6 +4,7 @@
  * @module
  */
 
+import { createDirectFile } from "./direct_file.ts";
 import {
   type FileLock,
   type FileReader,
@@ -39,6 +40,10 @@ export class SystemDisk implements FileSystem {
       sync: () => file.syncData(),
       close: () => file.close(),
     };
+  }
+
+  createDirect(path: string): Promise<FileWriter | undefined> {
+    return createDirectFile(path, FILE_MODE);
   }
 
   async open(path: string): Promise<FileReader> {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { BlobError, blobErrorCode } from "../../blobstores/blob_store.ts";
 import { type FileStore, openFileStore } from "../../blobstores/file_store.ts";
 import { DiskError, SimulatedDisk } from "./simulated_disk.ts";
@@ -220,4 +221,21 @@ Deno.test("folders above the store that may not be opened do not matter", async 
     if (code === null) await put;
     else assert.equal((await failure(put)).code, code);
   }
+});
+
+Deno.test("a disk that cannot write past the system's memory is written as ever", async () => {
+  const disk = new SimulatedDisk();
+  disk.direct = true;
+  const store = await openOn(disk);
+  let refused = 0;
+  disk.before = (operation, path) => {
+    if (operation !== "write" || refused > 0) return;
+    refused++;
+    throw new DiskError("EINVAL", operation, path);
+  };
+  const large = new Uint8Array(2 ** 20 + 1).fill(7);
+  await store.put("packs/one", large);
+  assert.equal(refused, 1);
+  assert.equal(Buffer.compare(await store.get("packs/one"), large), 0);
+  assert.deepEqual(await disk.readFolder("/archive/tmp"), []);
 });

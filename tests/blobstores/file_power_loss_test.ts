@@ -5,6 +5,8 @@ import { seededDice } from "./dice.ts";
 import { CutError, type Dice, SimulatedDisk } from "./simulated_disk.ts";
 
 const SEEDS = 12;
+/** Two pieces, the second of no round length. */
+const LARGE_BYTES: number = 2 ** 20 + 100;
 
 /** What a key may hold: bodies that were asked for, and how far that came. */
 interface Expectation {
@@ -111,15 +113,28 @@ async function checkState(
   assert.deepEqual([...await store.get("after/the/cut")], [...body(5, 1)]);
 }
 
-/** Runs the workload on a disk that stops at an operation. */
+/** A blob that is large, and one that takes its place. */
+async function largeWorkload(
+  disk: SimulatedDisk,
+  expectations: Expectations,
+): Promise<void> {
+  const store = await openOn(disk, "first");
+  await store.hold();
+  const put = tryPut.bind(null, store, expectations);
+  await put("packs/00/one", body(LARGE_BYTES, 1), true);
+  await put("packs/00/one", body(LARGE_BYTES, 2), false);
+}
+
+/** Runs a workload on a disk that stops at an operation. */
 async function runUntil(
   cutAt: number,
   disk: SimulatedDisk,
+  run: typeof workload = workload,
 ): Promise<{ expectations: Expectations; finished: boolean }> {
   const expectations: Expectations = new Map();
   disk.cutAt = cutAt;
   try {
-    await workload(disk, expectations);
+    await run(disk, expectations);
     return { expectations, finished: true };
   } catch (error) {
     assert.ok(isCut(error), String(error));
@@ -154,10 +169,11 @@ function diceOf(seed: number): Dice {
 async function cutEverywhere(
   make: () => SimulatedDisk,
   check: (disk: SimulatedDisk, expectations: Expectations) => Promise<void>,
+  run: typeof workload = workload,
 ): Promise<number> {
   for (let cutAt = 0;; cutAt++) {
     const disk = make();
-    const { expectations, finished } = await runUntil(cutAt, disk);
+    const { expectations, finished } = await runUntil(cutAt, disk, run);
     await check(disk, expectations);
     if (finished) return cutAt;
   }
@@ -234,4 +250,38 @@ for (const links of [true, false]) {
       ));
     });
   }
+}
+
+for (const direct of [true, false]) {
+  const kind = direct ? "past the system's memory" : "where that cannot be";
+  const make = (): SimulatedDisk => {
+    const disk = newDisk(true);
+    disk.direct = direct;
+    return disk;
+  };
+  const check = async (
+    disk: SimulatedDisk,
+    expectations: Expectations,
+  ): Promise<void> => {
+    for (const dice of CONSTANT_DICE) {
+      await checkState(disk.afterPowerLoss(dice), expectations);
+    }
+  };
+
+  Deno.test(`a large put survives a loss of power after any operation, ${kind}`, async () => {
+    const cuts = await cutEverywhere(make, check, largeWorkload);
+    assert.ok(cuts > 12, `the workload has only ${cuts} operations`);
+  });
+
+  Deno.test(`the simulation notices a sync that does nothing of a large put, ${kind}`, async () => {
+    await assert.rejects(cutEverywhere(
+      () => {
+        const disk = make();
+        disk.broken.add("sync");
+        return disk;
+      },
+      check,
+      largeWorkload,
+    ));
+  });
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { BlobError } from "../../blobstores/blob_store.ts";
 import { type FileStore, openFileStore } from "../../blobstores/file_store.ts";
 import { withFolder } from "../temporary_folder.ts";
@@ -202,4 +203,25 @@ Deno.test("a closed file store says so", async () => {
   const store = await openOn(new SimulatedDisk());
   await store.close();
   assert.match((await failure(store.head("a"))).message, /closed/);
+});
+
+Deno.test("large blobs of any length lie on the disk byte for byte, whatever memory they come from", async () => {
+  await withFolder(async (path) => {
+    const store = await openFileStore({ path, create: true });
+    const { buffer } = new WebAssembly.Memory({ initial: 64, maximum: 64 });
+    const memory = new Uint8Array(buffer);
+    memory.forEach((_, index) => memory[index] = index * 31 >> 3);
+    for (const length of [2 ** 20, 2 ** 20 + 1, 2 ** 21 - 1, 3 * 2 ** 20]) {
+      for (const start of [0, 512, 513]) {
+        const key = `packs/${length}-${start}`;
+        const bytes = memory.subarray(start, start + length);
+        await store.put(key, bytes);
+        const found = await Deno.readFile(`${path}/${key}`);
+        assert.equal(Buffer.compare(found, bytes), 0, key);
+        const { mode } = await Deno.stat(`${path}/${key}`);
+        assert.equal(mode! & 0o222, 0, "it is read-only");
+      }
+    }
+    await store.close();
+  });
 });

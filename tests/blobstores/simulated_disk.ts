@@ -53,6 +53,8 @@ export class SimulatedDisk implements FileSystem {
   cutAt: number = Infinity;
   /** Files can have two names. */
   links = true;
+  /** Files can be written past the system's memory. */
+  direct = false;
   /** Called before an operation; may throw a `DiskError`. */
   before: (operation: Operation, path: string) => void = () => {};
   /** Called after an operation took effect; may throw a `DiskError`. */
@@ -104,6 +106,11 @@ export class SimulatedDisk implements FileSystem {
       },
       close: (): void => {},
     };
+  }
+
+  async createDirect(path: string): Promise<FileWriter | undefined> {
+    const file = await this.create(path);
+    return this.direct ? file : undefined;
   }
 
   async open(path: string): Promise<FileReader> {

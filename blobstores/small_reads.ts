@@ -6,15 +6,19 @@
  * all of them at once, and the thread waits for the first at most. A read that
  * another thread makes costs five times as much (measured, 2026-11).
  *
- * A disk that lets the thread wait (a spinning one, another machine's) is left
- * to other threads for a while.
+ * A disk that lets the thread wait (a spinning one) is left to other threads for
+ * a while; one of another machine always: it may hang, and the thread with it.
  *
  * @module
  */
 
 import { setImmediate } from "node:timers";
 import { OpenFiles, readFileNow } from "./open_files.ts";
-import { type ReadAnnouncer, systemAnnouncer } from "./read_announcer.ts";
+import {
+  isRemoteType,
+  type ReadAnnouncer,
+  systemAnnouncer,
+} from "./read_announcer.ts";
 
 /** Most bytes of a small read. */
 const BYTES_MAX: number = 64 * 1024;
@@ -128,10 +132,21 @@ export class SmallReads {
   }
 }
 
-/** Small reads on this computer; undefined where its system cannot be told of reads. */
-export function openSmallReads(): SmallReads | undefined {
+/**
+ * Small reads of the file system of a file, which stands at `path`; undefined
+ * where the system cannot be told of reads, or the disk is not this computer's;
+ * null where nothing stands there. Resolves late or never where that hangs.
+ */
+export async function openSmallReads(
+  path: string,
+): Promise<SmallReads | undefined | null> {
   const announcer = systemAnnouncer();
   if (announcer === undefined) return undefined;
+  const type = await announcer.fileSystemType(path);
+  if (type === undefined || isRemoteType(type)) {
+    announcer.close();
+    return type === undefined ? null : undefined;
+  }
   const nowMs = (): number => performance.now();
   const files = new OpenFiles({ nowMs });
   return new SmallReads({ files, announcer, nowMs, repeat });

@@ -21,8 +21,10 @@ const FILE_MODE = 0o444;
 
 /** `FileSystem` over the calls of the operating system. */
 export class SystemDisk implements FileSystem {
-  /** Null before the first. */
-  #smallReads: SmallReads | undefined | null = null;
+  #smallReads: SmallReads | undefined;
+  /** The first was asked for, or no more shall be. */
+  #isDecided = false;
+  #isClosed = false;
 
   async create(path: string): Promise<FileWriter> {
     const file = await Deno.open(path, {
@@ -71,13 +73,24 @@ export class SystemDisk implements FileSystem {
     offset: number,
     length: number,
   ): Promise<Uint8Array<ArrayBuffer>> | undefined {
-    if (this.#smallReads === null) this.#smallReads = openSmallReads();
+    if (!this.#isDecided) this.#decide(path);
     return this.#smallReads?.read(path, offset, length);
   }
 
   closeKept(): void {
+    this.#isDecided = true;
+    this.#isClosed = true;
     this.#smallReads?.close();
     this.#smallReads = undefined;
+  }
+
+  /** Whether small reads are made at once; until that is known they are not. */
+  async #decide(path: string): Promise<void> {
+    this.#isDecided = true;
+    const reads = await openSmallReads(path);
+    if (this.#isClosed) reads?.close();
+    else if (reads === null) this.#isDecided = false;
+    else this.#smallReads = reads;
   }
 
   link(path: string, newPath: string): Promise<void> {

@@ -4,6 +4,10 @@ import assert from "node:assert/strict";
 import { BlobError } from "../../blobstores/blob_store.ts";
 import { type FileStore, openFileStore } from "../../blobstores/file_store.ts";
 import { OpenFiles, readFileNow } from "../../blobstores/open_files.ts";
+import {
+  isRemoteType,
+  systemAnnouncer,
+} from "../../blobstores/read_announcer.ts";
 import { SmallReads } from "../../blobstores/small_reads.ts";
 import { SystemDisk } from "../../blobstores/system_disk.ts";
 import { withFolder } from "../temporary_folder.ts";
@@ -43,6 +47,18 @@ function openDescriptors(folder: string): string[] {
   });
 }
 
+/** A store with this text, which has found out that its disk is this computer's. */
+async function openKept(path: string, text: string): Promise<FileStore> {
+  const store = await openFileStore({ path, create: true });
+  await store.put(KEY, bytesOf(text));
+  const range = { offset: 0, length: 1 };
+  while (openDescriptors(path).every((it) => !it.endsWith(KEY))) {
+    await store.get(KEY, { range, accept: () => true });
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return store;
+}
+
 /** For reads whose files are not to be closed meanwhile. */
 function never(): () => void {
   return () => {};
@@ -56,8 +72,7 @@ async function code(operation: Promise<unknown>): Promise<string> {
 
 Deno.test("a file is opened once for many small reads, and closed with its store", async () => {
   await withFolder(async (path) => {
-    const store = await openFileStore({ path, create: true });
-    await store.put(KEY, bytesOf("0123456789"));
+    const store = await openKept(path, "0123456789");
     const reads = Array.from({ length: 100 }, () => read(store, "234"));
     for (const { got, shown } of await Promise.all(reads)) {
       assert.deepEqual([got, shown], ["234", ["234"]]);
@@ -72,8 +87,7 @@ Deno.test("a file is opened once for many small reads, and closed with its store
 
 Deno.test("a pack that was restored is read at once by who knows what is right", async () => {
   await withFolder(async (path) => {
-    const store = await openFileStore({ path, create: true });
-    await store.put(KEY, bytesOf("01xxx56789"));
+    const store = await openKept(path, "01xxx56789");
     assert.equal((await read(store, "xxx")).got, "xxx");
     await Deno.writeTextFile(`${path}/restored`, "0123456789");
     await Deno.rename(`${path}/restored`, `${path}/${KEY}`);
@@ -86,8 +100,7 @@ Deno.test("a pack that was restored is read at once by who knows what is right",
 
 Deno.test("who cannot say what is right is never given what stood there before", async () => {
   await withFolder(async (path) => {
-    const store = await openFileStore({ path, create: true });
-    await store.put(KEY, bytesOf("0123456789"));
+    const store = await openKept(path, "0123456789");
     await read(store, "234");
     await Deno.writeTextFile(`${path}/other`, "01abc56789");
     await Deno.rename(`${path}/other`, `${path}/${KEY}`);
@@ -99,8 +112,7 @@ Deno.test("who cannot say what is right is never given what stood there before",
 
 Deno.test("what the store itself replaced or deleted is not read from before", async () => {
   await withFolder(async (path) => {
-    const store = await openFileStore({ path, create: true });
-    await store.put(KEY, bytesOf("0123456789"));
+    const store = await openKept(path, "0123456789");
     await read(store, "234");
     await store.put(KEY, bytesOf("01abc56789"));
     assert.deepEqual((await read(store, "abc")).shown, ["abc"]);
@@ -113,8 +125,7 @@ Deno.test("what the store itself replaced or deleted is not read from before", a
 
 Deno.test("ranges beyond the end and missing blobs are refused as ever", async () => {
   await withFolder(async (path) => {
-    const store = await openFileStore({ path, create: true });
-    await store.put(KEY, bytesOf("0123"));
+    const store = await openKept(path, "0123");
     assert.equal(await code(read(store, "234")), "RangeNotSatisfiable");
     await Deno.mkdir(`${path}/packs/01`);
     const accept = (): boolean => true;
@@ -287,10 +298,43 @@ Deno.test("a disk that lets the thread wait when a file is opened is spared, too
   });
 });
 
-Deno.test("this system is told of reads", () => {
+Deno.test("this system is told of reads of its own disks, and knows which these are", async () => {
+  const announcer = systemAnnouncer();
+  if (announcer === undefined) {
+    assert.notEqual(Deno.build.os, "linux");
+    return;
+  }
+  const types = await Promise.all(
+    ["/proc/self/status", import.meta.filename!, "/no/such/file"].map((path) =>
+      announcer.fileSystemType(path)
+    ),
+  );
+  announcer.close();
+  assert.equal(types[0], 0x9fa0, "as <linux/magic.h> has it");
+  assert.ok(types[1] !== undefined && !isRemoteType(types[1]));
+  assert.equal(types[2], undefined);
+  assert.ok([0x6969, 0xff534d42, 0xfe534d42].every(isRemoteType));
   const disk = new SystemDisk();
-  const read = disk.readKept("/proc/self/no-such-file", 0, 1);
-  assert.ok(read !== undefined || Deno.build.os !== "linux");
+  // A file that is not there tells nothing.
+  assert.equal(disk.readKept("/no/such/file", 0, 1), undefined);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const path = import.meta.filename!;
+  assert.equal(disk.readKept(path, 0, 1), undefined, "it is not known yet");
+  let read: Promise<Uint8Array> | undefined;
+  while (read === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    read = disk.readKept(path, 0, 1);
+  }
+  assert.equal((await read).length, 1);
   disk.closeKept();
-  return read?.then(() => assert.fail("it is missing"), () => {});
+  assert.equal(disk.readKept(path, 0, 1), undefined, "closed");
+});
+
+Deno.test("a disk that is closed before it is known opens nothing any more", async () => {
+  const disk = new SystemDisk();
+  const path = import.meta.filename!;
+  disk.readKept(path, 0, 1);
+  disk.closeKept();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(disk.readKept(path, 0, 1), undefined);
 });

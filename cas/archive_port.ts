@@ -58,6 +58,20 @@ export interface FetchRequest {
   readonly blocks: Float64Array;
   /** The slot for each; the engine owns them until it answers. */
   readonly slots: Uint32Array;
+  /**
+   * Of blocks that no pack is known to hold. False: they are `Unknown`, and
+   * nothing is waited for. True: `seek` has sought them, so they are damaged.
+   * Absent: they are sought first.
+   */
+  readonly sought?: boolean;
+}
+
+/** Blocks to be found. */
+export interface SeekRequest {
+  /** Of which state. */
+  readonly view: number;
+  /** Block numbers. */
+  readonly blocks: Float64Array;
 }
 
 /** What became of one block of a fetch. */
@@ -68,6 +82,8 @@ export const FetchState = {
   Filled: 1,
   /** The block cannot be read or does not verify; it was reported. */
   Damaged: 2,
+  /** No pack is known to hold it, or a pointer block above it: `seek` may find it. */
+  Unknown: 3,
 } as const;
 
 /** Answer to a fetch. */
@@ -216,6 +232,13 @@ export interface ArchivePort {
    * that does not answer for ever; damage is a state of a block, not a rejection.
    */
   fetch(request: FetchRequest): Promise<FetchResult>;
+
+  /**
+   * Does what can be done to find blocks that a fetch told to be unknown, for at
+   * most a minute: the index may be being made anew, which takes longer than a
+   * client waits. Fetch them then; what is not found counts as damaged until it is.
+   */
+  seek(request: SeekRequest): Promise<void>;
 
   /**
    * Folds a generation into the archive and publishes the new roots: packs

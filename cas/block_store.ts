@@ -33,6 +33,8 @@ export interface BlockDamage {
   readonly pack?: string;
   /** What was found, as half a sentence: "its score is …". */
   readonly reason: string;
+  /** True where it may be found yet, by what is under way. */
+  readonly unsettled?: boolean;
 }
 
 /** Where a stored block lies. */
@@ -45,7 +47,7 @@ export interface BlockPlace {
   readonly length: number;
   /** A `Codec`. */
   readonly codec: number;
-  /** True when it did not verify when it was last read. */
+  /** True when it did not verify when it was last read, or is not proven. */
   readonly suspect: boolean;
 }
 
@@ -116,6 +118,9 @@ export interface BlockStore {
    * order, before the promise resolves, and never after it has settled. A block
    * that is missing or wrong is delivered as damage; a store that does not answer
    * is retried for ever. `scores` is borrowed until then.
+   *
+   * It never waits for an index that is made anew. What the index of before finds
+   * is delivered meanwhile; the rest as damage that is `unsettled`: `mend` waits.
    */
   read(
     kind: number,
@@ -125,7 +130,8 @@ export interface BlockStore {
 
   /**
    * Where the block lies whose score stands at `offset` of `scores`, without
-   * reading it; undefined where no pack is known to hold it.
+   * reading it; undefined where no pack is known to hold it. While the index is
+   * made anew what the one before says is suspect.
    */
   locate(scores: Uint8Array, offset: number): BlockPlace | undefined;
 
@@ -157,10 +163,17 @@ export interface BlockStore {
   ): Promise<PackVerdict>;
 
   /**
-   * Makes the index anew if it was found damaged; how often that was done since
-   * it was opened. What was not located before may be there all the same.
+   * Makes the index anew if it was found damaged, or waits until it is; how often
+   * that was done since it was opened. What was not located before may be there
+   * all the same.
    */
-  mend(): Promise<number>;
+  mend(progress?: (packsDone: number) => void): Promise<number>;
+
+  /** While the index is made anew: from how many packs so far. */
+  readonly packsIndexed: number | undefined;
+
+  /** True if the index has entries that no directory of a pack has proven. */
+  readonly restsOnCopies: boolean;
 
   /** Makes the index anew from the directory of every pack in the blob store. */
   rebuild(progress?: (packsDone: number) => void): Promise<void>;
@@ -175,7 +188,7 @@ export interface BlockStore {
   prove(scores: Uint8Array): Promise<void>;
 
   /** Makes the index anew if it rests on copies; true if it did. What was not located before may be there all the same. */
-  dropCopies(): Promise<boolean>;
+  dropCopies(progress?: (packsDone: number) => void): Promise<boolean>;
 
   /** Puts a copy of the index of packs that are in none, if there are enough; what goes wrong is only told. */
   copyIndex(): Promise<void>;

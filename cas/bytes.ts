@@ -63,3 +63,15 @@ export function scoreAt<Buffer extends ArrayBufferLike>(
 export function isNullAt(scores: Uint8Array, index: number): boolean {
   return isZero(scores, index * SCORE_LENGTH, SCORE_LENGTH);
 }
+
+/** Those of scores that lie one after the other, in the order of `indexes`. */
+export function gatherScores(
+  scores: Uint8Array,
+  indexes: readonly number[],
+): Uint8Array<ArrayBuffer> {
+  const some = new Uint8Array(indexes.length * SCORE_LENGTH);
+  indexes.forEach((index, place) =>
+    some.set(scoreAt(scores, index), place * SCORE_LENGTH)
+  );
+  return some;
+}

@@ -16,6 +16,7 @@ import type {
   FetchRequest,
   FetchResult,
   FrozenGeneration,
+  SeekRequest,
   Shortage,
   SnapshotDescription,
   ViewDescription,
@@ -34,7 +35,8 @@ import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { DamageReport, ReportedDamage } from "./damage_report.ts";
 import { fetchBlocks } from "./fetch.ts";
-import { OpenBlocks } from "./open_blocks.ts";
+import { SEEK_MS } from "./block_reader.ts";
+import { OpenBlocks, readyWithin } from "./open_blocks.ts";
 import { Refresh } from "./refresh.ts";
 import { Operations } from "./operations.ts";
 import { Scrubs } from "./scrub.ts";
@@ -190,16 +192,21 @@ export class Archive implements OpenedArchive {
 
   fetch(request: FetchRequest): Promise<FetchResult> {
     return this.#run(async () => {
-      const { view: id, blocks, slots } = request;
+      const { view: id, blocks, slots, sought } = request;
       const view = this.#views.get(id);
       const { record } = rootOf(view);
       const { pool, onEvent } = this.#parts.options;
       const report = new DamageReport();
+      const seekMs = sought === undefined ? SEEK_MS : 0;
       const states = await fetchBlocks(
         treeOf(record),
         blocks,
         (index, block) => pool.slot(slots[index]!).set(block),
-        { ...await this.#blocks.get(), report },
+        {
+          ...readyWithin(await this.#blocks.get(), seekMs),
+          report,
+          leavesUnknown: sought === false,
+        },
       );
       const { snapshot } = view;
       const named = snapshot === undefined ? {} : { snapshot };
@@ -208,6 +215,18 @@ export class Archive implements OpenedArchive {
         ...named,
       });
       return { sequence: record.sequence, states };
+    });
+  }
+
+  seek({ view, blocks }: SeekRequest): Promise<void> {
+    return this.#run(async () => {
+      const { record } = rootOf(this.#views.get(view));
+      const { ahead: _, ...ready } = readyWithin(
+        await this.#blocks.get(),
+        SEEK_MS,
+      );
+      const report = new DamageReport();
+      await fetchBlocks(treeOf(record), blocks, () => {}, { ...ready, report });
     });
   }
 
@@ -222,7 +241,7 @@ export class Archive implements OpenedArchive {
           pool: options.pool,
           views: this.#views,
           reported: this.#reported,
-          ...await this.#blocks.get(),
+          ...readyWithin(await this.#blocks.get(), SEEK_MS),
         });
         await this.saveHints();
         this.#copyIndex();

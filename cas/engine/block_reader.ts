@@ -8,37 +8,28 @@
  * once a minute, so that a lost pack that comes back is found as well. If it is
  * not found then, an index that rests on copies in the store is made anew.
  *
+ * That takes minutes for a large archive, longer than a client waits. Only reads
+ * that find nothing wait for it, and those on behalf of a client not to its end.
+ *
  * @module
  */
 
-import type { BlobStore } from "../../blobstores/blob_store.ts";
-import {
-  type BlockDamage,
-  type BlockReceiver,
-  type BlockStore,
-  SCORE_LENGTH,
-} from "../block_store.ts";
-import type { EventSink } from "../events.ts";
-import { scoreAt } from "../bytes.ts";
-import { PACKS_PREFIX } from "../packs/pack_files.ts";
+import type { BlockDamage, BlockReceiver } from "../block_store.ts";
+import { gatherScores } from "../bytes.ts";
+import { ArchiveError } from "../errors.ts";
 import type { EngineClock } from "./clock.ts";
-import type { Retry } from "./retry.ts";
+import { LastResort, type LastResortOptions } from "./last_resort.ts";
 
-/** How long what a search found is believed. */
-const SEARCH_PAUSE_MS = 60_000;
+/**
+ * How long what no pack is known to hold is sought before a client is told that
+ * it cannot be read: Linux gives a disk up that has not answered for 180 s.
+ */
+export const SEEK_MS = 60_000;
 
 /** What a `BlockReader` reads through. */
-export interface BlockReaderOptions {
-  /** The blocks. */
-  readonly blocks: BlockStore;
-  /** Where the packs are listed. */
-  readonly store: BlobStore;
-  /** Makes the listing survive a store that is away. */
-  readonly retry: Retry;
-  /** Tells when the last search is too old. */
-  readonly clock: Pick<EngineClock, "nowMs">;
-  /** Told when the search starts and what it found. */
-  readonly onEvent: EventSink;
+export interface BlockReaderOptions extends LastResortOptions {
+  /** Bounds how long is sought. */
+  readonly clock: Pick<EngineClock, "nowMs" | "sleep">;
 }
 
 /** Scores that stand one after the other, and who takes their blocks. */
@@ -48,16 +39,35 @@ interface Request {
   readonly receive: BlockReceiver;
 }
 
+/** Why blocks of a request were not delivered, by their places. */
+type Missing = Map<number, BlockDamage>;
+
 /** Verified reads of blocks by score. */
 export class BlockReader {
+  /** What is done about what is missing. */
+  readonly last: LastResort;
   readonly #options: BlockReaderOptions;
-  #search: Promise<void> | undefined;
-  /** When the last search ended: never, while one is under way. */
-  #searchedMs = Infinity;
+  /** How long may be sought. */
+  #leftMs: number;
 
-  /** Reads through the given store. */
-  constructor(options: BlockReaderOptions) {
+  /** Reads through the given store; seeks until all was done. */
+  constructor(
+    options: BlockReaderOptions,
+    last: LastResort = new LastResort(options),
+    seekMs: number = Infinity,
+  ) {
     this.#options = options;
+    this.last = last;
+    this.#leftMs = seekMs;
+  }
+
+  /**
+   * The same for one request, which waits so long at most for what no pack is
+   * known to hold, all its reads together. What is not found by then is
+   * delivered as damage, `unsettled` where it may be found yet.
+   */
+  within(seekMs: number): BlockReader {
+    return new BlockReader(this.#options, this.last, seekMs);
   }
 
   /** As `BlockStore.read`. */
@@ -69,24 +79,24 @@ export class BlockReader {
     const request = { kind, scores, receive };
     let missing = await this.#read(request);
     if (missing.size === 0) return;
-    await this.search();
-    // Whatever the search found: a damaged index may have been made anew since
-    // the block was looked up, and know packs that it did not know then.
-    const madeCount = await this.#options.blocks.mend();
-    missing = await this.#read(request, [...missing.keys()]);
-    if (missing.size > 0 && await this.dropCopies(madeCount)) {
-      missing = await this.#read(request, [...missing.keys()]);
+    if (this.#leftMs === Infinity) missing = await this.#seek(request, missing);
+    else if (this.#leftMs > 0) {
+      missing = await this.#seekAWhile(request, missing);
     }
-    for (const [index, damage] of missing) receive(index, undefined, damage);
+    for (const [index, damage] of missing) {
+      receive(index, undefined, this.#describe(damage));
+    }
   }
 
   /** Reads these blocks, or all; those that no pack is known to hold are not delivered. */
   async #read(
     { kind, scores, receive }: Request,
     indexes?: readonly number[],
-  ): Promise<Map<number, BlockDamage>> {
-    const missing = new Map<number, BlockDamage>();
-    const wanted = indexes === undefined ? scores : gather(scores, indexes);
+  ): Promise<Missing> {
+    const missing: Missing = new Map();
+    const wanted = indexes === undefined
+      ? scores
+      : gatherScores(scores, indexes);
     await this.#options.blocks.read(kind, wanted, (place, block, damage) => {
       const index = indexes?.[place] ?? place;
       if (damage !== undefined && damage.pack === undefined) {
@@ -96,74 +106,68 @@ export class BlockReader {
     return missing;
   }
 
-  /**
-   * Makes the index anew if it rests on copies in the store, one of which must be
-   * wrong. True if it was made anew, for whomever, since `mend` gave `madeCount`.
-   */
-  async dropCopies(madeCount: number): Promise<boolean> {
-    const { blocks, store, onEvent } = this.#options;
-    if (await blocks.dropCopies()) {
-      onEvent({
-        event: "index-copies-dropped",
-        severity: "strange",
-        message:
-          `A block was not where copies of the index in ${store.display} say: the index is made of the packs alone now`,
-      });
+  /** Does all that can be done to find the blocks that are missing; those that are still. */
+  async #seek(request: Request, missed: Missing): Promise<Missing> {
+    const { last } = this;
+    let missing = missed;
+    // An index that is made anew may find them, and still lacks packs itself.
+    if ([...missing.values()].some((it) => it.unsettled)) {
+      await last.mend();
+      missing = await this.#read(request, [...missing.keys()]);
+      if (missing.size === 0) return missing;
     }
-    return await blocks.mend() !== madeCount;
+    await last.search();
+    // Whatever the search found: a damaged index may have been made anew since
+    // the block was looked up, and know packs that it did not know then.
+    const madeCount = await last.mend();
+    missing = await this.#read(request, [...missing.keys()]);
+    if (missing.size > 0 && await last.dropCopies(madeCount)) {
+      missing = await this.#read(request, [...missing.keys()]);
+    }
+    return missing;
   }
 
-  /**
-   * Looks for packs in the store that the index does not know, and adds them;
-   * not again within a minute.
-   */
-  search(): Promise<void> {
-    const { clock } = this.#options;
-    const isOld = clock.nowMs() - this.#searchedMs >= SEARCH_PAUSE_MS;
-    if (this.#search !== undefined && !isOld) return this.#search;
-    this.#searchedMs = Infinity;
-    this.#search = this.#addUnknownPacks().catch((error: unknown) => {
-      this.#search = undefined;
-      throw error;
-    }).finally(() => {
-      this.#searchedMs = clock.nowMs();
-    });
-    return this.#search;
+  /** The same as long as may be sought; what is begun goes on beside everything else. */
+  async #seekAWhile(request: Request, missed: Missing): Promise<Missing> {
+    const { clock, retry } = this.#options;
+    const left: Missing = new Map(missed);
+    let isOver = false;
+    const receive: BlockReceiver = (index, block, damage) => {
+      if (isOver) return;
+      left.delete(index);
+      request.receive(index, block, damage);
+    };
+    const timer = new AbortController();
+    const startMs = clock.nowMs();
+    const seeking = this.#seek({ ...request, receive }, missed);
+    // Whoever asks again is told.
+    seeking.catch(() => {});
+    const signal = AbortSignal.any([timer.signal, retry.signal]);
+    const timeUp = clock.sleep(this.#leftMs, signal).then(() => left);
+    try {
+      const missing = await Promise.race([seeking, timeUp]);
+      if (!retry.signal.aborted) return missing;
+      const message = "Cannot seek blocks any more: the archive is closed";
+      throw new ArchiveError("Closed", message);
+    } finally {
+      isOver = true;
+      timer.abort();
+      this.#leftMs = Math.max(0, this.#leftMs - (clock.nowMs() - startMs));
+    }
   }
 
-  async #addUnknownPacks(): Promise<void> {
-    const { blocks, store, retry, onEvent } = this.#options;
-    onEvent({
-      event: "pack-search",
-      severity: "strange",
-      message:
-        `A block is in no known pack: looking for unknown packs in ${store.display}`,
-    });
-    const names = await retry.run(
-      `list packs in ${store.display}`,
-      async () => {
-        const unknown: string[] = [];
-        for await (const { key } of store.list(PACKS_PREFIX)) {
-          const name = key.slice(key.lastIndexOf("/") + 1);
-          if (!blocks.knowsPack(name)) unknown.push(name);
-        }
-        return unknown;
-      },
-    );
-    if (names.length > 0) await blocks.addPacks(names);
-    onEvent({
-      event: "pack-search-done",
-      severity: "info",
-      message: `Found ${names.length} unknown packs in ${store.display}`,
-      packCount: names.length,
-    });
+  /** Says what is under way that may find the block yet. */
+  #describe(damage: BlockDamage): BlockDamage {
+    const { blocks, store } = this.#options;
+    const { packsIndexed } = blocks;
+    const doing = packsIndexed !== undefined
+      ? `the index is being made anew, so far of ${packsIndexed} packs of ${store.display}`
+      : this.last.searching
+      ? `unknown packs are being looked for in ${store.display}`
+      : damage.unsettled === true
+      ? "the index is to be made anew"
+      : undefined;
+    if (doing === undefined) return damage;
+    return { reason: `${damage.reason}, but ${doing}`, unsettled: true };
   }
-}
-
-function gather(scores: Uint8Array, indexes: readonly number[]): Uint8Array {
-  const some = new Uint8Array(indexes.length * SCORE_LENGTH);
-  indexes.forEach((index, place) =>
-    some.set(scoreAt(scores, index), place * SCORE_LENGTH)
-  );
-  return some;
 }

@@ -20,6 +20,7 @@ import { DamageReport, ReportedDamage } from "./damage_report.ts";
 import { POINTERS_PER_BLOCK } from "./geometry.ts";
 import { addUnknownPacks } from "./listed_packs.ts";
 import type { ReadyBlocks } from "./open_blocks.ts";
+import { makeIndex } from "./start_blocks.ts";
 import type { PublishedRoot } from "./root_blob.ts";
 import { listVolumeIds, newestSequence, readRoot } from "./root_store.ts";
 import { listSnapshots } from "./snapshots.ts";
@@ -36,11 +37,12 @@ export async function checkArchive(
   context: EngineContext,
   blocks: ReadyBlocks,
 ): Promise<CheckResult> {
-  await blocks.blocks.dropCopies();
+  if (blocks.blocks.restsOnCopies) {
+    await makeIndex(context, (tell) => blocks.blocks.dropCopies(tell));
+  }
   const mendedBefore = await blocks.blocks.mend();
   const result = await new Check(context, blocks).run();
-  if (result.faultCount === 0) return result;
-  // What is missing may have been missing in a damaged index alone.
+  // What was looked up in an index that is no more may be wrong.
   const again = await blocks.blocks.mend() !== mendedBefore;
   return again ? await new Check(context, blocks).run() : result;
 }

@@ -121,9 +121,10 @@ async function foldFrozen(
   if (blockCount > 0) {
     onEvent({
       event: "writes-deferred",
-      severity: "corrupt",
-      message:
-        `Writes to ${blockCount} blocks of volume "${volume.name}" cannot be archived, because what they change is damaged: they stay in the journal; restore the damaged packs, or overwrite the damaged sectors as a whole`,
+      severity: report.unsettled ? "strange" : "corrupt",
+      message: report.unsettled
+        ? `Writes to ${blockCount} blocks of volume "${volume.name}" cannot be archived yet, because what they change has not been found: they stay in the journal until it is`
+        : `Writes to ${blockCount} blocks of volume "${volume.name}" cannot be archived, because what they change is damaged: they stay in the journal; restore the damaged packs, or overwrite the damaged sectors as a whole`,
       volume: volume.name,
       blockCount,
     });

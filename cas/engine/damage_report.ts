@@ -96,6 +96,13 @@ export class DamageReport {
     }
   }
 
+  /** True if there is damage, and all of it may be found sound yet. */
+  get unsettled(): boolean {
+    const findings = [...this.#findings.values()];
+    return findings.length > 0 &&
+      findings.every(({ damage }) => damage.unsettled === true);
+  }
+
   /** Emits the events, but for the sectors of which it was said lately. */
   emit({ onEvent, reported }: DamageOutlet, volume: DamagedDisk): void {
     const disk = volume.snapshot === undefined
@@ -103,23 +110,16 @@ export class DamageReport {
       : `${volume.name}@${volume.snapshot}`;
     for (const [key, finding] of this.#findings) {
       const { level, score, damage } = finding;
+      const place = damage.unsettled ? `${key} yet` : key;
       const sectors = finding.sectors.filter(({ lba }) =>
-        reported.isDue(`${disk} ${lba} ${key}`)
+        reported.isDue(`${disk} ${lba} ${place}`)
       );
       if (sectors.length === 0) continue;
-      const what = level === 0 ? "block" : `pointer block of level ${level}`;
-      const where = damage.pack === undefined
-        ? "no known pack"
-        : `pack ${damage.pack}`;
       const merged = mergeSectors(sectors);
-      const ranges = merged.map(({ lba, sectorCount }) =>
-        `${lba} to ${lba + sectorCount - 1}`
-      ).join(", ");
       onEvent({
-        event: "block-damaged",
-        severity: "corrupt",
-        message:
-          `Cannot read the ${what} with score ${score} in ${where}: ${damage.reason}; sectors ${ranges} of volume "${disk}" are lost until it is restored`,
+        event: damage.unsettled ? "block-not-found-yet" : "block-damaged",
+        severity: damage.unsettled ? "strange" : "corrupt",
+        message: messageOf(finding, merged, disk),
         ...(damage.pack === undefined ? {} : { pack: damage.pack }),
         score,
         level,
@@ -140,6 +140,25 @@ export class DamageReport {
     }
     known.sectors.push(sectors);
   }
+}
+
+function messageOf(
+  { level, score, damage }: Finding,
+  merged: readonly Sectors[],
+  disk: string,
+): string {
+  const what = level === 0 ? "block" : `pointer block of level ${level}`;
+  const ranges = merged.map(({ lba, sectorCount }) =>
+    `${lba} to ${lba + sectorCount - 1}`
+  ).join(", ");
+  const where = `sectors ${ranges} of volume "${disk}"`;
+  if (damage.unsettled) {
+    return `Cannot find the ${what} with score ${score} yet: ${damage.reason}; reads of ${where} fail until it is found`;
+  }
+  const pack = damage.pack === undefined
+    ? "no known pack"
+    : `pack ${damage.pack}`;
+  return `Cannot read the ${what} with score ${score} in ${pack}: ${damage.reason}; ${where} are lost until it is restored`;
 }
 
 /** Ascending, without overlaps. */

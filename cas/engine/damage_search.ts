@@ -40,6 +40,19 @@ export async function findDamage(
   ready: ReadyBlocks,
   suspects: ReadonlySet<string>,
 ): Promise<TouchedVolume[]> {
+  const { blocks } = ready;
+  const mendedBefore = await blocks.mend();
+  const touched = await searchAll(context, ready, suspects);
+  // What was looked up in an index that is no more may be wrong.
+  const again = await blocks.mend() !== mendedBefore;
+  return again ? await searchAll(context, ready, suspects) : touched;
+}
+
+async function searchAll(
+  context: EngineContext,
+  ready: ReadyBlocks,
+  suspects: ReadonlySet<string>,
+): Promise<TouchedVolume[]> {
   await addUnknownPacks(context, ready.blocks);
   const search = new DamageSearch(context, ready, suspects);
   const snapshots = await listSnapshots(context);

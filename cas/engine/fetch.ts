@@ -5,7 +5,7 @@
  */
 
 import { BLOCK_SIZE } from "../block_pool.ts";
-import { BlockKind, SCORE_LENGTH } from "../block_store.ts";
+import { type BlockDamage, BlockKind, SCORE_LENGTH } from "../block_store.ts";
 import { FetchState } from "../archive_port.ts";
 import type { BlockReader } from "./block_reader.ts";
 import { isNullAt, scoreAt } from "../bytes.ts";
@@ -28,6 +28,8 @@ export interface FetchOptions {
   readonly reader: BlockReader;
   /** Takes the damage. */
   readonly report: DamageReport;
+  /** What no pack is known to hold is `FetchState.Unknown`, and not reported. */
+  readonly leavesUnknown?: boolean;
 }
 
 /** Takes a verified block, borrowed until it returns; `index` is its place in the request. */
@@ -67,11 +69,18 @@ async function fetchBatch(
 ): Promise<void> {
   const { pointers, reader, report, states, receive } = options;
   options.ahead?.note(tree, blocks);
+  const stateOf = (damage: BlockDamage | undefined): number =>
+    options.leavesUnknown && damage !== undefined && damage.pack === undefined
+      ? FetchState.Unknown
+      : FetchState.Damaged;
   const found = await lookup(pointers, tree, blocks);
-  report.addPointers(found.damages);
+  report.addPointers(
+    found.damages.filter((it) => stateOf(it) === FetchState.Damaged),
+  );
   const indexes: number[] = [];
   for (let index = 0; index < blocks.length; index++) {
-    if (found.damageOf[index]! >= 0) states[index] = FetchState.Damaged;
+    const damage = found.damages[found.damageOf[index]!];
+    if (damage !== undefined) states[index] = stateOf(damage);
     else if (isNullAt(found.scores, index)) states[index] = FetchState.Zero;
     else indexes.push(index);
   }
@@ -87,7 +96,8 @@ async function fetchBatch(
       receive(index, block);
       return;
     }
-    states[index] = FetchState.Damaged;
+    states[index] = stateOf(damage);
+    if (states[index] === FetchState.Unknown) return;
     const score = scoreAt(wanted, place).toHex();
     const reason = `it has ${block?.length} bytes instead of ${BLOCK_SIZE}`;
     report.addBlock(blocks[index]!, score, damage ?? { reason });

@@ -30,11 +30,11 @@ export async function locateBlocks(
   const located = lookUp(scores, ready);
   const misses = located.places.some((place) => place < 0);
   if (!misses || request.thorough !== true) return located;
-  await ready.reader.search();
+  await ready.reader.last.search();
   const madeCount = await ready.blocks.mend();
   const again = lookUp(scores, ready);
   const lost = again.places.some((place) => place < 0);
-  return lost && await ready.reader.dropCopies(madeCount)
+  return lost && await ready.reader.last.dropCopies(madeCount)
     ? lookUp(scores, ready)
     : again;
 }

@@ -30,6 +30,12 @@ export interface ReadyBlocks {
   readonly ahead: PointerAhead;
 }
 
+/** The same for one request, which seeks so long at most: see `BlockReader.within`. */
+export function readyWithin(ready: ReadyBlocks, seekMs: number): ReadyBlocks {
+  const reader = ready.reader.within(seekMs);
+  return { ...ready, reader, pointers: ready.pointers.over(reader) };
+}
+
 /** Opens blocks once. */
 export class OpenBlocks {
   readonly #context: EngineContext;
@@ -100,6 +106,8 @@ export class OpenBlocks {
     const cacheBytesMax = this.#options.pointerCacheBytesMax ??
       POINTER_CACHE_BYTES_MAX;
     const pointers = new Pointers(reader, cacheBytesMax);
-    return { blocks, reader, pointers, ahead: new PointerAhead(pointers) };
+    // What is not found by the way is sought by who needs it.
+    const ahead = new PointerAhead(pointers.over(reader.within(0)));
+    return { blocks, reader, pointers, ahead };
   }
 }

@@ -13,7 +13,8 @@ import { equalBytes, scoreAt } from "../bytes.ts";
 /** About what an entry costs beyond its block, in bytes. */
 const ENTRY_OVERHEAD_BYTES = 256;
 
-interface Entry {
+/** A pointer block in the cache. */
+export interface Entry {
   readonly level: number;
   readonly score: Uint8Array;
   readonly block: Uint8Array;
@@ -30,16 +31,28 @@ export function isPointerBlock(loaded: LoadedPointer): loaded is Uint8Array {
 /** Loads pointer blocks, and remembers the ones used last. */
 export class Pointers {
   readonly #reader: Pick<BlockReader, "read">;
+  readonly #cacheBytesMax: number;
   readonly #entryCountMax: number;
   /** In the order of use; a Map keeps the order of insertion. */
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries: Map<number, Entry>;
 
-  /** Caches at most `cacheBytesMax` bytes. */
-  constructor(reader: Pick<BlockReader, "read">, cacheBytesMax: number) {
+  /** Caches at most `cacheBytesMax` bytes, in `entries`. */
+  constructor(
+    reader: Pick<BlockReader, "read">,
+    cacheBytesMax: number,
+    entries: Map<number, Entry> = new Map(),
+  ) {
     this.#reader = reader;
+    this.#cacheBytesMax = cacheBytesMax;
+    this.#entries = entries;
     this.#entryCountMax = Math.floor(
       cacheBytesMax / (BLOCK_SIZE + ENTRY_OVERHEAD_BYTES),
     );
+  }
+
+  /** The same cache over other reads. */
+  over(reader: Pick<BlockReader, "read">): Pointers {
+    return new Pointers(reader, this.#cacheBytesMax, this.#entries);
   }
 
   /**

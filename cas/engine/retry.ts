@@ -44,6 +44,11 @@ export class Retry {
     this.room = options.room ?? new StoreRoom(options.onEvent);
   }
 
+  /** Aborted when nobody waits for an outcome any more. */
+  get signal(): AbortSignal {
+    return this.#options.signal;
+  }
+
   /**
    * From now on retry everything that is not an answer, for ever: writes have
    * been acknowledged. Before, somebody waits at a prompt for what is wrong.

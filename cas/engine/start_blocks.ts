@@ -39,23 +39,17 @@ export function rebuildBlocks(
   return makeIndex(context, (progress) => blocks.rebuild(progress));
 }
 
-/** Makes the index anew, and tells how far it is. */
-async function makeIndex(
-  context: EngineContext,
-  make: (progress: (packsDone: number) => void) => Promise<void>,
-): Promise<{ readonly packCount: number }> {
-  const { clock, onEvent, store } = context;
-  const details = { store: store.display };
-  onEvent({
-    event: "index-rebuild",
-    severity: "info",
-    message: `Making the index anew from the packs in ${store.display}`,
-    ...details,
-  });
-  let packCount = 0;
+/** Where and when something is told. */
+type Teller = Pick<EngineContext, "onEvent" | "store"> & {
+  readonly clock: Pick<EngineContext["clock"], "nowMs">;
+};
+
+/** Tells now and then of how many packs the index has been made. */
+export function progressTeller(
+  { clock, onEvent, store }: Teller,
+): (packsDone: number) => void {
   let toldMs = -Infinity;
-  await make((packsDone) => {
-    packCount = packsDone;
+  return (packsDone) => {
     const nowMs = clock.nowMs();
     if (nowMs - toldMs < PROGRESS_INTERVAL_MS) return;
     toldMs = nowMs;
@@ -64,8 +58,29 @@ async function makeIndex(
       severity: "info",
       message: `Indexed ${packsDone} packs of ${store.display}`,
       packsDone,
-      ...details,
+      store: store.display,
     });
+  };
+}
+
+/** Makes the index anew, and tells how far it is; how many packs there were. */
+export async function makeIndex(
+  context: Teller,
+  make: (progress: (packsDone: number) => void) => Promise<unknown>,
+): Promise<{ readonly packCount: number }> {
+  const { onEvent, store } = context;
+  const details = { store: store.display };
+  onEvent({
+    event: "index-rebuild",
+    severity: "info",
+    message: `Making the index anew from the packs in ${store.display}`,
+    ...details,
+  });
+  let packCount = 0;
+  const tell = progressTeller(context);
+  await make((packsDone) => {
+    packCount = packsDone;
+    tell(packsDone);
   });
   onEvent({
     event: "index-rebuild-done",

@@ -8,6 +8,7 @@ import type { StateReference } from "../volume_states.ts";
 import { BlockKind } from "../block_store.ts";
 import { ArchiveError } from "../errors.ts";
 import { fromHex } from "../bytes.ts";
+import { SEEK_MS } from "./block_reader.ts";
 import type { EngineContext } from "./context.ts";
 import { checkName } from "./names.ts";
 import type { OpenBlocks } from "./open_blocks.ts";
@@ -82,7 +83,8 @@ export class States {
   }
 
   async #rootBlock(hash: string): Promise<ViewRoot | undefined> {
-    const { reader } = await this.#blocks.get();
+    // Views are opened one after the other: none waits for long.
+    const reader = (await this.#blocks.get()).reader.within(SEEK_MS);
     let bytes: Uint8Array | undefined;
     await reader.read(BlockKind.Root, fromHex(hash), (_, block) => {
       bytes = block?.slice();

@@ -18,12 +18,13 @@ import {
 } from "../block_store.ts";
 import type { ImportedTree } from "../transfer_operations.ts";
 import { equalBytes, fromHex, isZero } from "../bytes.ts";
+import { SEEK_MS } from "./block_reader.ts";
 import type { Claim } from "./claim.ts";
 import type { EngineContext } from "./context.ts";
 import { depthFor } from "./geometry.ts";
 import { checkName } from "./names.ts";
 import { type Maker, nextRecord, type StateChange } from "./next_record.ts";
-import type { OpenBlocks } from "./open_blocks.ts";
+import { type OpenBlocks, readyWithin } from "./open_blocks.ts";
 import { isPointerBlock } from "./pointers.ts";
 import type { RootRecord } from "./root.ts";
 import {
@@ -224,7 +225,8 @@ export class VolumeChanges {
     const same = head?.record.blockCount === blockCount &&
       equalBytes(treeRoot, head.record.treeRoot);
     if (volume !== undefined && same) return volume;
-    const ready = await blocks.get();
+    // Checkpoints wait until this is done.
+    const ready = readyWithin(await blocks.get(), SEEK_MS);
     const [top] = isZero(treeRoot)
       ? []
       : await ready.pointers.load(depth, treeRoot);

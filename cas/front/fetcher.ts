@@ -125,6 +125,8 @@ export class Fetcher {
   readonly #waiters: Map<number, BlockWaiter[]> = new Map();
   readonly #send: () => void = () => this.#sendQueue();
   #queue: number[] = [];
+  /** Those of the queue that the archive has sought. */
+  readonly #sought: Set<number> = new Set();
   #isDue = false;
 
   /** A fetcher of `view`, which belongs to the volume of that name. */
@@ -199,18 +201,27 @@ export class Fetcher {
     this.#queue = left;
     if (left.length > 0) this.#budget.whenFree(this.#send);
     for (let start = 0; start < blocks.length;) {
-      const end = fetchEnd(blocks, start, this.#budget.scatteredMax);
-      this.#fetch(blocks.slice(start, end), slots.slice(start, end));
+      const sought = this.#sought.delete(blocks[start]!);
+      const end = sought
+        ? start + 1
+        : fetchEnd(blocks, start, this.#budget.scatteredMax, this.#sought);
+      this.#fetch(blocks.slice(start, end), slots.slice(start, end), sought);
       start = end;
     }
   }
 
-  async #fetch(blocks: number[], slots: number[]): Promise<void> {
+  /** Fetches blocks; those that the archive does not know it seeks before they are fetched once more. */
+  async #fetch(
+    blocks: number[],
+    slots: number[],
+    sought: boolean,
+  ): Promise<void> {
     const view = this.#view;
     const request = {
       view: view.view,
       blocks: Float64Array.from(blocks),
       slots: Uint32Array.from(slots),
+      sought,
     };
     let states: Uint8Array | undefined;
     let failure: Error | undefined;
@@ -221,51 +232,79 @@ export class Fetcher {
         this.#budget.answered(this.#budget.nowMs() - startMs);
         states = result.states;
         if (result.sequence >= view.sequence) break;
+        // In the newer state another block may be there, which was never sought.
+        request.sought = false;
       }
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
     }
+    const unknown: number[] = [];
     for (let index = 0; index < blocks.length; index++) {
+      const block = blocks[index] as number;
       const state = failure === undefined ? states?.[index] : undefined;
-      this.#deliver(
-        blocks[index] as number,
-        slots[index] as number,
-        state,
-        failure,
-      );
+      this.#release(block, slots[index] as number, state);
+      if (state === FetchState.Unknown) unknown.push(block);
+      else this.#answer(block, failure ?? this.#errorOf(block, state));
     }
     this.#budget.wake();
+    this.#seek(unknown);
   }
 
-  #deliver(
-    block: number,
-    slot: number,
-    state: number | undefined,
-    failure: Error | undefined,
-  ): void {
+  /** What was only expected to be wanted is not sought. */
+  async #seek(unknown: readonly number[]): Promise<void> {
+    const wanted: number[] = [];
+    for (const block of unknown) {
+      if (this.#waiters.get(block)?.length === 0) this.#waiters.delete(block);
+      else wanted.push(block);
+    }
+    if (wanted.length === 0) return;
+    try {
+      const { view } = this.#view;
+      await this.#port.seek({ view, blocks: Float64Array.from(wanted) });
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(String(error));
+      for (const block of wanted) this.#answer(block, failure);
+      return;
+    }
+    for (const block of wanted) {
+      this.#sought.add(block);
+      this.#queue.push(block);
+    }
+    this.#sendQueue();
+  }
+
+  /** Puts what was fetched into the cache, and lets go of a slot that holds nothing. */
+  #release(block: number, slot: number, state: number | undefined): void {
     const { cached } = this.#view;
     this.#budget.done();
-    let error = failure;
-    if (state === FetchState.Filled) {
-      cached.put(block, slot);
-    } else {
-      this.#budget.cache.give(slot);
-      if (state === FetchState.Zero) cached.putZero(block);
-      else error ??= new DamagedBlockError(this.#volume, block);
-    }
+    if (state === FetchState.Filled) return cached.put(block, slot);
+    this.#budget.cache.give(slot);
+    if (state === FetchState.Zero) cached.putZero(block);
+  }
+
+  #errorOf(block: number, state: number | undefined): Error | undefined {
+    return state === FetchState.Filled || state === FetchState.Zero
+      ? undefined
+      : new DamagedBlockError(this.#volume, block);
+  }
+
+  #answer(block: number, error: Error | undefined): void {
     const waiters = this.#waiters.get(block) ?? [];
     this.#waiters.delete(block);
     for (const waiter of waiters) waiter(error);
   }
 }
 
-/** Where the fetch that begins at a place of `blocks` ends. */
+/** Where the fetch that begins at a place of `blocks` ends: before those that stay apart. */
 function fetchEnd(
   blocks: readonly number[],
   start: number,
   scatteredMax: number,
+  apart: ReadonlySet<number>,
 ): number {
-  const last = Math.min(blocks.length, start + FETCH_BLOCKS_MAX);
+  const most = Math.min(blocks.length, start + FETCH_BLOCKS_MAX);
+  let last = start + 1;
+  while (last < most && !apart.has(blocks[last]!)) last++;
   let end = Math.min(last, start + scatteredMax);
   while (end < last && blocks[end] === blocks[end - 1]! + 1) end++;
   return end;

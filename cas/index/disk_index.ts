@@ -15,8 +15,8 @@
  * @module
  */
 
-import type { EventSink } from "../events.ts";
 import { Compaction } from "./compaction.ts";
+import { type DiskIndexOptions, TABLE_ENTRIES_MAX } from "./index_options.ts";
 import {
   ENTRY_WORDS,
   PACK_WORD,
@@ -33,7 +33,8 @@ import {
   indexNotSaved,
   indexSaved,
 } from "./index_events.ts";
-import { IndexFiles, type IndexFilesOptions } from "./index_files.ts";
+import { FormerRuns } from "./former_index.ts";
+import { IndexFiles } from "./index_files.ts";
 import { PackTable } from "./pack_table.ts";
 import { type FoundEntry, RunList } from "./run_list.ts";
 import {
@@ -45,8 +46,6 @@ import {
 } from "./score_index.ts";
 import { writeTable } from "./write_table.ts";
 
-/** Entries in memory that are then written to a run. */
-const TABLE_ENTRIES_MAX = 2 ** 16;
 /** So many tables' worth of entries may be in memory while the disk takes none. */
 const UNSAVED_TABLES_MAX = 8;
 /** Packs in memory that are then written: a start after a crash reads the directories of so many at most. */
@@ -58,26 +57,16 @@ const STEP_ENTRIES = 4096;
 /** What a pack counts at least, so that small ones are merged, too. */
 const PACK_CREDIT_MIN = 512;
 
-/** How to open an index on disk. */
-export interface DiskIndexOptions extends IndexFilesOptions {
-  /** Takes `index-discarded`, `index-not-saved` and `index-memory-full`. */
-  readonly onEvent: EventSink;
-  /** Entries kept in memory: 65,536 when absent. */
-  readonly tableEntriesMax?: number;
-  /** Bytes of filters kept in memory; all when absent. Beyond it `getCheaply` passes over the oldest entries. */
-  readonly filterBytesMax?: number;
-  /** Lets other work go first, between two pieces of the merging; nothing when absent. */
-  readonly pause?: () => Promise<void>;
-}
-
 /** An index on disk. */
 export class DiskIndex implements ScoreIndex {
+  generation = 0;
+  former: FormerRuns | undefined;
   readonly #options: DiskIndexOptions;
   readonly #tableEntriesMax: number;
   readonly #pause: () => Promise<void>;
   readonly #files: IndexFiles;
   readonly #entry = new Uint32Array(ENTRY_WORDS);
-  readonly #tables = new EntryTables();
+  #tables = new EntryTables();
   /** Packs that were there when a table was frozen. */
   #frozenPackCount = 0;
   #packs = new PackTable();
@@ -207,11 +196,14 @@ export class DiskIndex implements ScoreIndex {
 
   async beginRebuild(): Promise<void> {
     await this.#endWork();
+    this.generation++;
     this.#rebuilding = true;
     this.#damage = undefined;
     this.#compaction.close();
+    // Of attempts that failed the first is kept: it knew the most.
+    this.former ??= new FormerRuns(this.#tables, this.#runs, this.#packs);
     this.#runs.close();
-    this.#tables.reset();
+    this.#tables = new EntryTables();
     this.#packs = new PackTable();
     this.#suspectPacks = new Set();
     this.#unsavedPacks = 0;
@@ -226,6 +218,7 @@ export class DiskIndex implements ScoreIndex {
 
   async endRebuild(): Promise<void> {
     this.#rebuilding = false;
+    this.#dropFormer();
     this.#dirty = true;
     await this.flush();
   }
@@ -246,6 +239,12 @@ export class DiskIndex implements ScoreIndex {
     await this.flush();
     this.#compaction.close();
     this.#runs.close();
+    this.#dropFormer();
+  }
+
+  #dropFormer(): void {
+    this.former?.close();
+    this.former = undefined;
   }
 
   #load(): void {
@@ -384,7 +383,7 @@ export class DiskIndex implements ScoreIndex {
 
   /**
    * An index is a cache: a full disk must not stop a checkpoint, so a failure
-   * is reported, and tried again later.
+   * is reported, and tried again later, with the room that former files took.
    */
   #fail(error: unknown): void {
     this.#compaction.abandon();
@@ -392,6 +391,7 @@ export class DiskIndex implements ScoreIndex {
       this.#damage = error;
       return;
     }
+    this.#dropFormer();
     const { disk, onEvent } = this.#options;
     const isFirst = this.#unsaved === undefined;
     this.#unsaved = (error as Error).message;

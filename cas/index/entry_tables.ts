@@ -71,12 +71,6 @@ export class EntryTables {
     this.#spare = table;
   }
 
-  /** Forgets all entries. */
-  reset(): void {
-    this.#table = new EntryTable();
-    this.#frozen = undefined;
-  }
-
   #all(): EntryTable[] {
     const tables = [this.#table, this.#spare];
     if (this.#frozen !== undefined) tables.push(this.#frozen);

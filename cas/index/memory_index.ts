@@ -17,6 +17,7 @@ import { EntryTable } from "./entry_table.ts";
 import { PackTable } from "./pack_table.ts";
 import type {
   BlockLocation,
+  FormerIndex,
   IndexEntries,
   IndexStatistics,
   ScoreIndex,
@@ -24,13 +25,23 @@ import type {
 
 /** An index that ends with the process. */
 export class MemoryIndex implements ScoreIndex {
-  readonly #table = new EntryTable();
-  readonly #packs = new PackTable();
+  #table = new EntryTable();
+  #packs = new PackTable();
   readonly #suspectPacks = new Set<number>();
   readonly #entry = new Uint32Array(ENTRY_WORDS);
+  #generation = 0;
+  #former: MemoryIndex | undefined;
 
   /** It has no files. */
   readonly shortage: undefined = undefined;
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get former(): FormerIndex | undefined {
+    return this.#former;
+  }
 
   get packCount(): number {
     return this.#packs.count;
@@ -99,14 +110,18 @@ export class MemoryIndex implements ScoreIndex {
   }
 
   beginRebuild(): Promise<void> {
-    this.#table.clear();
-    this.#packs.clear();
-    this.#suspectPacks.clear();
+    // Of attempts that failed the first is kept: it knew the most.
+    if (this.#former === undefined) {
+      this.#former = new MemoryIndex();
+      this.#former.#table = this.#table;
+      this.#former.#packs = this.#packs;
+    }
+    this.#forget();
     return Promise.resolve();
   }
 
-  /** Nothing to do: no later process sees this index. */
   endRebuild(): Promise<void> {
+    this.#former = undefined;
     return Promise.resolve();
   }
 
@@ -116,6 +131,15 @@ export class MemoryIndex implements ScoreIndex {
   }
 
   close(): Promise<void> {
-    return this.beginRebuild();
+    this.#former = undefined;
+    this.#forget();
+    return Promise.resolve();
+  }
+
+  #forget(): void {
+    this.#generation++;
+    this.#table = new EntryTable();
+    this.#packs = new PackTable();
+    this.#suspectPacks.clear();
   }
 }

@@ -63,8 +63,23 @@ export interface IndexStatistics {
   readonly pageReads: number;
 }
 
+/**
+ * What an index knew before it was begun anew: hints for reads, which verify
+ * what they find. It never throws: what is damaged of it is not found.
+ */
+export type FormerIndex = Pick<
+  ScoreIndex,
+  "get" | "suspect" | "packName" | "generation"
+>;
+
 /** From scores to locations. Belongs to the archive thread. */
 export interface ScoreIndex {
+  /** How often it was begun anew: numbers of packs of before mean nothing now. */
+  readonly generation: number;
+
+  /** While it is made anew, or could not be: what it knew before. */
+  readonly former: FormerIndex | undefined;
+
   /** True if unproven entries were added since it was made anew. */
   readonly restsOnCopies: boolean;
 
@@ -121,7 +136,8 @@ export interface ScoreIndex {
 
   /**
    * Forgets everything, and stays forgotten in the eyes of a later process
-   * until `endRebuild`: half an index must not pass for a whole one.
+   * until `endRebuild`: half an index must not pass for a whole one. What was
+   * known is `former` until then.
    */
   beginRebuild(): Promise<void>;
 

@@ -87,10 +87,9 @@ export class IndexBuilder {
     await index.flush();
   }
 
-  /** Makes the index anew from all packs that the store lists. */
+  /** Fills the index, which was begun anew, from all packs that the store lists. */
   async rebuild({ fromCopies, progress }: BuildOptions): Promise<void> {
     const { index, files, loader, copies } = this.#options;
-    await index.beginRebuild();
     this.#proofs.clear();
     this.#proven.clear();
     this.#unsound.clear();

@@ -54,12 +54,13 @@ export class Neighbours {
   /** Packs that scores were found in last, and how many. */
   #followed: { readonly pack: number; finds: number }[] = [];
   #loading = false;
-  /** Packs have other numbers after a rebuild. */
-  #generation = 0;
+  /** Of the index: packs have other numbers when it is begun anew. */
+  #generation: number;
 
   /** Remembers nothing yet. */
   constructor(options: NeighboursOptions) {
     this.#options = options;
+    this.#generation = options.index.generation;
   }
 
   /** As `ScoreIndex.get`. */
@@ -87,11 +88,10 @@ export class Neighbours {
     this.#tables = this.#tables.filter((it) => it.pack !== pack);
   }
 
-  /** Forgets everything: the index is made anew. */
-  clear(): void {
+  #forgetFormer(): void {
     this.#tables = [];
     this.#followed = [];
-    this.#generation++;
+    this.#generation = this.#options.index.generation;
   }
 
   #recall(
@@ -99,6 +99,8 @@ export class Neighbours {
     offset: number,
     location: BlockLocation,
   ): boolean {
+    const { generation } = this.#options.index;
+    if (generation !== this.#generation) this.#forgetFormer();
     if (this.#tables.length === 0) return false;
     setKey(this.#entry, scores, offset);
     for (let i = this.#tables.length - 1; i >= 0; i--) {
@@ -155,10 +157,10 @@ export class Neighbours {
 
   async #remember(pack: number): Promise<void> {
     const { index, load } = this.#options;
-    const generation = this.#generation;
+    const { generation } = index;
     const directory = await load(index.packName(pack));
     if (
-      directory === undefined || generation !== this.#generation ||
+      directory === undefined || generation !== index.generation ||
       index.isSuspectPack(pack)
     ) return;
     const table = new EntryTable();

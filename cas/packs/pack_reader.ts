@@ -26,14 +26,17 @@ import {
 } from "./read_plan.ts";
 
 /** What is told of a block that is in no pack, as far as is known. */
-const UNKNOWN = "no pack is known to hold it";
+export const UNKNOWN = "no pack is known to hold it";
 
 /** What a reader works with. */
 export interface PackReaderOptions {
   /** The pack files. */
   readonly files: PackFiles;
   /** Where blocks lie. */
-  readonly index: Pick<ScoreIndex, "get" | "suspect" | "packName">;
+  readonly index: Pick<
+    ScoreIndex,
+    "get" | "suspect" | "packName" | "generation"
+  >;
   /** Finds faster what is read together; the index is asked where absent. */
   readonly neighbours?: Neighbours;
   /** Decodes and verifies. */
@@ -47,6 +50,8 @@ interface Request {
   readonly kind: number;
   readonly scores: Uint8Array;
   readonly receive: BlockReceiver;
+  /** Of the index, when the blocks were looked up. */
+  readonly generation: number;
 }
 
 /** A block that could not be delivered from where it was thought to be. */
@@ -75,14 +80,16 @@ export class PackReader {
 
   /**
    * As `BlockStore.read`, but rejects with `IndexDamagedError` where the index
-   * is damaged; some blocks may have been delivered by then.
+   * is damaged; some blocks may have been delivered by then. Where the index is
+   * begun anew meanwhile damage means nothing, and is noted nowhere.
    */
   async read(
     kind: number,
     scores: Uint8Array,
     receive: BlockReceiver,
   ): Promise<void> {
-    const request = { kind, scores, receive };
+    const { generation } = this.#index;
+    const request = { kind, scores, receive, generation };
     let wanted = this.#locate(request);
     while (wanted.length > 0) {
       const failed = await this.#readAll(request, wanted);
@@ -102,9 +109,7 @@ export class PackReader {
     for (let index = 0; index < count; index++) {
       const location = findIn(where, request, index);
       if (location !== undefined) wanted.push({ index, location });
-      else {
-        request.receive(index, undefined, { reason: UNKNOWN });
-      }
+      else this.#pass(request, index);
     }
     return wanted;
   }
@@ -119,16 +124,17 @@ export class PackReader {
     failed: FailedBlock,
   ): Promise<WantedBlock | undefined> {
     const { index, location } = failed.block;
+    if (this.#isStale(request)) return this.#pass(request, index);
     this.#neighbours?.forget(location.pack);
     const proven = location.unproven && await this.#prove?.(location.pack);
+    if (this.#isStale(request)) return this.#pass(request, index);
     const present = findIn(this.#index, request, index);
     if (
       present !== undefined &&
       (present.pack !== location.pack || present.offset !== location.offset)
     ) return { index, location: present };
     if (proven === true && present?.unproven !== false) {
-      request.receive(index, undefined, { reason: UNKNOWN });
-      return undefined;
+      return this.#pass(request, index);
     }
     this.#index.suspect(request.scores, index * SCORE_LENGTH);
     request.receive(index, undefined, {
@@ -138,12 +144,23 @@ export class PackReader {
     return undefined;
   }
 
+  /** True where the numbers of packs are those of an index that is no more. */
+  #isStale({ generation }: Request): boolean {
+    return generation !== this.#index.generation;
+  }
+
+  #pass({ receive }: Request, index: number): undefined {
+    receive(index, undefined, { reason: UNKNOWN });
+  }
+
   async #readAll(
     request: Request,
     wanted: readonly WantedBlock[],
   ): Promise<FailedBlock[]> {
     const results = await Promise.all(
-      planRanges(wanted).map((range) => this.#readRange(request, range)),
+      planRanges(wanted).map((range) =>
+        this.#readRange(request, range, this.#index.packName(range.pack))
+      ),
     );
     return results.flat();
   }
@@ -156,9 +173,9 @@ export class PackReader {
   async #readRange(
     request: Request,
     range: PlannedRange,
+    name: string,
   ): Promise<FailedBlock[]> {
-    const { pack, offset, length, blocks } = range;
-    const name = this.#index.packName(pack);
+    const { offset, length, blocks } = range;
     let left = blocks.map((block): FailedBlock => ({ block, reason: "" }));
     let looked = false;
     const deliver = (bytes: Uint8Array): boolean => {
@@ -176,7 +193,7 @@ export class PackReader {
       return [{ block: blocks[0] as WantedBlock, reason: bytes.reason }];
     }
     const alone = left.map(({ block }) =>
-      this.#readRange(request, rangeOfOne(block))
+      this.#readRange(request, rangeOfOne(block), name)
     );
     return (await Promise.all(alone)).flat();
   }

@@ -21,6 +21,7 @@ import {
 } from "../index/score_index.ts";
 import { BlockVerifier } from "./block_verifier.ts";
 import { CopyWriter } from "./copy_writer.ts";
+import { Delivery } from "./delivery.ts";
 import { DirectoryLoader } from "./directory_loader.ts";
 import { type BuildOptions, IndexBuilder } from "./index_builder.ts";
 import { IndexCopies } from "./index_copies.ts";
@@ -28,7 +29,7 @@ import { Neighbours } from "./neighbours.ts";
 import type { PackOptions } from "./pack_options.ts";
 import { PackFault, PackFiles } from "./pack_files.ts";
 import { PACK_BYTES_MAX } from "./pack_format.ts";
-import { PackReader } from "./pack_reader.ts";
+import { PackReader, UNKNOWN } from "./pack_reader.ts";
 import { verifyPackFile } from "./pack_verifier.ts";
 import { PackWriter } from "./pack_writer.ts";
 
@@ -45,9 +46,13 @@ export class PackStore implements BlockStore {
   readonly #builder: IndexBuilder;
   readonly #verifier: BlockVerifier;
   #rebuilding: Promise<void> | undefined;
+  /** When it settles the index is begun anew, and has what it knew as its former. */
+  #begun: Promise<void> | undefined;
+  /** Told of the packs that the index has been made of. */
+  readonly #progress = new Set<(packsDone: number) => void>();
+  #packsIndexed: number | undefined;
+  /** The index is damaged, or not all is in it yet: it must be made anew. */
   #indexDamaged = false;
-  /** How often the index was begun anew. */
-  #generation = 0;
   /** How often the index was made anew. */
   #rebuildCount = 0;
   #closed = false;
@@ -111,6 +116,14 @@ export class PackStore implements BlockStore {
     return message === undefined ? undefined : { of: "index", message };
   }
 
+  get packsIndexed(): number | undefined {
+    return this.#packsIndexed;
+  }
+
+  get restsOnCopies(): boolean {
+    return this.#options.index.restsOnCopies;
+  }
+
   get empty(): boolean {
     return this.#options.index.packCount === 0;
   }
@@ -127,51 +140,78 @@ export class PackStore implements BlockStore {
         `Cannot read ${scores.length} bytes of scores: a score has 32`,
       );
     }
-    const delivered = new Uint8Array(count);
-    let isOver = false;
-    let wasDamaged = false;
+    const delivery = new Delivery(scores, receive);
     try {
-      do {
-        await (this.#indexDamaged ? this.rebuild() : this.#rebuilding);
-        const generation = this.#generation;
-        const isStale = (): boolean => generation !== this.#generation;
-        try {
-          await this.#reader.read(kind, scores, (index, block, damage) => {
-            if (isOver || delivered[index] === 1) return;
-            // Packs have other numbers since it was looked up, or none.
-            if (block === undefined && isStale()) return;
-            delivered[index] = 1;
-            receive(index, block, damage);
-          });
-        } catch (error) {
-          if (isStale()) continue;
-          if (wasDamaged) throw error;
-          this.#reportIndexDamage(error);
-          wasDamaged = true;
-        }
-      } while (delivered.includes(0));
+      while (!delivery.complete) {
+        this.#throwIfClosed("read blocks");
+        await this.#readPresent(kind, delivery);
+        if (!delivery.complete) await this.#readFormer(kind, delivery);
+        // Else the index is whole, and the newest one is to be asked.
+        if (!this.#indexDamaged) continue;
+        delivery.giveUp({ reason: UNKNOWN, unsettled: true });
+      }
     } finally {
-      // Where one range was refused others may still be on their way.
-      isOver = true;
+      delivery.end();
     }
+  }
+
+  /** Delivers what the index has; damage only if it is whole, and the one that was asked. */
+  async #readPresent(kind: number, delivery: Delivery): Promise<void> {
+    const { index } = this.#options;
+    const { generation } = index;
+    const isStale = (): boolean => generation !== index.generation;
+    try {
+      await delivery.ask(
+        (scores, receive) => this.#reader.read(kind, scores, receive),
+        (place, block, damage) => {
+          if (block === undefined && (isStale() || this.#indexDamaged)) return;
+          delivery.give(place, block, damage);
+        },
+      );
+    } catch (error) {
+      if (isStale()) return;
+      this.#reportIndexDamage(error);
+      await this.#begun;
+    }
+  }
+
+  /** Delivers what the index of before finds, while it is made anew. */
+  async #readFormer(kind: number, delivery: Delivery): Promise<void> {
+    const { former } = this.#options.index;
+    if (former === undefined) return;
+    const reader = new PackReader({
+      files: this.#files,
+      index: former,
+      verifier: this.#verifier,
+    });
+    await delivery.ask(
+      (scores, receive) => reader.read(kind, scores, receive),
+      (place, block) => {
+        if (block !== undefined) delivery.give(place, block, undefined);
+      },
+    );
   }
 
   locate(scores: Uint8Array, offset: number): BlockPlace | undefined {
     this.#throwIfClosed("look up blocks");
+    const { index } = this.#options;
     const location = emptyLocation();
     try {
-      const { index } = this.#options;
-      if (!index.get(scores, offset, location)) return undefined;
-      if (this.#builder.isRefuted(location)) return undefined;
-      const { offset: start, ...rest } = location;
-      const pack = index.packName(location.pack);
-      const suspect = rest.suspect || rest.unproven ||
-        this.#forsaken.has(pack);
-      return { ...rest, pack, offset: start, suspect };
+      if (index.get(scores, offset, location)) {
+        if (this.#builder.isRefuted(location)) return undefined;
+        const { offset: start, ...rest } = location;
+        const pack = index.packName(location.pack);
+        const suspect = rest.suspect || rest.unproven ||
+          this.#forsaken.has(pack);
+        return { ...rest, pack, offset: start, suspect };
+      }
     } catch (error) {
       this.#reportIndexDamage(error);
-      return undefined;
     }
+    const { former } = index;
+    if (former?.get(scores, offset, location) !== true) return undefined;
+    const pack = former.packName(location.pack);
+    return { ...location, pack, suspect: true };
   }
 
   write(): BlockWriter {
@@ -214,6 +254,8 @@ export class PackStore implements BlockStore {
 
   async addPacks(names: readonly string[]): Promise<void> {
     this.#throwIfClosed("add packs");
+    // Else all those would be read that it is still to be made of.
+    await this.mend();
     try {
       await this.#builder.addPacks(names);
     } catch (error) {
@@ -236,8 +278,8 @@ export class PackStore implements BlockStore {
     return await verifyPackFile(name, bytes, { hasher, verifier, yieldNow });
   }
 
-  async mend(): Promise<number> {
-    if (this.#indexDamaged) await this.rebuild();
+  async mend(progress?: (packsDone: number) => void): Promise<number> {
+    if (this.#indexDamaged) await this.rebuild(progress);
     return this.#rebuildCount;
   }
 
@@ -263,10 +305,10 @@ export class PackStore implements BlockStore {
     }
   }
 
-  async dropCopies(): Promise<boolean> {
-    await this.#rebuilding;
-    if (!this.#options.index.restsOnCopies) return false;
-    await this.rebuild();
+  async dropCopies(progress?: (packsDone: number) => void): Promise<boolean> {
+    await this.mend(progress);
+    if (!this.restsOnCopies) return false;
+    await this.rebuild(progress);
     return true;
   }
 
@@ -283,27 +325,42 @@ export class PackStore implements BlockStore {
     await this.#options.index.close();
   }
 
-  #rebuild(options: BuildOptions): Promise<void> {
+  #rebuild({ fromCopies, progress }: BuildOptions): Promise<void> {
     this.#throwIfClosed("rebuild the index");
-    this.#rebuilding ??= this.#build(options).finally(() => {
+    if (progress !== undefined) this.#progress.add(progress);
+    if (this.#rebuilding !== undefined) return this.#rebuilding;
+    // Also if this fails: what is in it then is not all.
+    this.#indexDamaged = true;
+    this.#begun = this.#options.index.beginRebuild();
+    this.#rebuilding = this.#build(fromCopies).finally(() => {
       this.#rebuilding = undefined;
+      this.#packsIndexed = undefined;
+      this.#progress.clear();
     });
     return this.#rebuilding;
   }
 
-  async #build(options: BuildOptions): Promise<void> {
-    this.#generation++;
-    this.#neighbours.clear();
-    await this.#builder.rebuild(options);
+  async #build(fromCopies: boolean): Promise<void> {
+    this.#packsIndexed = 0;
+    await this.#begun;
+    await this.#builder.rebuild({
+      fromCopies,
+      progress: (packsDone) => {
+        this.#packsIndexed = packsDone;
+        for (const tell of this.#progress) tell(packsDone);
+      },
+    });
     this.#indexDamaged = false;
     this.#rebuildCount++;
   }
 
-  /** Reports that the index is to be rebuilt; throws any other error on. */
+  /**
+   * Reports that the index is damaged, and has it made anew; throws any other
+   * error on. Who waits for that is told if it fails, and tries again.
+   */
   #reportIndexDamage(error: unknown): void {
     if (!(error instanceof IndexDamagedError)) throw error;
-    if (this.#indexDamaged) return;
-    this.#indexDamaged = true;
+    if (this.#indexDamaged || this.#closed) return;
     this.#options.onEvent({
       event: "index-damaged",
       severity: "strange",
@@ -311,6 +368,7 @@ export class PackStore implements BlockStore {
         error.message,
       reason: error.message,
     });
+    this.rebuild().catch(() => {});
   }
 
   #throwIfClosed(action: string): void {

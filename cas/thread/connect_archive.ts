@@ -15,6 +15,7 @@ import type {
   FetchRequest,
   FetchResult,
   FrozenGeneration,
+  SeekRequest,
   Shortage,
   SnapshotDescription,
   ViewDescription,
@@ -190,6 +191,10 @@ class RemoteArchive implements OpenedArchive {
 
   fetch(request: FetchRequest): Promise<FetchResult> {
     return this.#connection.call("fetch", request);
+  }
+
+  seek(request: SeekRequest): Promise<void> {
+    return this.#connection.call("seek", request);
   }
 
   checkpoint(generation: FrozenGeneration): Promise<CheckpointResult> {

@@ -43,6 +43,7 @@ export const ARCHIVE_METHODS: readonly ArchiveMethod[] = [
   "beginWrites",
   "confirm",
   "fetch",
+  "seek",
   "checkpoint",
   "shortage",
   "createSnapshot",

@@ -79,6 +79,8 @@ export class PlacedBlocks {
 
 /** The places of one batch, as an index of it alone. */
 class PlacedIndex {
+  /** It is never begun anew. */
+  readonly generation = 0;
   readonly #scores: Uint8Array;
   readonly #located: LocatedBlocks;
 

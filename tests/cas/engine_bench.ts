@@ -46,11 +46,14 @@ export const EDGE_BLOCKS: readonly number[] = [
 
 /** Told apart from all other waits of the engine by its length. */
 const CLAIM_CHECK_MS = 5001;
+/** The engine waits longer only for what it seeks: repeats come sooner. */
+const REPEAT_MAX_MS = 30_000;
 
 /** Time that passes only by being waited for. */
 export class ManualClock implements EngineClock {
   timeMs = 1_700_000_000_000;
   #due: () => void = () => {};
+  readonly #seekers: Set<() => void> = new Set();
 
   nowMs(): number {
     return this.timeMs++;
@@ -58,8 +61,28 @@ export class ManualClock implements EngineClock {
 
   async sleep(delayMs: number, signal: AbortSignal): Promise<void> {
     if (delayMs === CLAIM_CHECK_MS) return await this.#untilDue(signal);
+    if (delayMs > REPEAT_MAX_MS) return await this.#untilImpatient(signal);
     this.timeMs += delayMs;
     await this.yieldNow();
+  }
+
+  /** Lets so much time pass that nothing is sought any more. */
+  endSeeking(): void {
+    this.timeMs += 2 * REPEAT_MAX_MS;
+    for (const end of this.#seekers) end();
+  }
+
+  /** How many wait for what is sought. */
+  get seekerCount(): number {
+    return this.#seekers.size;
+  }
+
+  async #untilImpatient(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#seekers.add(resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
+    this.#seekers.delete(resolve);
   }
 
   /** Lets the sleeper that looks after the claim go on. */

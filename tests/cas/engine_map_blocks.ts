@@ -182,6 +182,10 @@ export class MapBlocks implements BlockStore {
     return Promise.resolve();
   }
 
+  readonly packsIndexed: undefined = undefined;
+
+  readonly restsOnCopies: boolean = false;
+
   dropCopies(): Promise<boolean> {
     return Promise.resolve(false);
   }

@@ -323,12 +323,12 @@ Deno.test("a read finds what copies concealed also when another read had the ind
 
 /** Reads as the engine does, which looks for what no pack is known to hold. */
 function readerOf(packs: BlockStore, store: PliableStore): BlockReader {
-  const clock = { nowMs: () => 0 };
+  const clock = { nowMs: () => 0, sleep: () => Promise.resolve() };
   return new BlockReader({
     blocks: packs,
     store,
     retry: new Retry({
-      clock: { sleep: () => Promise.resolve() },
+      clock,
       onEvent: () => {},
       signal: new AbortController().signal,
     }),

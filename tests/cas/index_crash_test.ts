@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { BlockDamage } from "../../cas/block_store.ts";
 import type { Disk } from "../../cas/disk/disk.ts";
 import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
 import type { ArchiveEvent } from "../../cas/events.ts";
@@ -21,6 +22,7 @@ import {
   noise,
   openRig,
   PliableStore,
+  scoreOf,
   type TestBlock,
   writeBlocks,
 } from "./packs_rig.ts";
@@ -293,9 +295,16 @@ async function damagedInUse(): Promise<
   return { disk, store, blocks, rig };
 }
 
-Deno.test("an index damaged while in use is rebuilt, and the read that found it succeeds", async () => {
+Deno.test("an index damaged while in use is rebuilt, and the read that found it is told to wait", async () => {
   const { disk, store, blocks, rig } = await damagedInUse();
   const { packs, events } = rig;
+  const missed: (BlockDamage | undefined)[] = [];
+  await packs.read(0, scoreOf(blocks[0]!), (_, block, damage) => {
+    assert.equal(block, undefined);
+    missed.push(damage);
+  });
+  assert.deepEqual(missed.map((it) => it?.unsettled), [true]);
+  assert.equal(await packs.mend(), 1);
   await assertReads(packs, blocks);
   assert.deepEqual(events.map((event) => event.event), ["index-damaged"]);
   assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
@@ -334,5 +343,6 @@ Deno.test("a writer that meets a damaged index stores blocks again rather than f
   const { packs, events } = rig;
   await writeBlocks(packs, blocks);
   assert.deepEqual(events.map((event) => event.event), ["index-damaged"]);
+  await packs.mend();
   await assertReads(packs, blocks);
 });

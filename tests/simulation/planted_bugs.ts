@@ -173,7 +173,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: "a block that is lost because a copy of the index conceals it",
     patch: {
       file: "cas/engine/block_reader.ts",
-      find: "if (missing.size > 0 && await this.dropCopies(madeCount)) {",
+      find: "if (missing.size > 0 && await last.dropCopies(madeCount)) {",
       replace: "if (missing.size < 0) {",
     },
   },

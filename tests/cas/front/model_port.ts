@@ -204,6 +204,10 @@ export class ModelPort implements ArchivePort {
     return { sequence: root.sequence, states };
   }
 
+  seek(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async checkpoint(generation: FrozenGeneration): Promise<CheckpointResult> {
     if (this.checkpointing) throw new Error("two checkpoints at a time");
     this.checkpointing = true;

@@ -42,6 +42,16 @@ export function scoreKey(kind: number): Uint8Array | undefined {
 /** Hashes a whole input plainly; the result is the caller's. */
 export type PlainHash = (bytes: Uint8Array) => Uint8Array;
 
+/** Hashes plainly. */
+export interface PlainHasher {
+  /** Which implementation this is, for people. */
+  readonly name: string;
+  /** Of bytes of any length. */
+  readonly hash: PlainHash;
+  /** Writes the 32 bytes to where `target` begins. */
+  hashInto(bytes: Uint8Array, target: Uint8Array): void;
+}
+
 /** Computes scores and plain hashes. All implementations agree byte for byte. */
 export interface Hasher {
   /** Which implementation this is, for people. */
@@ -122,17 +132,15 @@ export async function hashInTurns(
 }
 
 /** A hasher that takes its plain hashes from `plain` and the keyed ones from `keyed`. */
-export function withPlainHash(
-  keyed: Hasher,
-  options: { readonly name: string; readonly plain: PlainHash },
-): Hasher {
-  const { name, plain } = options;
+export function withPlainHash(keyed: Hasher, plain: PlainHasher): Hasher {
   return {
-    name: `${name}, ${keyed.name} for keyed hashes`,
+    name: `${plain.name}, ${keyed.name} for keyed hashes`,
     score(kind, block, target, offset = 0): void {
-      if (kind === BlockKind.Data) target.set(plain(block), offset);
-      else keyed.score(kind, block, target, offset);
+      if (kind !== BlockKind.Data) keyed.score(kind, block, target, offset);
+      else {
+        plain.hashInto(block, offset === 0 ? target : target.subarray(offset));
+      }
     },
-    hash: plain,
+    hash: plain.hash,
   };
 }

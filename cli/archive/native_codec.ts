@@ -12,7 +12,7 @@ import { createPortableLz4, type Lz4 } from "../../cas/codec/lz4.ts";
 import {
   createWasmHasher,
   type Hasher,
-  type PlainHash,
+  type PlainHasher,
   withPlainHash,
 } from "../../cas/score.ts";
 
@@ -29,16 +29,8 @@ const LZ4_PATHS: readonly string[] = [
 /** What the package asks for while it looks for the library of this system. */
 const NATIVE_HASH_NEEDS = ["ffi", "read", "env", "sys"] as const;
 
-const HASH_LENGTH = 32;
-/** Digits of base64 that a hash takes. */
-const HASH_DIGITS = 43;
-const DIGITS =
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/** The value of each digit, by its character code. */
-const DIGIT_VALUES: Uint8Array = new Uint8Array(128);
-for (let value = 0; value < DIGITS.length; value++) {
-  DIGIT_VALUES[DIGITS.charCodeAt(value)] = value;
-}
+/** What the package gives for text. */
+const HASH_TEXT = { alphabet: "base64url" } as const;
 
 const LZ4_SYMBOLS = {
   LZ4_compress_default: {
@@ -71,9 +63,7 @@ export interface NativeLz4 extends Lz4 {
 export async function chooseCodec(): Promise<CodecChoice> {
   const wasm = await createWasmHasher();
   const plain = await loadNativePlainHash();
-  const hasher = plain === undefined
-    ? wasm
-    : withPlainHash(wasm, { name: "@napi-rs/blake-hash", plain });
+  const hasher = plain === undefined ? wasm : withPlainHash(wasm, plain);
   const native = loadNativeLz4();
   return {
     hasher,
@@ -85,43 +75,30 @@ export async function chooseCodec(): Promise<CodecChoice> {
 /**
  * Plain BLAKE3 in native code; undefined where it does not load. It is asked for
  * text: bytes would come in memory of their own, which costs more than to hash
- * a block (of a block 1.4 us instead of 2.3, 2026-11).
+ * a block (of a block 1.6 us in all instead of 2.5, 2026-11).
  */
-export async function loadNativePlainHash(): Promise<PlainHash | undefined> {
+export async function loadNativePlainHash(): Promise<PlainHasher | undefined> {
   if (!NATIVE_HASH_NEEDS.every((name) => isGranted({ name }))) return undefined;
   try {
     const { blake3UrlSafeBase64 } = await import("@napi-rs/blake-hash");
-    return (bytes) => {
+    const textOf = (bytes: Uint8Array): string => {
       const { buffer, byteOffset, byteLength } = bytes;
       // A copy of a shared block: native code must not read what another thread may write.
       const input = buffer instanceof ArrayBuffer
         ? Buffer.from(buffer, byteOffset, byteLength)
         : Buffer.from(bytes);
-      return decodeHash(blake3UrlSafeBase64(input));
+      return blake3UrlSafeBase64(input);
+    };
+    return {
+      name: "@napi-rs/blake-hash",
+      hash: (bytes) => Uint8Array.fromBase64(textOf(bytes), HASH_TEXT),
+      hashInto(bytes, target): void {
+        target.setFromBase64(textOf(bytes), HASH_TEXT);
+      },
     };
   } catch {
     return undefined;
   }
-}
-
-/** The 32 bytes of a hash from its 43 digits of base64url; in a third of the time of `Uint8Array.fromBase64`. */
-function decodeHash(text: string): Uint8Array {
-  const hash = new Uint8Array(HASH_LENGTH);
-  let at = 0;
-  for (let digit = 0; digit < HASH_DIGITS; digit += 4) {
-    const word = digitAt(text, digit) << 18 | digitAt(text, digit + 1) << 12 |
-      digitAt(text, digit + 2) << 6 | digitAt(text, digit + 3);
-    hash[at++] = word >> 16;
-    hash[at++] = word >> 8;
-    // Behind the end of the hash this changes nothing.
-    hash[at++] = word;
-  }
-  return hash;
-}
-
-/** The value of a digit; 0 behind the last one. */
-function digitAt(text: string, place: number): number {
-  return DIGIT_VALUES[text.charCodeAt(place)] ?? 0;
 }
 
 /** LZ4 from the system's liblz4; undefined where it does not load. */

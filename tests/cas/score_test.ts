@@ -52,7 +52,7 @@ async function hashers(): Promise<Hasher[]> {
   return [
     createPortableHasher(),
     wasm,
-    withPlainHash(wasm, { name: "native", plain }),
+    withPlainHash(wasm, plain),
   ];
 }
 

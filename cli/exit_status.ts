@@ -27,7 +27,7 @@ export const ExitStatus = {
   Failed: 1,
   /** The command line or configuration is wrong. */
   Usage: 2,
-  /** There is no such archive, volume, snapshot, root or target, or no server of it runs. */
+  /** There is no such archive, volume, snapshot, root, target or file, or no server of it runs. */
   Missing: 10,
   /** Another process holds the archive, or the volume or disk is in use. */
   Held: 11,
@@ -57,9 +57,10 @@ const STATUS_OF_ARCHIVE_ERROR: Partial<Record<ArchiveErrorCode, number>> = {
 /** The same for people; `main.ts help` shows it. */
 export const EXIT_STATUS_HELP: string =
   `Exit status: 0 done, 1 failed, 2 wrong usage, 10 no such archive, volume,
-snapshot, target or server, 11 the archive is held by another server or what is
-to be changed is in use, 12 the name, address or file is taken already, 13 the
-interface, the library or the permission to use it is missing, 20 damage found.`;
+snapshot, target, file or server, 11 the archive is held by another server or
+what is to be changed is in use, 12 the name, address or file is taken already,
+13 the interface, the library or the permission to use it is missing, 20 damage
+found.`;
 
 const STATUS_OF_DEVICE_ERROR: Record<DeviceErrorCode, number> = {
   Missing: ExitStatus.Missing,

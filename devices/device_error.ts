@@ -25,3 +25,13 @@ export class DeviceError extends Error {
 export function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The error for a file or device that could not be opened; `action` is what was tried, such as `Cannot read X`. */
+export function openingError(action: string, cause: unknown): DeviceError {
+  const isMissing = cause instanceof Deno.errors.NotFound;
+  return new DeviceError(
+    isMissing ? "Missing" : "Failed",
+    `${action}: ${wordsOf(cause)}`,
+    { cause },
+  );
+}

@@ -27,7 +27,8 @@ export const pluginVerifyCommand: Command = defineCommand({
   summary: "Fetch every allowed plugin again and compare it with its pin.",
   details:
     `Also checks that it serves the scheme and takes the options it is given. A
-server runs what is pinned, from its cache, whatever this finds.`,
+server runs what is pinned, from its cache, whatever this finds. The exit status
+is 1 where something is not as pinned, and 2 where only a pin is missing.`,
   options: PLUGIN_OPTIONS,
   positionalCountMax: 0,
   async run({ values, output }): Promise<number> {
@@ -38,11 +39,13 @@ server runs what is pinned, from its cache, whatever this finds.`,
         "No plugin to verify: add --config FILE or --plugin SCHEME=MODULE#sha256=HASH",
       );
     }
-    let faults = 0;
+    let faultCount = 0;
+    let unpinnedCount = 0;
     for (const reference of references) {
       const { scheme, module } = reference;
       const { problem, lines = [] } = await verify(reference);
-      if (problem !== undefined) faults++;
+      if (isUnpinned(reference)) unpinnedCount++;
+      else if (problem !== undefined) faultCount++;
       output.line(`${scheme}:  ${module}  ${problem ?? "as pinned"}`);
       for (const line of lines) output.line(`  ${line}`);
       output.result({
@@ -52,9 +55,15 @@ server runs what is pinned, from its cache, whatever this finds.`,
         ...(problem === undefined ? {} : { problem }),
       });
     }
-    return faults === 0 ? ExitStatus.Done : ExitStatus.Failed;
+    if (faultCount > 0) return ExitStatus.Failed;
+    return unpinnedCount > 0 ? ExitStatus.Usage : ExitStatus.Done;
   },
 });
+
+/** Nothing to compare it with: the command line or the configuration is wrong. */
+function isUnpinned({ module, sha256 }: PluginReference): boolean {
+  return sha256 === undefined && !isPackage(module);
+}
 
 interface Verdict {
   readonly problem?: string;

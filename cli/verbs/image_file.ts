@@ -7,7 +7,11 @@
 import type { ImageSource } from "../../cas/transfer/image_source.ts";
 import { openFileHoles } from "./file_holes.ts";
 import { refuseUsedBlockDevice } from "../../devices/block_device_use.ts";
-import { DeviceError, wordsOf } from "../../devices/device_error.ts";
+import {
+  DeviceError,
+  openingError,
+  wordsOf,
+} from "../../devices/device_error.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** An image that is open to be read. */
@@ -67,9 +71,7 @@ function openOne(path: string): Deno.FsFile {
   try {
     return Deno.openSync(path);
   } catch (error) {
-    throw new UsageError(
-      `Cannot read the image ${path}: ${(error as Error).message}`,
-    );
+    throw openingError(`Cannot read the image ${path}`, error);
   }
 }
 
@@ -99,7 +101,8 @@ async function readFully(
   while (done < into.length) {
     const count = await file.read(into.subarray(done));
     if (count === null) {
-      throw new UsageError(
+      throw new DeviceError(
+        "Failed",
         `The image ${path} ends at byte ${
           offset + done
         }, before its size of when it was opened: leave it alone while it is read`,

@@ -7,7 +7,11 @@
 import type { ImageSink } from "../../cas/transfer/state_export.ts";
 import { isZero } from "../../cas/bytes.ts";
 import { refuseUsedBlockDevice } from "../../devices/block_device_use.ts";
-import { DeviceError, wordsOf } from "../../devices/device_error.ts";
+import {
+  DeviceError,
+  openingError,
+  wordsOf,
+} from "../../devices/device_error.ts";
 import { Refusal } from "../refusal.ts";
 import { UsageError } from "../usage_error.ts";
 
@@ -186,13 +190,12 @@ function openAlone(path: string, create: boolean): Deno.FsFile {
   try {
     file = Deno.openSync(path, { read: true, write: true, create });
   } catch (error) {
-    throw new UsageError(
-      `Cannot write ${path}: ${(error as Error).message}`,
-    );
+    throw openingError(`Cannot write ${path}`, error);
   }
   if (file.tryLockSync(true)) return file;
   file.close();
-  throw new UsageError(
+  throw new Refusal(
+    "Busy",
     `Cannot write ${path}: another process has it; wait for that one`,
   );
 }

@@ -17,7 +17,7 @@ import { chooseCodec } from "../archive/native_codec.ts";
 import type { Output } from "../output/output.ts";
 import { openLayeredStore } from "../archive/store_opening.ts";
 import { formatTable } from "../output/table.ts";
-import { UsageError } from "../usage_error.ts";
+import { Refusal } from "../refusal.ts";
 
 const HASH = /^[0-9a-f]{64}$/;
 
@@ -101,7 +101,8 @@ async function findBlob(
   output: Output,
 ): Promise<FoundBlob> {
   if (archive === undefined) {
-    throw new UsageError(
+    throw new Refusal(
+      "Missing",
       `There is no file ${what}: check the path, or add --store URL if it is a key, a pack's name, a score or root:HASH`,
     );
   }
@@ -120,7 +121,8 @@ async function findBlob(
       (it) => it.operate("locate", { scores, thorough: true }),
     );
     if (pack === undefined) {
-      throw new UsageError(
+      throw new Refusal(
+        "Missing",
         `There is no pack of the name ${what} in ${store.display}, and none that holds a block of this score`,
       );
     }
@@ -140,7 +142,8 @@ async function blobOf(
   } catch (error) {
     const code = blobErrorCode(error);
     if (code !== "NotFound" && code !== "InvalidKey") throw error;
-    throw new UsageError(
+    throw new Refusal(
+      "Missing",
       `There is no file ${what}, and no blob "${key}" in ${store.display}: give a path, a blob's key, the name of a pack, the score of a block, or root:HASH`,
     );
   }

@@ -6,9 +6,10 @@
 
 import { BLOCK_SIZE } from "../block_pool.ts";
 import type { StoredBlock } from "../codec/block_codec.ts";
+import { alignedBytes } from "../disk/direct_writer.ts";
 import type { Hasher } from "../score.ts";
 import {
-  directoryOf,
+  decodeEntries,
   encodeEntry,
   encodeHeader,
   encodeTrailer,
@@ -16,9 +17,11 @@ import {
   HEADER_LENGTH,
   PACK_ENTRIES_MAX,
   type PackDirectory,
-  type PackEntry,
   TRAILER_LENGTH,
 } from "./pack_format.ts";
+
+/** Memory for the directory of a pack of 16 MiB of blocks that do not compress; it doubles. */
+const DIRECTORY_BYTES_FIRST: number = 4096 * ENTRY_LENGTH;
 
 /** A finished pack file. */
 export interface SealedPack {
@@ -31,8 +34,11 @@ export interface SealedPack {
 /** Collects the blocks of one pack at a time, in memory it keeps. */
 export class PackBuilder {
   readonly #hasher: Hasher;
+  /** Aligned, so that a folder can write it past the system's memory. */
   readonly #bytes: Uint8Array;
-  #entries: PackEntry[] = [];
+  /** The directory so far: an object for each of so many blocks would live too long for V8. */
+  #directory = new Uint8Array(DIRECTORY_BYTES_FIRST);
+  #entryCount = 0;
   #end = HEADER_LENGTH;
 
   /** Makes a builder of packs up to `bytesMax` bytes. */
@@ -44,17 +50,17 @@ export class PackBuilder {
       );
     }
     this.#hasher = hasher;
-    this.#bytes = new Uint8Array(bytesMax);
+    this.#bytes = alignedBytes(bytesMax);
   }
 
   /** True before the first block. */
   get empty(): boolean {
-    return this.#entries.length === 0;
+    return this.#entryCount === 0;
   }
 
   /** True when a further block might not fit. */
   get full(): boolean {
-    const count = this.#entries.length + 1;
+    const count = this.#entryCount + 1;
     return count > PACK_ENTRIES_MAX ||
       this.#end + BLOCK_SIZE + count * ENTRY_LENGTH + TRAILER_LENGTH >
         this.#bytes.length;
@@ -64,8 +70,10 @@ export class PackBuilder {
   add(kind: number, score: Uint8Array, stored: StoredBlock): void {
     const { codec, bytes } = stored;
     this.#bytes.set(bytes, this.#end);
-    this.#entries.push({
-      score: score.slice(),
+    const at = this.#entryCount++ * ENTRY_LENGTH;
+    if (at === this.#directory.length) this.#grow();
+    encodeEntry(this.#directory, at, {
+      score,
       offset: this.#end,
       length: bytes.length,
       kind,
@@ -77,26 +85,31 @@ export class PackBuilder {
   /** Completes the file. May be called again with another variant. */
   seal(variant: number): SealedPack {
     const directoryOffset = this.#end;
-    const entryCount = this.#entries.length;
+    const entryCount = this.#entryCount;
     encodeHeader(this.#bytes, variant);
-    this.#entries.forEach((entry, i) =>
-      encodeEntry(this.#bytes, directoryOffset + i * ENTRY_LENGTH, entry)
-    );
+    const entries = this.#directory.subarray(0, entryCount * ENTRY_LENGTH);
+    this.#bytes.set(entries, directoryOffset);
     const trailer = { directoryOffset, entryCount };
     encodeTrailer(this.#bytes, trailer, this.#hasher.hash);
-    const end = directoryOffset + entryCount * ENTRY_LENGTH + TRAILER_LENGTH;
+    const end = directoryOffset + entries.length + TRAILER_LENGTH;
     const bytes = this.#bytes.subarray(0, end);
     return { name: this.#hasher.hash(bytes).toHex(), bytes };
   }
 
   /** The directory of the pack. */
   directory(): PackDirectory {
-    return directoryOf(this.#entries);
+    return decodeEntries(this.#directory, this.#entryCount);
   }
 
   /** Begins the next pack. */
   reset(): void {
-    this.#entries = [];
+    this.#entryCount = 0;
     this.#end = HEADER_LENGTH;
+  }
+
+  #grow(): void {
+    const grown = new Uint8Array(2 * this.#directory.length);
+    grown.set(this.#directory);
+    this.#directory = grown;
   }
 }

@@ -61,6 +61,9 @@ export interface PackEntry {
   readonly codec: number;
 }
 
+/** What an entry has that can be implausible. */
+type EntryPlace = Pick<PackEntry, "offset" | "length" | "kind">;
+
 /** What lies between header and trailer. */
 export interface PackTrailer {
   /** Where the blocks end and the directory begins. */
@@ -164,20 +167,50 @@ export function decodeDirectory(
   if (!startsWith(hash(bytes.subarray(0, end + Trailer.checksum)), checksum)) {
     return "its directory does not match its checksum";
   }
-  const entries: PackEntry[] = [];
-  for (let at = 0; at < end; at += ENTRY_LENGTH) {
-    const entry = decodeEntry(bytes, at);
-    if (!isPlausible(entry, trailer.directoryOffset)) {
-      return `its directory tells of a block of kind ${entry.kind}, ` +
-        `${entry.length} bytes at ${entry.offset}`;
-    }
-    entries.push(entry);
+  const directory = decodeEntries(bytes, trailer.entryCount);
+  for (let i = 0; i < directory.count; i++) {
+    const entry = placeAt(directory, i);
+    if (isPlausible(entry, trailer.directoryOffset)) continue;
+    return `its directory tells of a block of kind ${entry.kind}, ` +
+      `${entry.length} bytes at ${entry.offset}`;
   }
-  return directoryOf(entries);
+  return directory;
+}
+
+/** Reads the first entries of `bytes`, copied. */
+export function decodeEntries(
+  bytes: Uint8Array,
+  count: number,
+): PackDirectory {
+  const view = viewOf(bytes);
+  const scores = new Uint8Array(count * SCORE_LENGTH);
+  const offsets = new Uint32Array(count);
+  const lengths = new Uint16Array(count);
+  const codecs = new Uint8Array(count);
+  const kinds = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const at = i * ENTRY_LENGTH;
+    for (let byte = 0; byte < SCORE_LENGTH; byte++) {
+      scores[i * SCORE_LENGTH + byte] = bytes[at + Entry.score + byte]!;
+    }
+    offsets[i] = view.getUint32(at + Entry.offset, true);
+    lengths[i] = view.getUint16(at + Entry.length, true);
+    kinds[i] = bytes[at + Entry.kind]!;
+    codecs[i] = bytes[at + Entry.codec]!;
+  }
+  return { count, scores, offsets, lengths, codecs, kinds };
+}
+
+function placeAt(directory: PackDirectory, i: number): EntryPlace {
+  return {
+    offset: directory.offsets[i]!,
+    length: directory.lengths[i]!,
+    kind: directory.kinds[i]!,
+  };
 }
 
 /** True if an entry is of a known kind and its bytes can lie among blocks that end at `blocksEnd`. */
-export function isPlausible(entry: PackEntry, blocksEnd: number): boolean {
+export function isPlausible(entry: EntryPlace, blocksEnd: number): boolean {
   return isBlockKind(entry.kind) && entry.length >= 1 &&
     entry.length <= BLOCK_SIZE &&
     entry.offset >= HEADER_LENGTH && entry.offset + entry.length <= blocksEnd;

@@ -26,6 +26,7 @@ import { DirectoryLoader } from "./directory_loader.ts";
 import { type BuildOptions, IndexBuilder } from "./index_builder.ts";
 import { IndexCopies } from "./index_copies.ts";
 import { Neighbours } from "./neighbours.ts";
+import type { PackBuilder } from "./pack_builder.ts";
 import type { PackOptions } from "./pack_options.ts";
 import { PackFault, PackFiles } from "./pack_files.ts";
 import { PACK_BYTES_MAX } from "./pack_format.ts";
@@ -45,6 +46,7 @@ export class PackStore implements BlockStore {
   readonly #copyWriter: CopyWriter;
   readonly #builder: IndexBuilder;
   readonly #verifier: BlockVerifier;
+  readonly #idleBuilders: PackBuilder[] = [];
   #rebuilding: Promise<void> | undefined;
   /** When it settles the index is begun anew, and has what it knew as its former. */
   #begun: Promise<void> | undefined;
@@ -225,6 +227,7 @@ export class PackStore implements BlockStore {
       hasher,
       lz4,
       packBytesMax: this.#options.packBytesMax ?? PACK_BYTES_MAX,
+      idle: this.#idleBuilders,
       packsInFlightMax: Math.min(inFlight, this.#files.concurrencyMax),
       isForsaken: (pack) =>
         this.#forsaken.size > 0 && this.#forsaken.has(index.packName(pack)),

@@ -33,6 +33,8 @@ export interface PackWriterOptions {
   readonly lz4: Lz4;
   /** Most bytes of a pack. */
   readonly packBytesMax: number;
+  /** Memory for packs that nobody uses now, shared by all writers of such packs. */
+  readonly idle: PackBuilder[];
   /** Most packs being put at once. */
   readonly packsInFlightMax: number;
   /** As `IndexBuilder.prove`. */
@@ -51,7 +53,6 @@ export class PackWriter implements BlockWriter {
   readonly #added = new EntryTable();
   readonly #entry = new Uint32Array(ENTRY_WORDS);
   readonly #location = emptyLocation();
-  readonly #idle: PackBuilder[] = [];
   readonly #inFlight = new Set<Promise<void>>();
   readonly #names: string[] = [];
   #open: PackBuilder | undefined;
@@ -101,8 +102,8 @@ export class PackWriter implements BlockWriter {
     setKey(this.#entry, score, 0);
     this.#entry[EXTENT_WORD] = 1;
     this.#added.set(this.#entry);
-    this.#open ??= this.#idle.pop() ??
-      new PackBuilder(this.#options.hasher, this.#options.packBytesMax);
+    const { hasher, packBytesMax, idle } = this.#options;
+    this.#open ??= idle.pop() ?? new PackBuilder(hasher, packBytesMax);
     this.#open.add(kind, score, this.#codec.encode(block));
     if (!this.#open.full) return true;
     this.#seal();
@@ -142,10 +143,16 @@ export class PackWriter implements BlockWriter {
       this.#failure ??= { error };
     }).finally(() => {
       this.#inFlight.delete(putting);
-      builder.reset();
-      this.#idle.push(builder);
+      this.#release(builder);
     });
     this.#inFlight.add(putting);
+  }
+
+  /** Keeps as many as one writer uses. */
+  #release(builder: PackBuilder): void {
+    const { idle, packsInFlightMax } = this.#options;
+    builder.reset();
+    if (idle.length <= packsInFlightMax) idle.push(builder);
   }
 
   async #put(builder: PackBuilder, position: number): Promise<void> {

@@ -42,16 +42,6 @@ export function scoreKey(kind: number): Uint8Array | undefined {
 /** Hashes a whole input plainly; the result is the caller's. */
 export type PlainHash = (bytes: Uint8Array) => Uint8Array;
 
-/** Hashes plainly. */
-export interface PlainHasher {
-  /** Which implementation this is, for people. */
-  readonly name: string;
-  /** Of bytes of any length. */
-  readonly hash: PlainHash;
-  /** Writes the 32 bytes to where `target` begins. */
-  hashInto(bytes: Uint8Array, target: Uint8Array): void;
-}
-
 /** Computes scores and plain hashes. All implementations agree byte for byte. */
 export interface Hasher {
   /** Which implementation this is, for people. */
@@ -129,18 +119,4 @@ export async function hashInTurns(
     await yieldNow();
   }
   return hasher.digest("binary");
-}
-
-/** A hasher that takes its plain hashes from `plain` and the keyed ones from `keyed`. */
-export function withPlainHash(keyed: Hasher, plain: PlainHasher): Hasher {
-  return {
-    name: `${plain.name}, ${keyed.name} for keyed hashes`,
-    score(kind, block, target, offset = 0): void {
-      if (kind !== BlockKind.Data) keyed.score(kind, block, target, offset);
-      else {
-        plain.hashInto(block, offset === 0 ? target : target.subarray(offset));
-      }
-    },
-    hash: plain.hash,
-  };
 }

@@ -6,15 +6,10 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import { createPortableLz4, type Lz4 } from "../../cas/codec/lz4.ts";
-import {
-  createWasmHasher,
-  type Hasher,
-  type PlainHasher,
-  withPlainHash,
-} from "../../cas/score.ts";
+import { createWasmHasher, type Hasher } from "../../cas/score.ts";
+import { loadNativeHasher } from "./native_hash.ts";
 
 /** Where systems keep liblz4. Absolute, because a scoped `--allow-ffi` takes a bare name for a file in the working directory. */
 const LZ4_PATHS: readonly string[] = [
@@ -25,12 +20,6 @@ const LZ4_PATHS: readonly string[] = [
   "/opt/homebrew/lib/liblz4.1.dylib",
   "/usr/local/lib/liblz4.1.dylib",
 ];
-
-/** What the package asks for while it looks for the library of this system. */
-const NATIVE_HASH_NEEDS = ["ffi", "read", "env", "sys"] as const;
-
-/** What the package gives for text. */
-const HASH_TEXT = { alphabet: "base64url" } as const;
 
 const LZ4_SYMBOLS = {
   LZ4_compress_default: {
@@ -62,43 +51,13 @@ export interface NativeLz4 extends Lz4 {
 /** The fastest implementations that load. */
 export async function chooseCodec(): Promise<CodecChoice> {
   const wasm = await createWasmHasher();
-  const plain = await loadNativePlainHash();
-  const hasher = plain === undefined ? wasm : withPlainHash(wasm, plain);
+  const hasher = await loadNativeHasher(wasm) ?? wasm;
   const native = loadNativeLz4();
   return {
     hasher,
     lz4: native ?? createPortableLz4(),
     close: () => native?.close(),
   };
-}
-
-/**
- * Plain BLAKE3 in native code; undefined where it does not load. It is asked for
- * text: bytes would come in memory of their own, which costs more than to hash
- * a block (of a block 1.6 us in all instead of 2.5, 2026-11).
- */
-export async function loadNativePlainHash(): Promise<PlainHasher | undefined> {
-  if (!NATIVE_HASH_NEEDS.every((name) => isGranted({ name }))) return undefined;
-  try {
-    const { blake3UrlSafeBase64 } = await import("@napi-rs/blake-hash");
-    const textOf = (bytes: Uint8Array): string => {
-      const { buffer, byteOffset, byteLength } = bytes;
-      // A copy of a shared block: native code must not read what another thread may write.
-      const input = buffer instanceof ArrayBuffer
-        ? Buffer.from(buffer, byteOffset, byteLength)
-        : Buffer.from(bytes);
-      return blake3UrlSafeBase64(input);
-    };
-    return {
-      name: "@napi-rs/blake-hash",
-      hash: (bytes) => Uint8Array.fromBase64(textOf(bytes), HASH_TEXT),
-      hashInto(bytes, target): void {
-        target.setFromBase64(textOf(bytes), HASH_TEXT);
-      },
-    };
-  } catch {
-    return undefined;
-  }
 }
 
 /** LZ4 from the system's liblz4; undefined where it does not load. */

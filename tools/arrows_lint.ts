@@ -30,8 +30,9 @@ interface Zone {
   readonly hint: string;
 }
 
-/** What the archive shares with the layers: which failures pass, what is counted. */
+/** What the archive shares with stores and layers: which failures pass, what is counted and how it is said. */
 const LAYER_FACTS: readonly string[] = [
+  "blobstores/counted.ts",
   "blobstores/layers/backoff.ts",
   "blobstores/layers/cache_statistics.ts",
   "blobstores/layers/metrics.ts",

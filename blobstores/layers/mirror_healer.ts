@@ -5,6 +5,7 @@
  * @module
  */
 
+import { counted } from "../counted.ts";
 import { blobErrorCode } from "../blob_store.ts";
 import type { LayerClock } from "./layer.ts";
 import type { MirrorMember } from "./mirror_member.ts";
@@ -117,8 +118,8 @@ export class MirrorHealer {
     if (conflicts.length === 0) return;
     const more = conflicts.length > TOLD_MAX ? " and others" : "";
     this.#options.report(
-      `Copies of ${conflicts.length} blobs differ between members of the ` +
-        `mirror, and were left as they are: ` +
+      `Copies of ${counted(conflicts.length, "blob")} differ between members ` +
+        `of the mirror, and were left as they are: ` +
         conflicts.slice(0, TOLD_MAX).map(({ key, copies }) =>
           `"${key}" (${
             copies.map(({ store, byteCount }) =>
@@ -149,8 +150,8 @@ export class MirrorHealer {
           ? "is up to date again"
           : "has all again whose copies elsewhere agree";
         report(
-          `${member.display} ${state}: ${copiedCount} blobs of ` +
-            `${copiedBytes} bytes were copied to it from the other members`,
+          `${member.display} ${state}: ${counted(copiedCount, "blob")} of ` +
+            `${copiedBytes} bytes copied to it from the other members`,
         );
       }
       this.#tellConflicts(conflicts);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted } from "../../blobstores/counted.ts";
 import type {
   CheckpointResult,
   DeferredBlocks,
@@ -123,8 +124,12 @@ async function foldFrozen(
       event: "writes-deferred",
       severity: report.unsettled ? "strange" : "corrupt",
       message: report.unsettled
-        ? `Writes to ${blockCount} blocks of volume "${volume.name}" cannot be archived yet, because what they change has not been found: they stay in the journal until it is`
-        : `Writes to ${blockCount} blocks of volume "${volume.name}" cannot be archived, because what they change is damaged: they stay in the journal; restore the damaged packs, or overwrite the damaged sectors as a whole`,
+        ? `Writes to ${
+          counted(blockCount, "block")
+        } of volume "${volume.name}" cannot be archived yet, because what they change has not been found: they stay in the journal until it is`
+        : `Writes to ${
+          counted(blockCount, "block")
+        } of volume "${volume.name}" cannot be archived, because what they change is damaged: they stay in the journal; restore the damaged packs, or overwrite the damaged sectors as a whole`,
       volume: volume.name,
       blockCount,
     });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted } from "../../blobstores/counted.ts";
 import type { BlockStore } from "../block_store.ts";
 import { packKey, packNameOf, PACKS_PREFIX } from "../packs/pack_files.ts";
 import type { EngineContext } from "./context.ts";
@@ -85,8 +86,9 @@ async function gonePacks(
     onEvent({
       event: "index-ahead",
       severity: "strange",
-      message:
-        `The index names ${gone.length} packs, as ${first}, that are not in ${store.display}: their blocks are stored again when they are written`,
+      message: `The index names ${
+        counted(gone.length, "pack")
+      }, as ${first}, not to be found in ${store.display}: their blocks are stored again when they are written`,
       pack: first,
       packCount: gone.length,
     });

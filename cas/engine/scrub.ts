@@ -7,6 +7,7 @@
  * @module
  */
 
+import { counted } from "../../blobstores/counted.ts";
 import type { OperationRequest } from "../archive_operations.ts";
 import { packNameOf } from "../packs/pack_files.ts";
 import type { ScrubReport, ScrubStatus } from "../scrub_report.ts";
@@ -144,8 +145,9 @@ export class Scrubs {
     context.onEvent({
       event: "scrub-done",
       severity: faultCount === 0 ? "info" : "corrupt",
-      message:
-        `Read and verified ${blobCount} blobs, ${byteCount} bytes: ${faultCount} are damaged or missing`,
+      message: `Read and verified ${
+        counted(blobCount, "blob")
+      }, ${byteCount} bytes: ${faultCount} damaged or missing`,
       blobCount,
       byteCount,
       faultCount,

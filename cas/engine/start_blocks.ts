@@ -5,6 +5,7 @@
  * @module
  */
 
+import { counted } from "../../blobstores/counted.ts";
 import type { BlockStore } from "../block_store.ts";
 import { ArchiveError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
@@ -56,7 +57,7 @@ export function progressTeller(
     onEvent({
       event: "index-rebuild-progress",
       severity: "info",
-      message: `Indexed ${packsDone} packs of ${store.display}`,
+      message: `Indexed ${counted(packsDone, "pack")} of ${store.display}`,
       packsDone,
       store: store.display,
     });
@@ -85,7 +86,9 @@ export async function makeIndex(
   onEvent({
     event: "index-rebuild-done",
     severity: "info",
-    message: `The index is complete: ${packCount} packs of ${store.display}`,
+    message: `The index is complete: ${
+      counted(packCount, "pack")
+    } of ${store.display}`,
     packCount,
     ...details,
   });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted } from "../../blobstores/counted.ts";
 import type { CheckpointResult } from "../archive_port.ts";
 import type { ArchiveEvent } from "../events.ts";
 
@@ -19,7 +20,8 @@ export function checkpointDone(
   return {
     event: "checkpoint",
     severity: "info",
-    message: `Checkpoint: ${blocksNew} blocks new, ${blocksDuplicate} ` +
+    message:
+      `Checkpoint: ${counted(blocksNew, "new block")}, ${blocksDuplicate} ` +
       `known, ${blocksZero} zero; ${packBytes} bytes of packs`,
     blocksNew,
     blocksDuplicate,
@@ -47,8 +49,9 @@ export function writesDeferred(
   return {
     event: "writes-deferred",
     severity: "corrupt",
-    message:
-      `${blocks.size} written blocks of volume ${volume} cannot be archived, because what lies under them is damaged; they stay in the journal until all of their sectors are written, or the archive is repaired`,
+    message: `${
+      counted(blocks.size, "written block")
+    } of volume ${volume} cannot be archived, because what lies beneath is damaged; this stays in the journal until all sectors of the blocks are written, or the archive is repaired`,
     volume,
     blocks: [...blocks].slice(0, REPORTED_BLOCKS_MAX),
   };

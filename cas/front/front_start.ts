@@ -6,6 +6,7 @@
  * @module
  */
 
+import { counted } from "../../blobstores/counted.ts";
 import type { ArchiveLag } from "./archive_lag.ts";
 import { backPressureMs } from "./back_pressure.ts";
 import type { BlockCache } from "./block_cache.ts";
@@ -92,8 +93,9 @@ async function replayAll(
   report({
     event: "journal-replayed",
     severity: "info",
-    message:
-      `Replayed ${count.writes} writes in ${count.batches} batches from ${disk.location}`,
+    message: `Replayed ${counted(count.writes, "write")} in ${
+      counted(count.batches, "batch", "batches")
+    } from ${disk.location}`,
     ...count,
   });
 }

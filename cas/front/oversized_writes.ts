@@ -6,6 +6,7 @@
  * @module
  */
 
+import { counted } from "../../blobstores/counted.ts";
 import { GRACE_MS } from "./refusals.ts";
 
 /** What helps where writes over damage take the room. */
@@ -100,7 +101,9 @@ export class OversizedWrites {
     const { kept, room } = this.#options;
     const { slots, journalBytes } = kept();
     const lack = slots + want.slots > room.slots
-      ? `${want.slots} blocks of memory, and ${room.slots - slots} are left`
+      ? `${counted(want.slots, "block")} of memory, of which ${
+        room.slots - slots
+      } can be had`
       : `${want.journalBytes} bytes of the journal, and no more than ${
         Math.max(0, room.journalBytes - journalBytes)
       } are left`;

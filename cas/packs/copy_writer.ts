@@ -6,6 +6,7 @@
  * @module
  */
 
+import { counted } from "../../blobstores/counted.ts";
 import { ArchiveError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import type { ScoreIndex } from "../index/score_index.ts";
@@ -94,7 +95,9 @@ export class CopyWriter {
     onEvent({
       event: "index-copied",
       severity: "info",
-      message: `Put a copy of the index of ${packs.length} packs: "${key}"`,
+      message: `Put a copy of the index of ${
+        counted(packs.length, "pack")
+      }: "${key}"`,
       key,
       packCount: packs.length,
     });

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { counted } from "../../blobstores/counted.ts";
 import { ArchiveError } from "../errors.ts";
 import { mapInOrder } from "../packs/map_in_order.ts";
 import { PackFault, type PackFile, PackFiles } from "../packs/pack_files.ts";
@@ -72,7 +73,9 @@ export async function copyPacks(
   const more = faults.length - DAMAGED_NAMED_MAX;
   throw new ArchiveError(
     "Damaged",
-    `Cannot copy ${faults.length} packs from ${display.from} to ${display.to}: ${named}${
+    `Cannot copy ${
+      counted(faults.length, "pack")
+    } from ${display.from} to ${display.to}: ${named}${
       more > 0 ? ` and ${more} more` : ""
     }; all others were copied, and no state was: restore these, and copy again`,
   );

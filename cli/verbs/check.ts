@@ -7,7 +7,7 @@
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import type { Output } from "../output/output.ts";
 
 /** Checks the structure of an archive; the exit status. */

@@ -16,7 +16,7 @@ import {
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
 import { thisHolder } from "../state/holder.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import type { Output } from "../output/output.ts";
 import { randomBytes } from "../archive/random_bytes.ts";
 import { formatSize } from "../output/size.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { IndexStatistics } from "../../cas/index/score_index.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import { formatSize } from "../output/size.ts";
 
 /** How the index is doing, to stand behind "Index of". */

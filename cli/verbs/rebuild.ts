@@ -9,7 +9,7 @@ import { BlockPool } from "../../cas/block_pool.ts";
 import { openArchiveHere } from "../archive/archive_opening.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { thisHolder } from "../state/holder.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import type { Output } from "../output/output.ts";
 import { randomBytes } from "../archive/random_bytes.ts";
 import { openStateFolder, stateFolderPath } from "../state/state_folder.ts";

@@ -14,7 +14,7 @@ import { engineContext } from "./copy.ts";
 import { ExitStatus } from "../exit_status.ts";
 import { thisHolder } from "../state/holder.ts";
 import { chooseCodec, type CodecChoice } from "../archive/native_codec.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import type { Output } from "../output/output.ts";
 import { standardProgress } from "../output/progress.ts";
 import { formatSize } from "../output/size.ts";

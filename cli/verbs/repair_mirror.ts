@@ -18,7 +18,7 @@ import { chooseCodec } from "../archive/native_codec.ts";
 import { openBareStore } from "../archive/store_opening.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import type { Output } from "../output/output.ts";
 import { standardProgress } from "../output/progress.ts";
 import { formatSize } from "../output/size.ts";

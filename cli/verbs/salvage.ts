@@ -19,7 +19,7 @@ import {
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import type { Output } from "../output/output.ts";
 import { randomBytes } from "../archive/random_bytes.ts";
 import { commitSalvage, salvagingPath } from "../state/salvage_folder.ts";

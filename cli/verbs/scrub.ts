@@ -14,7 +14,7 @@ import type {
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import type { Output } from "../output/output.ts";
 import { type PacedScrub, runScrub } from "../serving/scrub_pace.ts";
 import { formatSize } from "../output/size.ts";

@@ -14,7 +14,7 @@ import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { describeIndex } from "./index_status.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import type { Output } from "../output/output.ts";
 import { describeScrubs } from "./scrub.ts";
 import { formatSize } from "../output/size.ts";

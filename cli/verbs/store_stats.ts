@@ -12,7 +12,7 @@ import {
 } from "../../blobstores/layers/metrics.ts";
 import type { StoreStatistics } from "../../cas/archive_operations.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import type { Output } from "../output/output.ts";
 import { askRunningServer, type ServerChoice } from "./running_server.ts";
 import { formatSize } from "../output/size.ts";

@@ -15,7 +15,7 @@ import {
 } from "../../blobstores/conformance.ts";
 import { openStore } from "../../plugins/registry.ts";
 import { ExitStatus } from "../exit_status.ts";
-import { counted } from "../output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import type { Output } from "../output/output.ts";
 import { pluginRegistry } from "../plugins/plugin_registry.ts";
 import { formatSize } from "../output/size.ts";

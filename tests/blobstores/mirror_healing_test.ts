@@ -97,10 +97,13 @@ Deno.test("what differs between members is told, and is not called up to date", 
   await rig.mirror.head(PACK);
   await heal(rig);
   const [copied, told] = rig.messages;
-  assert.match(copied!, /memory:2 has all again whose copies.*agree: 1 blobs/);
+  assert.match(
+    copied!,
+    /memory:2 has all again whose copies.*agree: 1 blob of/,
+  );
   assert.match(
     told!,
-    /1 blobs differ .*"roots\/a" \(3 bytes in memory:0, 5 bytes in memory:1\).*repair --store/,
+    /1 blob differ .*"roots\/a" \(3 bytes in memory:0, 5 bytes in memory:1\).*repair --store/,
   );
   // Each time, it would be noise.
   rig.spaces[2]!.blobs.delete(PACK);

@@ -6,7 +6,7 @@ import {
   ExitStatus,
   isOperatorError,
 } from "../../cli/exit_status.ts";
-import { counted } from "../../cli/output/counted.ts";
+import { counted } from "../../blobstores/counted.ts";
 import {
   type ServeFlags,
   serveOptions,

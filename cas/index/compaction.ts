@@ -30,7 +30,7 @@ import { RunMerge } from "./run_merge.ts";
 import { RunWriter } from "./run_writer.ts";
 
 /** Entries of a flushed run, to entries of a run of the base. */
-const BASE_RUN_FLUSHES = 64;
+export const BASE_RUN_FLUSHES = 64;
 /** The same, of a run of recent entries: tables may be twice as full while much is added. */
 const RECENT_RUN_FLUSHES = 160;
 /** Recent entries below which there is no base: so many flushed runs. */

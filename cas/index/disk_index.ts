@@ -25,22 +25,22 @@ import {
   setKey,
   setSuspect,
 } from "./entry.ts";
+import { DirectFill } from "./direct_fill.ts";
 import { EntryTables } from "./entry_tables.ts";
-import {
-  indexDiscarded,
-  indexFull,
-  indexMemoryFull,
-  indexNotSaved,
-  indexSaved,
-} from "./index_events.ts";
+import { indexDiscarded, indexFull } from "./index_events.ts";
 import { FormerRuns } from "./former_index.ts";
 import { IndexFiles } from "./index_files.ts";
+import { MemoryLimit } from "./memory_limit.ts";
+import { MergeDebt } from "./merge_debt.ts";
 import { PackTable } from "./pack_table.ts";
+import { PartitionedFill } from "./partitioned_fill.ts";
+import { SaveFailure } from "./save_failure.ts";
 import { type FoundEntry, RunList } from "./run_list.ts";
 import {
   type BlockLocation,
   IndexDamagedError,
   type IndexEntries,
+  type IndexFill,
   type IndexStatistics,
   type ScoreIndex,
 } from "./score_index.ts";
@@ -50,12 +50,6 @@ import { writeTable } from "./write_table.ts";
 const UNSAVED_TABLES_MAX = 8;
 /** Packs in memory that are then written: a start after a crash reads the directories of so many at most. */
 const UNSAVED_PACKS_MAX = 64;
-/** Tables of entries that wait for their share of the merging before whoever adds has to wait. */
-const DEBT_TABLES_MAX = 2;
-/** Entries that a step of the merging is for: a few milliseconds. */
-const STEP_ENTRIES = 4096;
-/** What a pack counts at least, so that small ones are merged, too. */
-const PACK_CREDIT_MIN = 512;
 
 /** An index on disk. */
 export class DiskIndex implements ScoreIndex {
@@ -76,8 +70,7 @@ export class DiskIndex implements ScoreIndex {
   #unsavedPacks = 0;
   /** The first so many packs have all their entries in runs: these, and no others, the manifest may name. */
   #packsInRuns = 0;
-  /** Why saving failed; told once, until it succeeds. */
-  #unsaved: string | undefined;
+  readonly #unsaved: SaveFailure;
   /** There is something that the files do not have. */
   #dirty = false;
   #rebuilding = false;
@@ -85,14 +78,17 @@ export class DiskIndex implements ScoreIndex {
   #damage: IndexDamagedError | undefined;
   #work: Promise<void> | undefined;
   #flushWanted = false;
-  /** Entries added whose share of the merging is still to be done. */
-  #debt = 0;
-  #toldMemoryFull = false;
+  readonly #debt: MergeDebt;
+  readonly #memory: MemoryLimit;
+  #fill: IndexFill | undefined;
 
   private constructor(options: DiskIndexOptions) {
     this.#options = options;
     this.#tableEntriesMax = options.tableEntriesMax ?? TABLE_ENTRIES_MAX;
     this.#files = new IndexFiles(options);
+    this.#memory = new MemoryLimit(options);
+    this.#debt = new MergeDebt(this.#tableEntriesMax);
+    this.#unsaved = new SaveFailure(options.disk.location, options.onEvent);
     this.#pause = options.pause ?? ((): Promise<void> => Promise.resolve());
     this.#compaction = this.#newCompaction();
   }
@@ -128,7 +124,7 @@ export class DiskIndex implements ScoreIndex {
 
   get shortage(): string | undefined {
     const countMax = UNSAVED_TABLES_MAX * this.#tableEntriesMax;
-    return this.#tables.count < countMax ? undefined : this.#unsaved;
+    return this.#tables.count < countMax ? undefined : this.#unsaved.reason;
   }
 
   get restsOnCopies(): boolean {
@@ -162,14 +158,14 @@ export class DiskIndex implements ScoreIndex {
     }
     this.#unsavedPacks++;
     this.#dirty = true;
-    this.#debt += Math.max(entries.count, PACK_CREDIT_MIN);
+    this.#debt.add(entries.count);
     if (
       this.#tables.addedCount >= this.#tableEntriesMax ||
-      this.#unsavedPacks >= UNSAVED_PACKS_MAX || this.#unsaved !== undefined
+      this.#unsavedPacks >= UNSAVED_PACKS_MAX ||
+      this.#unsaved.reason !== undefined
     ) this.#flushWanted = true;
     const work = this.#startWork();
-    const debtMax = DEBT_TABLES_MAX * this.#tableEntriesMax;
-    if (this.#debt > Math.max(debtMax, PACK_CREDIT_MIN)) await work;
+    if (this.#debt.isTooMuch) await work;
   }
 
   suspect(scores: Uint8Array, offset: number): void {
@@ -216,6 +212,24 @@ export class DiskIndex implements ScoreIndex {
     }
   }
 
+  fill(entryCountMax: number): IndexFill {
+    const flushEntries = this.#tableEntriesMax;
+    if (entryCountMax <= UNSAVED_TABLES_MAX * flushEntries) {
+      return new DirectFill(this);
+    }
+    return this.#fill = new PartitionedFill({
+      files: this.#files,
+      packs: this.#packs,
+      runs: this.#runs,
+      hash: this.#options.hash,
+      entryCountMax,
+      flushEntries,
+      onRun: () => this.#memory.limit(this.#runs),
+      fail: (error) => this.#fail(error),
+      pause: this.#pause,
+    });
+  }
+
   async endRebuild(): Promise<void> {
     this.#rebuilding = false;
     this.#dropFormer();
@@ -235,6 +249,7 @@ export class DiskIndex implements ScoreIndex {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#fill?.discard();
     await this.#endWork();
     await this.flush();
     this.#compaction.close();
@@ -255,7 +270,7 @@ export class DiskIndex implements ScoreIndex {
     this.#runs = saved.runs;
     this.#packsInRuns = saved.packs.count;
     this.#compaction = this.#newCompaction();
-    this.#limitFilters();
+    this.#memory.limit(this.#runs);
   }
 
   #newCompaction(): Compaction {
@@ -303,7 +318,7 @@ export class DiskIndex implements ScoreIndex {
   #startWork(): Promise<void> {
     this.#work ??= this.#doWork().catch((error: unknown) => {
       this.#flushWanted = false;
-      this.#debt = 0;
+      this.#debt.clear();
       this.#dirty = true;
       this.#fail(error);
     }).finally(() => {
@@ -314,7 +329,7 @@ export class DiskIndex implements ScoreIndex {
 
   /** Waits until nothing writes files. */
   async #endWork(): Promise<void> {
-    this.#debt = 0;
+    this.#debt.clear();
     this.#flushWanted = false;
     await this.#work;
   }
@@ -324,11 +339,11 @@ export class DiskIndex implements ScoreIndex {
       await this.#pause();
       if (this.#damage !== undefined) return;
       if (this.#flushWanted) await this.#flushTable();
-      else if (this.#debt > 0) {
-        const share = Math.min(this.#debt, STEP_ENTRIES);
-        this.#debt -= share;
+      else {
+        const share = this.#debt.take();
+        if (share === 0) return;
         await this.#compaction.step(share);
-      } else return;
+      }
     }
   }
 
@@ -358,7 +373,7 @@ export class DiskIndex implements ScoreIndex {
 
   /** Half a rebuilt index must not be found by a later process: it is not named. */
   async #save(): Promise<void> {
-    this.#limitFilters();
+    this.#memory.limit(this.#runs);
     if (this.#rebuilding) return;
     await this.#files.save({
       packs: this.#packs,
@@ -366,35 +381,19 @@ export class DiskIndex implements ScoreIndex {
       suspectPacks: this.#suspectPacks,
       runs: this.#runs,
     });
-    if (this.#unsaved === undefined) return;
-    this.#unsaved = undefined;
-    this.#options.onEvent(indexSaved(this.#options.disk.location));
-  }
-
-  #limitFilters(): void {
-    const { filterBytesMax, onEvent } = this.#options;
-    if (filterBytesMax === undefined) return;
-    this.#runs.limitFilters(filterBytesMax);
-    const { unfilteredCount, entryCount } = this.#runs;
-    if (unfilteredCount === 0 || this.#toldMemoryFull) return;
-    this.#toldMemoryFull = true;
-    onEvent(indexMemoryFull(unfilteredCount, entryCount));
+    this.#unsaved.end();
   }
 
   /**
    * An index is a cache: a full disk must not stop a checkpoint, so a failure
    * is reported, and tried again later, with the room that former files took.
+   * What to throw where nothing goes on.
    */
-  #fail(error: unknown): void {
+  #fail(error: unknown): Error {
     this.#compaction.abandon();
-    if (error instanceof IndexDamagedError) {
-      this.#damage = error;
-      return;
-    }
+    if (error instanceof IndexDamagedError) return this.#damage = error;
     this.#dropFormer();
-    const { disk, onEvent } = this.#options;
-    const isFirst = this.#unsaved === undefined;
-    this.#unsaved = (error as Error).message;
-    if (isFirst) onEvent(indexNotSaved(disk.location, this.#unsaved));
+    this.#unsaved.begin(error);
+    return indexFull(this.#unsaved.reason as string);
   }
 }

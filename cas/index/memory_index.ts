@@ -13,12 +13,14 @@ import {
   setKey,
   setSuspect,
 } from "./entry.ts";
+import { DirectFill } from "./direct_fill.ts";
 import { EntryTable } from "./entry_table.ts";
 import { PackTable } from "./pack_table.ts";
 import type {
   BlockLocation,
   FormerIndex,
   IndexEntries,
+  IndexFill,
   IndexStatistics,
   ScoreIndex,
 } from "./score_index.ts";
@@ -118,6 +120,10 @@ export class MemoryIndex implements ScoreIndex {
     }
     this.#forget();
     return Promise.resolve();
+  }
+
+  fill(): IndexFill {
+    return new DirectFill(this);
   }
 
   endRebuild(): Promise<void> {

@@ -28,7 +28,8 @@ export const PAGE_ENTRIES = 127;
 /** Bytes of the footer. */
 export const FOOTER_LENGTH: number = 8 + 4 + 4 + 4 + 4 + 16 + 8 + 16;
 
-const CHECKSUM_LENGTH = 16;
+/** Bytes of a checksum. */
+export const CHECKSUM_LENGTH = 16;
 const PAGE_CHECKSUM_AT = PAGE_LENGTH - CHECKSUM_LENGTH;
 const PageWord = {
   count: PAGE_ENTRIES * ENTRY_WORDS,

@@ -72,6 +72,28 @@ export type FormerIndex = Pick<
   "get" | "suspect" | "packName" | "generation"
 >;
 
+/**
+ * Adds many packs at once, of which none takes the place of another: of entries
+ * with the same score the first one counts. They are found when it has ended.
+ */
+export interface IndexFill {
+  /**
+   * Adds a pack that is not known; false where none of its entries was taken,
+   * and it is not known still. Rejects as `ScoreIndex.addPack` does.
+   */
+  addPack(name: string, entries: IndexEntries): Promise<boolean>;
+
+  /**
+   * Ends it. The names of those packs that are known now, and had entries that
+   * were not taken, because another pack has one of the same score, or for want
+   * of memory: they are to be added again.
+   */
+  finish(): Promise<ReadonlySet<string>>;
+
+  /** Gives it up, and resolves when nothing of it goes on; without effect after its end. */
+  discard(): Promise<void>;
+}
+
 /** From scores to locations. Belongs to the archive thread. */
 export interface ScoreIndex {
   /** How often it was begun anew: numbers of packs of before mean nothing now. */
@@ -140,6 +162,13 @@ export interface ScoreIndex {
    * known is `former` until then.
    */
   beginRebuild(): Promise<void>;
+
+  /**
+   * Begins to add many packs at once, between `beginRebuild` and `endRebuild`;
+   * nothing else is added until it has ended. At most `entryCountMax` entries
+   * will come.
+   */
+  fill(entryCountMax: number): IndexFill;
 
   /** Every pack has been added. */
   endRebuild(): Promise<void>;

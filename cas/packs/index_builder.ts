@@ -13,12 +13,11 @@ import type { EventSink } from "../events.ts";
 import {
   type BlockLocation,
   emptyLocation,
-  type IndexEntries,
   type ScoreIndex,
 } from "../index/score_index.ts";
 import type { DirectoryLoader } from "./directory_loader.ts";
 import type { IndexCopies } from "./index_copies.ts";
-import { type CopySection, decodeSection } from "./index_copy_format.ts";
+import { copiedBlocksMax, decodeSection } from "./index_copy_format.ts";
 import { mapInOrder } from "./map_in_order.ts";
 import type { PackFile, PackFiles } from "./pack_files.ts";
 import { filterDirectory, type PackDirectory } from "./pack_format.ts";
@@ -83,7 +82,9 @@ export class IndexBuilder {
         directory: await loader.loadByName(name),
       }),
     );
-    for await (const pack of loaded) await this.#addPack(pack);
+    for await (const pack of loaded) {
+      if (!index.knowsPack(pack.name)) await this.#enter(pack);
+    }
     await index.flush();
   }
 
@@ -98,7 +99,7 @@ export class IndexBuilder {
     const names = fromCopies ? await copies.list() : new Map<string, number>();
     const packs = names.size === 0
       ? files.list()
-      : await this.#addCopies([...names.keys()], onPack);
+      : await this.#addCopies(names, onPack);
     const loaded = mapInOrder(
       packs,
       files.concurrencyMax,
@@ -108,8 +109,9 @@ export class IndexBuilder {
       }),
     );
     for await (const pack of loaded) {
-      await this.#addPack(pack);
-      onPack();
+      const isNew = !index.knowsPack(pack.name);
+      await this.#enter(pack);
+      if (isNew) onPack();
     }
     await index.endRebuild();
   }
@@ -170,33 +172,30 @@ export class IndexBuilder {
     return true;
   }
 
-  /** Adds what copies have of the packs that are listed; the listed packs that are left. */
+  /** Adds what copies have of the packs that are listed; the listed packs whose directories are to be read. */
   async #addCopies(
-    names: readonly string[],
+    names: ReadonlyMap<string, number>,
     onPack: () => void,
   ): Promise<PackFile[]> {
     const { index, files, copies, onEvent } = this.#options;
     const listed = new Map<string, number>();
     for await (const { name, size } of files.list()) listed.set(name, size);
     const covered = new Set<string>();
-    const read = mapInOrder(names, COPIES_AT_ONCE, (it) => copies.read(it));
-    for await (const copy of read) {
-      for (const section of copy?.packs ?? []) {
-        const { name, size } = section;
-        if (listed.get(name) !== size || index.knowsPack(name)) continue;
-        covered.add(name);
-        if (await this.#addSection(copy!.bytes, section)) onPack();
-      }
-    }
+    const partial = await this.#fill(names, (name, size) => {
+      if (listed.get(name) !== size || index.knowsPack(name)) return false;
+      covered.add(name);
+      return true;
+    }, onPack);
     copies.setCovered(covered);
-    const left = [...listed].filter(([name]) => !index.knowsPack(name))
+    const left = [...listed]
+      .filter(([name]) => !index.knowsPack(name) || partial.has(name))
       .map(([name, size]): PackFile => ({ name, size }));
     onEvent({
       event: "index-copies-read",
       severity: "info",
       message:
         `Copies of the index told of ${covered.size} packs; ${left.length} are left to be read`,
-      copyCount: names.length,
+      copyCount: names.size,
       packCount: covered.size,
       packsLeft: left.length,
     });
@@ -204,37 +203,49 @@ export class IndexBuilder {
   }
 
   /**
-   * Adds a pack as a copy has it. False where another pack has one of its
-   * blocks: which of the two is sound is known only when its directory is read.
+   * Adds the wanted packs of these copies. Where two packs have the same block,
+   * which of the two is sound is known only when their directories are read:
+   * the names of the packs whose entries were not all taken.
    */
-  async #addSection(
-    bytes: Uint8Array,
-    section: CopySection,
-  ): Promise<boolean> {
-    const { index } = this.#options;
-    const entries = decodeSection(bytes, section);
-    if (this.#holdsAny(entries)) return false;
-    await index.addPack(section.name, entries);
-    return true;
-  }
-
-  #holdsAny({ count, scores }: IndexEntries): boolean {
-    const { index } = this.#options;
-    const location = emptyLocation();
-    for (let position = 0; position < count; position++) {
-      if (index.get(scores, position * SCORE_LENGTH, location)) return true;
+  async #fill(
+    names: ReadonlyMap<string, number>,
+    wants: (name: string, size: number) => boolean,
+    onPack: () => void,
+  ): Promise<ReadonlySet<string>> {
+    const { index, copies } = this.#options;
+    const entryCountMax = names.values().reduce(
+      (sum, size) => sum + copiedBlocksMax(size),
+      0,
+    );
+    const fill = index.fill(entryCountMax);
+    try {
+      const read = mapInOrder(
+        names.keys(),
+        COPIES_AT_ONCE,
+        (it) => copies.read(it),
+      );
+      for await (const copy of read) {
+        for (const section of copy?.packs ?? []) {
+          if (!wants(section.name, section.size)) continue;
+          const entries = decodeSection(copy!.bytes, section);
+          if (await fill.addPack(section.name, entries)) onPack();
+        }
+      }
+      return await fill.finish();
+    } catch (error) {
+      await fill.discard();
+      throw error;
     }
-    return false;
   }
 
   /**
    * Enters a loaded pack. Where another pack holds a block already, that one
    * is read: the new one counts only if the old one is damaged.
    */
-  async #addPack({ name, directory }: LoadedPack): Promise<void> {
+  async #enter({ name, directory }: LoadedPack): Promise<void> {
     const { index, reader } = this.#options;
-    if (directory === undefined || index.knowsPack(name)) return;
-    const held = this.#heldElsewhere(directory);
+    if (directory === undefined) return;
+    const held = this.#heldElsewhere(name, directory);
     for (const [kind, positions] of held) {
       const scores = new Uint8Array(positions.length * SCORE_LENGTH);
       positions.forEach((position, i) =>
@@ -242,17 +253,21 @@ export class IndexBuilder {
       );
       await reader().read(kind, scores, () => {});
     }
-    const entries = held.size === 0
-      ? directory
-      : filterDirectory(directory, (i) => !this.#isSound(directory, i));
+    const entries = held.size === 0 ? directory : filterDirectory(
+      directory,
+      (i) => !this.#isHeldElsewhere(name, directory, i),
+    );
     await index.addPack(name, entries);
   }
 
-  /** The positions of entries that the index has from other packs, by kind. */
-  #heldElsewhere(directory: PackDirectory): Map<number, number[]> {
+  /** The positions of entries that the index has from other places, by kind. */
+  #heldElsewhere(
+    name: string,
+    directory: PackDirectory,
+  ): Map<number, number[]> {
     const held = new Map<number, number[]>();
     for (let position = 0; position < directory.count; position++) {
-      if (!this.#isSound(directory, position)) continue;
+      if (!this.#isHeldElsewhere(name, directory, position)) continue;
       const kind = directory.kinds[position] as number;
       const positions = held.get(kind) ?? [];
       positions.push(position);
@@ -261,11 +276,19 @@ export class IndexBuilder {
     return held;
   }
 
-  #isSound(directory: PackDirectory, position: number): boolean {
+  #isHeldElsewhere(
+    name: string,
+    directory: PackDirectory,
+    position: number,
+  ): boolean {
     const { index } = this.#options;
     const location = emptyLocation();
-    return index.get(directory.scores, position * SCORE_LENGTH, location) &&
-      !location.suspect && !this.isRefuted(location);
+    if (
+      !index.get(directory.scores, position * SCORE_LENGTH, location) ||
+      location.suspect || this.isRefuted(location)
+    ) return false;
+    return location.offset !== directory.offsets[position] ||
+      index.packName(location.pack) !== name;
   }
 }
 

@@ -61,6 +61,11 @@ export interface CopySection {
   readonly start: number;
 }
 
+/** Most blocks of a copy of so many bytes. */
+export function copiedBlocksMax(size: number): number {
+  return Math.floor(Math.min(size, COPY_BYTES_MAX) / BLOCK_LENGTH);
+}
+
 /** The blocks of a pack as they stand in a copy; undefined where they do not lie as a copy can say. */
 export function encodeBlocks(
   entries: IndexEntries,
@@ -187,11 +192,16 @@ export function decodeSection(
   const offsets = new Uint32Array(count);
   const lengths = new Uint16Array(count);
   const codecs = new Uint8Array(count);
+  const from = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const to = new DataView(scores.buffer);
   let offset = HEADER_LENGTH;
   for (let i = 0; i < count; i++) {
     const at = start + i * BLOCK_LENGTH;
     const extent = extentAt(bytes, at);
-    scores.set(bytes.subarray(at, at + KEY_LENGTH), i * SCORE_LENGTH);
+    // Word by word: views of so few bytes take longer than the bytes.
+    for (let word = 0; word < KEY_LENGTH; word += 4) {
+      to.setUint32(i * SCORE_LENGTH + word, from.getUint32(at + word));
+    }
     offsets[i] = offset;
     lengths[i] = lengthOf(extent);
     codecs[i] = extent >> LENGTH_BITS;

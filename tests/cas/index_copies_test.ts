@@ -6,6 +6,8 @@ import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
 import { BlockReader } from "../../cas/engine/block_reader.ts";
 import { Retry } from "../../cas/engine/retry.ts";
 import { DiskIndex } from "../../cas/index/disk_index.ts";
+import { MemoryIndex } from "../../cas/index/memory_index.ts";
+import type { ScoreIndex } from "../../cas/index/score_index.ts";
 import {
   COPY_HEAD_BYTES_MAX,
   type CopySection,
@@ -68,9 +70,27 @@ async function newMachine(
   store.before = (operation, key) => {
     if (operation === "get") gets.push(key);
   };
-  const rig = openRig({ ...OPTIONS, ...options, store });
+  const rig = openRig({ ...OPTIONS, index: newIndex(), ...options, store });
   await rig.packs.fill();
   return { ...rig, gets };
+}
+
+/** Of a new machine: in memory, or on a disk that is filled in partitions. */
+let newIndex: () => ScoreIndex = () => new MemoryIndex();
+
+/** A test of both. */
+function test(name: string, body: () => Promise<void>): void {
+  for (const onDisk of [false, true]) {
+    Deno.test(onDisk ? `${name}, with an index on disk` : name, async () => {
+      newIndex = (): ScoreIndex =>
+        onDisk
+          ? openIndex(new SimulatedDisk({ random: seeded(1) }), {
+            tableEntriesMax: 1,
+          })
+          : new MemoryIndex();
+      await body();
+    });
+  }
 }
 
 function openIndex(
@@ -116,7 +136,7 @@ function forge(
   return forged;
 }
 
-Deno.test("a new machine reads the directories only of packs that are in no copy", async () => {
+test("a new machine reads the directories only of packs that are in no copy", async () => {
   const store = new PliableStore();
   const blocks = await archive(store, 2 * COPY_PACKS + 3);
   assert.equal(keysOf(store, "index/").length, 2);
@@ -142,7 +162,7 @@ Deno.test("a new machine tells how far it is, copies or not", async () => {
   assert.deepEqual(progress, [1, 2, 3, 4, 5, 6]);
 });
 
-Deno.test("an index that is made anew by hand is made of the packs alone", async () => {
+test("an index that is made anew by hand is made of the packs alone", async () => {
   const store = new PliableStore();
   const blocks = await archive(store, COPY_PACKS);
   const { packs, gets, index } = await newMachine(store);
@@ -183,7 +203,7 @@ Deno.test("packs that are in copies come into no second one after a restart", as
   assert.ok(COPY_HEAD_BYTES_MAX < 6000);
 });
 
-Deno.test("a damaged, cut off, foreign or unknown copy is told of, and its packs are read", async () => {
+test("a damaged, cut off, foreign or unknown copy is told of, and its packs are read", async () => {
   const damages: ((bytes: Uint8Array) => Uint8Array)[] = [
     (bytes) => bytes.with(bytes.length - 5, bytes.at(-5)! ^ 4),
     (bytes) => bytes.with(20, bytes[20]! ^ 1),
@@ -232,7 +252,7 @@ Deno.test("a store that refuses its copies is a store without copies", async () 
   assert.ok(rig.events.some(({ event }) => event === "index-not-copied"));
 });
 
-Deno.test("a pack that a copy names and the store has no more is not known", async () => {
+test("a pack that a copy names and the store has no more is not known", async () => {
   const store = new PliableStore();
   await archive(store, COPY_PACKS);
   const [gone] = keysOf(store, "packs/") as [string];
@@ -242,7 +262,7 @@ Deno.test("a pack that a copy names and the store has no more is not known", asy
   assert.deepEqual(packGets(gets), []);
 });
 
-Deno.test("a pack that was cut off is read by itself, whatever a copy says", async () => {
+test("a pack that was cut off is read by itself, whatever a copy says", async () => {
   const store = new PliableStore();
   await archive(store, COPY_PACKS);
   const [cut] = keysOf(store, "packs/") as [string];
@@ -251,7 +271,7 @@ Deno.test("a pack that was cut off is read by itself, whatever a copy says", asy
   assert.deepEqual([...new Set(packGets(gets))], [cut]);
 });
 
-Deno.test("a block that a copy names and its pack does not hold is stored when it is written", async () => {
+test("a block that a copy names and its pack does not hold is stored when it is written", async () => {
   const [lied] = sampleBlocks(1, 777) as [TestBlock];
   const store = new PliableStore();
   await archive(store, COPY_PACKS);
@@ -265,7 +285,7 @@ Deno.test("a block that a copy names and its pack does not hold is stored when i
   await assertReads(other.packs, [lied]);
 });
 
-Deno.test("a block that a copy conceals is found in the end", async () => {
+test("a block that a copy conceals is found in the end", async () => {
   const [lied] = sampleBlocks(1, 777) as [TestBlock];
   const store = new PliableStore();
   const blocks = await archive(store, COPY_PACKS);
@@ -283,7 +303,7 @@ Deno.test("a block that a copy conceals is found in the end", async () => {
   assert.equal(await packs.dropCopies(), false);
 });
 
-Deno.test("a read finds what copies concealed also when another read had the index made anew meanwhile", async () => {
+test("a read finds what copies concealed also when another read had the index made anew meanwhile", async () => {
   const [lied] = sampleBlocks(1, 777) as [TestBlock];
   const store = new PliableStore();
   const blocks = await archive(store, COPY_PACKS);
@@ -337,7 +357,7 @@ function readerOf(packs: BlockStore, store: PliableStore): BlockReader {
   });
 }
 
-Deno.test("a copy that gives blocks to the wrong places is corrected by the packs", async () => {
+test("a copy that gives blocks to the wrong places is corrected by the packs", async () => {
   const store = new PliableStore();
   const blocks = await archive(store, COPY_PACKS);
   forge(store, exchangePlaces);
@@ -347,7 +367,7 @@ Deno.test("a copy that gives blocks to the wrong places is corrected by the pack
   assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
 });
 
-Deno.test("a pack whose directory was damaged corrects a copy when it is restored", async () => {
+test("a pack whose directory was damaged corrects a copy when it is restored", async () => {
   const store = new PliableStore();
   const blocks = await archive(store, COPY_PACKS);
   forge(store, exchangePlaces);
@@ -366,7 +386,7 @@ Deno.test("a pack whose directory was damaged corrects a copy when it is restore
   await packs.close();
 });
 
-Deno.test("duplicates of blocks in copies are not stored again, for one look at each pack", async () => {
+test("duplicates of blocks in copies are not stored again, for one look at each pack", async () => {
   const store = new PliableStore();
   const blocks = await archive(store, COPY_PACKS);
   const { packs, gets } = await newMachine(store);
@@ -394,7 +414,7 @@ Deno.test("what was not proven before a restart is not believed after it", async
   await assertReads(again.packs, [lied]);
 });
 
-Deno.test("of a block that two packs hold the sound one is read, though both are in copies", async () => {
+test("of a block that two packs hold the sound one is read, though both are in copies", async () => {
   const store = new PliableStore();
   const blocks = await archive(store, COPY_PACKS - 1);
   const wanted = blocks.slice(0, 1);

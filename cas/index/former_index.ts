@@ -23,16 +23,20 @@ export class FormerRuns implements FormerIndex {
   /** It is never begun anew. */
   readonly generation = 0;
   readonly #tables: EntryTables;
-  readonly #runs: RunList;
+  /** In the order in which they are asked, each by itself: one may be damaged. */
+  readonly #lists: readonly RunList[];
   readonly #packs: PackTable;
   readonly #entry = new Uint32Array(ENTRY_WORDS);
 
   /** Takes over the tables, and the runs out of their list. */
   constructor(tables: EntryTables, runs: RunList, packs: PackTable) {
     this.#tables = tables;
-    this.#runs = new RunList(runs.recent, runs.base);
     this.#packs = packs;
-    this.#runs.limitFilters(0);
+    runs.limitFilters(0);
+    this.#lists = [
+      ...runs.recent.map((it) => new RunList([it])).reverse(),
+      new RunList([], runs.base),
+    ];
     runs.recent = [];
     runs.base = [];
   }
@@ -54,15 +58,18 @@ export class FormerRuns implements FormerIndex {
 
   /** Lets go of files. */
   close(): void {
-    this.#runs.close();
+    for (const list of this.#lists) list.close();
   }
 
   #findInRuns(): FoundEntry | undefined {
-    try {
-      return this.#runs.find(this.#entry, false);
-    } catch (error) {
-      if (error instanceof IndexDamagedError) return undefined;
-      throw error;
+    for (const list of this.#lists) {
+      try {
+        const found = list.find(this.#entry, false);
+        if (found !== undefined) return found;
+      } catch (error) {
+        if (!(error instanceof IndexDamagedError)) throw error;
+      }
     }
+    return undefined;
   }
 }

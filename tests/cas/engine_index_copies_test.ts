@@ -2,63 +2,19 @@
 
 import assert from "node:assert/strict";
 import { BlobError } from "../../blobstores/blob_store.ts";
-import type { OpenedArchive } from "../../cas/archive_operations.ts";
 import { createPortableLz4 } from "../../cas/codec/lz4.ts";
-import { MemoryIndex } from "../../cas/index/memory_index.ts";
 import { inspectFile } from "../../cas/inspect/inspect.ts";
-import { openPacks } from "../../cas/packs/open_packs.ts";
 import { IndependentReader } from "../format/independent_reader.ts";
 import { Bench, hasher, whole } from "./engine_bench.ts";
+import {
+  copiesOf,
+  COPY_PACK_COUNT,
+  makeArchive,
+  openOver,
+} from "./engine_copies_rig.ts";
 import { PliableStore } from "./packs_rig.ts";
 
-const COPY_PACK_COUNT = 4;
 const lz4 = createPortableLz4();
-
-function openOver(
-  bench: Bench,
-  access: "serve" | "read" = "serve",
-): Promise<OpenedArchive> {
-  return bench.open({
-    access,
-    openBlocks: () =>
-      Promise.resolve(openPacks({
-        store: bench.store,
-        index: new MemoryIndex(),
-        hasher,
-        lz4,
-        onEvent: (event) => bench.events.push(event),
-        sleep: () => bench.clock.yieldNow(),
-        packBytesMax: 20_000,
-        copyPackCount: COPY_PACK_COUNT,
-      })),
-    pointerCacheBytesMax: 0,
-  });
-}
-
-function copiesOf({ space }: Bench): string[] {
-  return [...space.blobs.keys()].filter((key) => key.startsWith("index/"));
-}
-
-/** Checkpoints of one pack each. */
-async function write(bench: Bench, from: number, to: number): Promise<void> {
-  const archive = await openOver(bench);
-  const request = { volume: "disk", createBlockCount: 50_000 };
-  const { view } = await archive.openView(request);
-  for (let at = from; at < to; at++) {
-    const before = copiesOf(bench).length;
-    await bench.write(archive, view, [whole(at * 700, 1 + at)]);
-    if ((at + 1) % COPY_PACK_COUNT > 0) continue;
-    while (copiesOf(bench).length === before) await bench.clock.yieldNow();
-  }
-  await archive.close();
-}
-
-async function makeArchive(): Promise<Bench> {
-  const bench = new Bench();
-  // The volume's own first root is a pack as well.
-  await write(bench, 1, 2 * COPY_PACK_COUNT);
-  return new Bench(bench.space);
-}
 
 Deno.test("checkpoints leave copies of the index, which say what the packs hold", async () => {
   const bench = await makeArchive();

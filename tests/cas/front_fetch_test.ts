@@ -3,25 +3,49 @@ import { type ArchivePort, FetchState } from "../../cas/archive_port.ts";
 import { BlockPool } from "../../cas/block_pool.ts";
 import { BlockCache } from "../../cas/front/block_cache.ts";
 import { BlockView } from "../../cas/front/block_view.ts";
-import { FetchBudget, Fetcher } from "../../cas/front/fetcher.ts";
+import {
+  DamagedBlockError,
+  FetchBudget,
+  Fetcher,
+} from "../../cas/front/fetcher.ts";
 
 /** An archive that takes so long to answer, by a clock of its own. */
 class Bench {
   /** Blocks of each fetch. */
   readonly fetches: number[][] = [];
   durationMs = 1;
+  /** Blocks of which no pack is known. */
+  readonly unknown: Set<number> = new Set();
+  /** Blocks that are sought, and what answers that. */
+  readonly seeks: {
+    readonly blocks: number[];
+    readonly answer: PromiseWithResolvers<void>;
+  }[] = [];
   readonly #fetcher: Fetcher;
   #nowMs = 0;
 
   constructor() {
     const cache = new BlockCache(BlockPool.allocate(4096));
     const view = { view: 0, blockCount: 1e6, sequence: 1 };
-    const port: Pick<ArchivePort, "fetch"> = {
-      fetch: async ({ blocks }) => {
+    const port: Pick<ArchivePort, "fetch" | "seek"> = {
+      seek: ({ blocks }) => {
+        const answer = Promise.withResolvers<void>();
+        this.seeks.push({ blocks: [...blocks], answer });
+        return answer.promise;
+      },
+      fetch: async ({ blocks, sought }) => {
         this.fetches.push([...blocks]);
         await new Promise((resolve) => setTimeout(resolve));
         this.#nowMs += this.durationMs;
-        const states = new Uint8Array(blocks.length).fill(FetchState.Zero);
+        const states = Uint8Array.from(
+          blocks,
+          (block) =>
+            !this.unknown.has(block)
+              ? FetchState.Zero
+              : sought
+              ? FetchState.Damaged
+              : FetchState.Unknown,
+        );
         return { sequence: 1, states };
       },
     };
@@ -31,6 +55,21 @@ class Bench {
       new FetchBudget(cache, 1024, () => this.#nowMs),
       "disk",
     );
+  }
+
+  /** Asks for one block. */
+  read(block: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiter = (error?: Error): void => error ? reject(error) : resolve();
+      this.#fetcher.want(block, waiter);
+      this.#fetcher.flush();
+    });
+  }
+
+  /** Expects a block to be asked for. */
+  expect(block: number): void {
+    this.#fetcher.hint(block);
+    this.#fetcher.flush();
   }
 
   /** Asks for blocks in one burst; the sizes of the fetches that they became. */
@@ -76,4 +115,39 @@ Deno.test("an archive that is quick for a while is near again", async () => {
   for (let count = 0; count < 63; count++) await bench.ask(count);
   assert.deepEqual(await bench.ask(100, 200), [1, 1]);
   assert.deepEqual(await bench.ask(100, 200), [2]);
+});
+
+Deno.test("blocks of which no pack is known are sought apart: no other read waits for them", async () => {
+  const bench = new Bench();
+  bench.unknown.add(8).add(9);
+  const [lost, found] = [bench.read(8), bench.read(9)];
+  bench.expect(7);
+  await bench.read(10);
+  assert.deepEqual(bench.fetches, [[8, 9, 7, 10]]);
+  assert.deepEqual(bench.seeks.map(({ blocks }) => blocks), [[8, 9]]);
+  await bench.read(11);
+  bench.unknown.delete(9);
+  bench.seeks[0]!.answer.resolve();
+  await assert.rejects(lost, DamagedBlockError);
+  await found;
+  assert.equal(bench.seeks.length, 1);
+  // Another time it is sought again.
+  const again = bench.read(8);
+  while (bench.seeks.length < 2) await bench.read(12);
+  bench.unknown.delete(8);
+  bench.seeks[1]!.answer.resolve();
+  await again;
+});
+
+Deno.test("a block that was only expected to be wanted is not sought, until it is wanted", async () => {
+  const bench = new Bench();
+  bench.unknown.add(8);
+  bench.expect(8);
+  await bench.read(10);
+  assert.equal(bench.seeks.length, 0);
+  const lost = bench.read(8);
+  await bench.read(11);
+  assert.deepEqual(bench.seeks.map(({ blocks }) => blocks), [[8]]);
+  bench.seeks[0]!.answer.reject(new Error("closed"));
+  await assert.rejects(lost, /closed/);
 });

@@ -5,8 +5,6 @@
  * @module
  */
 
-import { listenWithin } from "../setup/services/namespace.ts";
-
 /** Passes connections on; disposing it ends it. */
 export class Relay implements AsyncDisposable {
   /** Where it listens, inside: `http://127.0.0.1:…`. */
@@ -16,10 +14,10 @@ export class Relay implements AsyncDisposable {
   readonly #connections = new Set<Deno.Conn>();
   readonly #ended: Promise<void>;
 
-  /** From the namespace of that name to `endpoint`: `http://127.0.0.1:…`. */
-  constructor(namespace: string, endpoint: string) {
+  /** From who comes to the listener, which it takes over, to `endpoint`: `http://127.0.0.1:…`. */
+  constructor(listener: Deno.TcpListener, endpoint: string) {
     this.#port = Number(new URL(endpoint).port);
-    this.#listener = listenWithin(namespace);
+    this.#listener = listener;
     this.endpoint = `http://127.0.0.1:${this.#listener.addr.port}`;
     this.#ended = this.#accept();
   }
@@ -38,7 +36,16 @@ export class Relay implements AsyncDisposable {
   }
 
   async #pass(inner: Deno.TcpConn): Promise<void> {
-    const outer = await Deno.connect({ port: this.#port });
+    this.#connections.add(inner);
+    let outer: Deno.TcpConn;
+    try {
+      outer = await Deno.connect({ port: this.#port });
+    } catch {
+      // The service does not listen: who came learns of it by the end.
+      this.#connections.delete(inner);
+      close(inner);
+      return;
+    }
     const both = [inner, outer];
     for (const connection of both) {
       connection.setNoDelay();

@@ -18,6 +18,7 @@ import { TARGET } from "./contenders.ts";
 import { LoadClient } from "./load_client.ts";
 import { Network } from "./network.ts";
 import { randomWords } from "./random_words.ts";
+import { listenWithin } from "../setup/services/namespace.ts";
 import { Relay } from "./relay.ts";
 import { ServerProcess } from "./server_process.ts";
 
@@ -186,7 +187,8 @@ async function acknowledged(
   await run("sync", []);
   await using network = await Network.create(9000);
   await using load = new LoadClient(network);
-  await using relay = ceph && new Relay(network.name, ceph.endpoint);
+  await using relay = ceph &&
+    new Relay(listenWithin(network.name), ceph.endpoint);
   const where = relay === undefined ? "near" : "far";
   const store = relay === undefined
     ? `file:${folder}/near${round}`

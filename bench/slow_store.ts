@@ -63,12 +63,11 @@ class SlowFolder {
     await until(this.#up.pass(body.length, this.#answerMs()));
     const path = `${this.#path}/${key}`;
     await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-    const temporary = `${path}${PUT_NAME}`;
+    // Of each put another one: two of one key may be under way.
+    const temporary = `${path}.${crypto.randomUUID()}${PUT_NAME}`;
     await Deno.writeFile(temporary, body);
-    if (options.ifAbsent && await sizeOf(path) !== null) {
-      throw failure("AlreadyExists", `"${key}" exists`);
-    }
-    await Deno.rename(temporary, path);
+    if (options.ifAbsent) await create(temporary, path, key);
+    else await Deno.rename(temporary, path);
   }
 
   async get(
@@ -118,6 +117,22 @@ class SlowFolder {
   /** When the answer to a request of now begins. */
   #answerMs(): number {
     return performance.now() + this.#latencyMs;
+  }
+}
+
+/** Gives a whole file its name unless that is taken; of several one succeeds. */
+async function create(
+  temporary: string,
+  path: string,
+  key: string,
+): Promise<void> {
+  try {
+    await Deno.link(temporary, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    throw failure("AlreadyExists", `"${key}" exists`);
+  } finally {
+    await Deno.remove(temporary);
   }
 }
 

@@ -92,3 +92,19 @@ Deno.test("a check finds whatever is taken away, and names it", async () => {
     await archive.close();
   }
 });
+
+Deno.test("what a check looked up in an index that was made anew meanwhile is looked up again", async () => {
+  // It may have found too little, or what is no more.
+  for (const [first, then] of [[0, 1], [1, 0]]) {
+    const { bench, archive } = await makeArchive();
+    const { blocks } = bench;
+    const locate = blocks.locate.bind(blocks);
+    let madeCount = 0;
+    blocks.locate = (scores, offset) =>
+      [first, then][madeCount - 1] === 1 ? locate(scores, offset) : undefined;
+    blocks.mend = () => Promise.resolve(Math.min(2, ++madeCount));
+    const { faultCount } = await archive.operate("check", {});
+    assert.equal(faultCount > 0, then === 0);
+    await archive.close();
+  }
+});

@@ -132,6 +132,21 @@ Deno.test("a block that is sought is delivered as soon as the index has it", asy
   await archive.close();
 });
 
+Deno.test("what is missed while the index is made anew is not sought in the store before it is made", async () => {
+  const bench = await makeArchive();
+  conceal(bench, HIDDEN);
+  const { bench: over, archive, view, held, end } = await openHeld(bench);
+  const made = archive.operate("rebuild", {});
+  await held;
+  const answer = over.read(archive, view, [HIDDEN]);
+  while (over.clock.seekerCount === 0) await over.clock.yieldNow();
+  end();
+  assert.equal((await answer)[0]?.[0], valueOf(HIDDEN));
+  await made;
+  assert.deepEqual(over.eventsOf("pack-search"), []);
+  await archive.close();
+});
+
 Deno.test("a front that seeks apart gets every other block at once", async () => {
   const { bench, archive, view, answer, end } = await seekHidden();
   const fetch = async (sought: boolean): Promise<number[]> => {

@@ -89,3 +89,27 @@ Deno.test("a damaged block is healed though its pack was remembered", async () =
   await assertReads(packs, blocks);
   await packs.close();
 });
+
+Deno.test("what was remembered of packs is forgotten when the index is begun anew, and reads go on", async () => {
+  const store = new PliableStore();
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const blocks = sampleBlocks(100);
+  const first = openDiskRig(store, disk);
+  await writeBlocks(first.packs, blocks);
+  await first.packs.close();
+
+  const { packs } = openDiskRig(store, disk);
+  for (const block of blocks) {
+    await assertReads(packs, [block]);
+    await pause();
+  }
+  const gate = Promise.withResolvers<void>();
+  store.before = (operation) => operation === "list" ? gate.promise : undefined;
+  const rebuilt = packs.rebuild();
+  await pause();
+  await assertReads(packs, blocks);
+  gate.resolve();
+  await rebuilt;
+  await assertReads(packs, blocks);
+  await packs.close();
+});

@@ -96,6 +96,12 @@ export interface FetchResult {
   readonly sequence: number;
   /** A `FetchState` for each block of the request. */
   readonly states: Uint8Array;
+  /**
+   * Milliseconds from its beginning to its end, which the way between threads
+   * and the waits for a busy one do not lengthen; absent where there is no such
+   * way.
+   */
+  readonly durationMs?: number;
 }
 
 /** One volume's part of a frozen generation. The arrays are of equal length. */

@@ -196,6 +196,8 @@ export class Archive implements OpenedArchive {
       const view = this.#views.get(id);
       const { record } = rootOf(view);
       const { pool, onEvent } = this.#parts.options;
+      const { clock } = this.#parts.context;
+      const startMs = clock.nowMs();
       const report = new DamageReport();
       const seekMs = sought === undefined ? SEEK_MS : 0;
       const states = await fetchBlocks(
@@ -214,7 +216,8 @@ export class Archive implements OpenedArchive {
         name: record.name,
         ...named,
       });
-      return { sequence: record.sequence, states };
+      const durationMs = clock.nowMs() - startMs;
+      return { sequence: record.sequence, states, durationMs };
     });
   }
 

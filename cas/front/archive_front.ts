@@ -90,11 +90,7 @@ export class ArchiveFront {
       clock,
       report: options.report,
       budget: this.#budget,
-      fetchBudget: new FetchBudget(
-        this.#cache,
-        readSlots,
-        () => clock.nowMs(),
-      ),
+      fetchBudget: new FetchBudget(this.#cache, readSlots, clock),
       write: (...write) => this.#write(...write),
       writable: () => this.#roomWaiters.wait(this.#wanted),
       flushRemote: (head) =>

@@ -11,6 +11,7 @@
 import { type ArchivePort, FetchState } from "../archive_port.ts";
 import type { BlockCache } from "./block_cache.ts";
 import type { BlockView } from "./block_view.ts";
+import type { Clock } from "./clock.ts";
 
 /** Called once, at the instant the block is in the cache, or with an error. */
 export type BlockWaiter = (error: Error | undefined) => void;
@@ -41,12 +42,20 @@ const FETCH_BLOCKS_MAX = 256;
  */
 const FETCH_SCATTERED_MAX = 16;
 /**
- * A fetch that takes longer went to a store that is far away, or to a disk that
- * seeks. There blocks that are no neighbours are fetched one by one, for a
+ * So small fetches under way at once: what is asked for meanwhile goes together
+ * when one of them is answered, or when it fills another. While one is on its
+ * way the archive has the other to work on.
+ */
+const SMALL_FETCHES_MAX = 2;
+/**
+ * A small fetch that takes longer went to a store that is far away, or to a disk
+ * that seeks. There blocks that are no neighbours are fetched one by one, for a
  * while: an answer would wait for the last of them, and a message is nothing
  * beside the wait.
  */
 const FAR_MS = 10;
+/** Such fetches in a row after which the store is taken for far: one alone, or the first ones, may have met a busy processor. */
+const FAR_AFTER = 8;
 /** Quick fetches after which the store is taken for near again. */
 const NEAR_AFTER = 64;
 /** Blocks ahead of a reader, at most: 16 MiB; and what is always allowed. */
@@ -59,11 +68,13 @@ const AHEAD_SHARE = 2;
 export class FetchBudget {
   /** Where slots come from. */
   readonly cache: BlockCache;
-  /** Milliseconds, to see how far away the store is. */
-  readonly nowMs: () => number;
+  /** To see how far away the store is. */
+  readonly clock: Pick<Clock, "nowMs" | "sleep">;
   readonly #slotsMax: number;
   readonly #hungry: Set<() => void> = new Set();
   #slotsUsed = 0;
+  /** Slow fetches in a row. */
+  #slowCount = 0;
   /** Quick fetches that are still to be seen; 0 while the store is near. */
   #quickAwaited = 0;
 
@@ -71,9 +82,13 @@ export class FetchBudget {
   readonly aheadMax: number;
 
   /** At most `slotsMax` slots: those that overlays can never claim. */
-  constructor(cache: BlockCache, slotsMax: number, nowMs: () => number) {
+  constructor(
+    cache: BlockCache,
+    slotsMax: number,
+    clock: Pick<Clock, "nowMs" | "sleep">,
+  ) {
     this.cache = cache;
-    this.nowMs = nowMs;
+    this.clock = clock;
     this.#slotsMax = slotsMax;
     const share = Math.floor(slotsMax / AHEAD_SHARE);
     this.aheadMax = Math.min(AHEAD_MAX, Math.max(AHEAD_LEAST, share));
@@ -97,10 +112,14 @@ export class FetchBudget {
     return this.#quickAwaited > 0 ? 1 : FETCH_SCATTERED_MAX;
   }
 
-  /** Notes how long the archive took to answer. */
+  /** Notes how long the archive took to answer a small fetch. */
   answered(durationMs: number): void {
-    if (durationMs > FAR_MS) this.#quickAwaited = NEAR_AFTER;
-    else if (this.#quickAwaited > 0) this.#quickAwaited--;
+    if (durationMs <= FAR_MS) {
+      this.#slowCount = 0;
+      if (this.#quickAwaited > 0) this.#quickAwaited--;
+    } else if (this.#quickAwaited > 0 || ++this.#slowCount >= FAR_AFTER) {
+      this.#quickAwaited = NEAR_AFTER;
+    }
   }
 
   /** Calls back, once, after slots became free. */
@@ -123,11 +142,15 @@ export class Fetcher {
   readonly #budget: FetchBudget;
   readonly #volume: string;
   readonly #waiters: Map<number, BlockWaiter[]> = new Map();
-  readonly #send: () => void = () => this.#sendQueue();
+  readonly #send: () => void = () => this.#sendOrHold();
   #queue: number[] = [];
   /** Those of the queue that the archive has sought. */
   readonly #sought: Set<number> = new Set();
   #isDue = false;
+  /** Small fetches under way. */
+  #smallCount = 0;
+  /** Something is held back, and is sent in a while whatever happens. */
+  #isHolding = false;
 
   /** A fetcher of `view`, which belongs to the volume of that name. */
   constructor(
@@ -181,8 +204,24 @@ export class Fetcher {
     queueMicrotask(this.#send);
   }
 
-  #sendQueue(): void {
+  #sendOrHold(): void {
     this.#isDue = false;
+    const isHeld = this.#smallCount >= SMALL_FETCHES_MAX &&
+      this.#queue.length < this.#budget.scatteredMax;
+    if (isHeld) this.#hold();
+    else this.#sendQueue();
+  }
+
+  /** Waits for an answer, but not for one that takes long. */
+  async #hold(): Promise<void> {
+    if (this.#isHolding) return;
+    this.#isHolding = true;
+    await this.#budget.clock.sleep(FAR_MS);
+    this.#isHolding = false;
+    this.#sendQueue();
+  }
+
+  #sendQueue(): void {
     const blocks: number[] = [];
     const slots: number[] = [];
     const left: number[] = [];
@@ -223,13 +262,19 @@ export class Fetcher {
       slots: Uint32Array.from(slots),
       sought,
     };
+    const { clock } = this.#budget;
+    const isSmall = blocks.length <= FETCH_SCATTERED_MAX;
     let states: Uint8Array | undefined;
     let failure: Error | undefined;
+    if (isSmall) this.#smallCount++;
     try {
       for (;;) {
-        const startMs = this.#budget.nowMs();
+        const startMs = clock.nowMs();
         const result = await this.#port.fetch(request);
-        this.#budget.answered(this.#budget.nowMs() - startMs);
+        if (isSmall) {
+          const { durationMs = clock.nowMs() - startMs } = result;
+          this.#budget.answered(durationMs);
+        }
         states = result.states;
         if (result.sequence >= view.sequence) break;
         // In the newer state another block may be there, which was never sought.
@@ -238,6 +283,7 @@ export class Fetcher {
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
     }
+    if (isSmall) this.#smallCount--;
     const unknown: number[] = [];
     for (let index = 0; index < blocks.length; index++) {
       const block = blocks[index] as number;
@@ -247,6 +293,7 @@ export class Fetcher {
       else this.#answer(block, failure ?? this.#errorOf(block, state));
     }
     this.#budget.wake();
+    if (this.#queue.length > 0) this.flush();
     this.#seek(unknown);
   }
 

@@ -21,6 +21,10 @@ class Bench {
     readonly blocks: number[];
     readonly answer: PromiseWithResolvers<void>;
   }[] = [];
+  /** What is held back is sent when it resolves. */
+  readonly timeUp: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** While it is set, fetches are not answered. */
+  stalled: Promise<void> | undefined;
   readonly #fetcher: Fetcher;
   #nowMs = 0;
 
@@ -36,6 +40,7 @@ class Bench {
       fetch: async ({ blocks, sought }) => {
         this.fetches.push([...blocks]);
         await new Promise((resolve) => setTimeout(resolve));
+        await this.stalled;
         this.#nowMs += this.durationMs;
         const states = Uint8Array.from(
           blocks,
@@ -52,7 +57,10 @@ class Bench {
     this.#fetcher = new Fetcher(
       port as ArchivePort,
       new BlockView(view, cache, undefined),
-      new FetchBudget(cache, 1024, () => this.#nowMs),
+      new FetchBudget(cache, 1024, {
+        nowMs: () => this.#nowMs,
+        sleep: () => this.timeUp.promise,
+      }),
       "disk",
     );
   }
@@ -70,6 +78,12 @@ class Bench {
   expect(block: number): void {
     this.#fetcher.hint(block);
     this.#fetcher.flush();
+  }
+
+  /** Is slow until that is noticed. */
+  async beFar(): Promise<void> {
+    this.durationMs = 20;
+    for (let count = 0; count < 8; count++) await this.ask(count);
   }
 
   /** Asks for blocks in one burst; the sizes of the fetches that they became. */
@@ -98,8 +112,7 @@ Deno.test("a burst of reads of a near archive is one fetch", async () => {
 
 Deno.test("no read of a far archive waits for others of its burst", async () => {
   const bench = new Bench();
-  bench.durationMs = 20;
-  await bench.ask(5);
+  await bench.beFar();
   assert.deepEqual(
     await bench.ask(...SCATTERED),
     SCATTERED.map(() => 1),
@@ -107,10 +120,56 @@ Deno.test("no read of a far archive waits for others of its burst", async () => 
   assert.deepEqual(await bench.ask(7, 8, 9, 20), [3, 1], "neighbours do");
 });
 
-Deno.test("an archive that is quick for a while is near again", async () => {
+Deno.test("one fetch that is slow does not make an archive far", async () => {
   const bench = new Bench();
   bench.durationMs = 20;
-  await bench.ask(5);
+  for (let count = 0; count < 7; count++) await bench.ask(count);
+  bench.durationMs = 1;
+  await bench.ask(7);
+  bench.durationMs = 20;
+  assert.deepEqual(await bench.ask(...SCATTERED), [16]);
+});
+
+Deno.test("while two small fetches are under way what is asked for is gathered", async () => {
+  const bench = new Bench();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  bench.stalled = promise;
+  const asked = [10, 20, 30, 40].map(async (block) => {
+    // Each in a burst of its own.
+    for (let turn = 0; turn < block; turn++) await Promise.resolve();
+    await bench.ask(block);
+  });
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.deepEqual(bench.fetches, [[10], [20]]);
+  resolve();
+  await Promise.all(asked);
+  assert.deepEqual(bench.fetches, [[10], [20], [30, 40]]);
+});
+
+Deno.test("what is gathered waits neither for slow fetches nor for its sixteenth block", async () => {
+  const bench = new Bench();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  bench.stalled = promise;
+  const asked = [bench.ask(1)];
+  await Promise.resolve();
+  asked.push(bench.ask(1000));
+  await Promise.resolve();
+  asked.push(bench.ask(...SCATTERED.map((block) => block + 5)));
+  await Promise.resolve();
+  assert.deepEqual(bench.fetches.map(({ length }) => length), [1, 1, 16]);
+  asked.push(bench.ask(2000));
+  await Promise.resolve();
+  assert.equal(bench.fetches.length, 3);
+  bench.timeUp.resolve();
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.deepEqual(bench.fetches.at(-1), [2000]);
+  resolve();
+  await Promise.all(asked);
+});
+
+Deno.test("an archive that is quick for a while is near again", async () => {
+  const bench = new Bench();
+  await bench.beFar();
   bench.durationMs = 1;
   for (let count = 0; count < 63; count++) await bench.ask(count);
   assert.deepEqual(await bench.ask(100, 200), [1, 1]);

@@ -9,12 +9,7 @@
 import type { DiskFile } from "../disk/disk.ts";
 import type { PlainHash } from "../score.ts";
 import type { IndexFiles } from "./index_files.ts";
-import {
-  type FilterShape,
-  LARGE_FILTER,
-  MEDIUM_FILTER,
-  SMALL_FILTER,
-} from "./key_filter.ts";
+import { type FilterShape, LARGE_FILTER, SMALL_FILTER } from "./key_filter.ts";
 import {
   chooseMerge,
   countIdle,
@@ -35,8 +30,6 @@ export const BASE_RUN_FLUSHES = 64;
 const RECENT_RUN_FLUSHES = 160;
 /** Recent entries below which there is no base: so many flushed runs. */
 const BASE_FLUSHES_MIN = 16;
-/** Flushed runs up to which a run is asked often, for its size. */
-const SMALL_FLUSHES = 8;
 /** Entries merged at each level for one that is added: more than one, so that it keeps up. */
 const LEVEL_FACTOR = 2;
 /** Entries merged into the base for one that is added: it rewrites about six. */
@@ -93,13 +86,6 @@ export class Compaction {
   /** Begins nothing. */
   constructor(options: CompactionOptions) {
     this.#options = options;
-  }
-
-  /** The shape of the filter of a run that covers all keys. */
-  shapeOf(entryCount: number): FilterShape {
-    return entryCount <= SMALL_FLUSHES * this.#options.flushEntries
-      ? SMALL_FILTER
-      : MEDIUM_FILTER;
   }
 
   /** Does the share of the work that belongs to `addedEntries` more entries. */
@@ -175,7 +161,7 @@ export class Compaction {
     this.#levels.set(level, {
       inputs,
       merge: new RunMerge(newestFirst(inputs)),
-      target: this.#create(count, this.shapeOf(count)),
+      target: this.#create(count, SMALL_FILTER),
     });
   }
 
@@ -208,7 +194,7 @@ export class Compaction {
     this.#levels.delete(level);
     const { runs } = this.#options;
     const start = runs.recent.indexOf(inputs[0] as RecentRun);
-    const merged = { run, level: level + 1 };
+    const merged = { run, level: level + 1, first: 0 };
     runs.recent.splice(start, inputs.length, merged);
     await this.#supersede(inputs.map((it) => it.run));
   }
@@ -231,16 +217,13 @@ export class Compaction {
       dropped.push(...runs.replaceBase(run, first, end));
     }
     base.target = undefined;
-    if (isLast) {
-      this.#base = undefined;
-      runs.recent.splice(0, inputs.length);
-      dropped.push(...inputs.map((it) => it.run));
-    }
+    if (isLast) this.#base = undefined;
+    dropped.push(...runs.passToBase(inputs.length, end));
     await this.#supersede(dropped);
   }
 
   #createPiece(
-    { inputs, pieces }: BaseMerge,
+    { inputs }: BaseMerge,
     first: number,
     end: number,
   ): Target {
@@ -254,13 +237,13 @@ export class Compaction {
       (sum, run) => sum + run.pagesWithin(first, end),
       0,
     );
-    return this.#create(pages * PAGE_ENTRIES, LARGE_FILTER, pieces);
+    return this.#create(pages * PAGE_ENTRIES, LARGE_FILTER);
   }
 
-  #create(entriesMax: number, filter: FilterShape, pieces = 1): Target {
+  #create(entriesMax: number, filter: FilterShape): Target {
     const { files, hash } = this.#options;
     const { file, run } = files.createRun();
-    const shape = { entriesMax, filter, pieces };
+    const shape = { entriesMax, filter };
     const { pool } = files;
     const writer = new RunWriter({ file, run, ...shape, hash, pool });
     return { run, file, writer };
@@ -299,7 +282,7 @@ function boundOf({ pieces }: BaseMerge, piece: number): number {
 }
 
 function newestFirst(inputs: readonly RecentRun[]): RunCursor[] {
-  return inputs.toReversed().map(({ run }) =>
-    new RunCursor({ run, first: 0, end: KEY_END })
+  return inputs.toReversed().map(({ run, first }) =>
+    new RunCursor({ run, first, end: KEY_END })
   );
 }

@@ -9,7 +9,7 @@
  * is in memory only is lost by a crash, and with it the knowledge of its packs.
  * Files are written by one piece of work at a time.
  *
- * Memory: about 11 bits an entry for the filters, 4 bytes for every 127 entries,
+ * Memory: about 9.5 bits an entry for the filters, 4 bytes for every 127 entries,
  * and the tables.
  *
  * @module
@@ -361,10 +361,9 @@ export class DiskIndex implements ScoreIndex {
       const run = await writeTable(table, {
         files: this.#files,
         hash: this.#options.hash,
-        filter: this.#compaction.shapeOf(table.count),
         pause: () => this.#pause(),
       });
-      this.#runs.recent.push({ run, level: 0 });
+      this.#runs.recent.push({ run, level: 0, first: 0 });
     }
     this.#tables.release();
     this.#packsInRuns = this.#frozenPackCount;

@@ -17,14 +17,15 @@ import { WordPool } from "./word_pool.ts";
 import { PackTable } from "./pack_table.ts";
 import { Run } from "./run.ts";
 import { RunList } from "./run_list.ts";
-import type { FinishedRun, RunDescription, RunSummary } from "./run_writer.ts";
+import type { RunSummary } from "./run_summary.ts";
+import type { FinishedRun, RunDescription } from "./run_writer.ts";
 import { IndexDamagedError } from "./score_index.ts";
 
 const MANIFEST = "manifest";
 const MANIFEST_NEW = "manifest.new";
 const PACKS = "packs";
 const RUN_PREFIX = "run-";
-const VERSION = 3;
+const VERSION = 4;
 const NAME_LENGTH = 32;
 
 /** What the manifest holds, as JSON, followed by a line with its hash. */
@@ -42,7 +43,10 @@ interface Manifest {
   /** Entries may come from copies in the store. */
   readonly restsOnCopies: boolean;
   /** Oldest first. */
-  readonly recent: readonly (RunDescription & { readonly level: number })[];
+  readonly recent: readonly (RunDescription & {
+    readonly level: number;
+    readonly first: number;
+  })[];
   /** Ascending. */
   readonly base: readonly (RunDescription & { readonly first: number })[];
 }
@@ -93,7 +97,10 @@ export class IndexFiles {
     const runs = new RunList();
     try {
       for (const it of manifest.recent) {
-        runs.recent.push({ run: this.#openRun(it), level: it.level });
+        const { level, first } = it;
+        const run = this.#openRun(it);
+        run.forgetBelow(first);
+        runs.recent.push({ run, level, first });
       }
       for (const it of manifest.base) {
         runs.base.push({ run: this.#openRun(it), first: it.first });
@@ -143,7 +150,11 @@ export class IndexFiles {
     const listed = {
       suspectPacks: [...suspectPacks],
       restsOnCopies: packs.restOnCopies,
-      recent: recent.map(({ run, level }) => ({ ...run.description, level })),
+      recent: recent.map(({ run, level, first }) => ({
+        ...run.description,
+        level,
+        first,
+      })),
       base: base.map(({ run, first }) => ({ ...run.description, first })),
     };
     await this.#savePacks(packs, packCount);

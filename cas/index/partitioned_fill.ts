@@ -161,7 +161,6 @@ export class PartitionedFill implements IndexFill {
       run,
       entriesMax,
       filter: LARGE_FILTER,
-      pieces: 2 ** this.#runBits,
       hash,
       pool: files.pool,
     });

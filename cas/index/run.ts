@@ -7,17 +7,10 @@
  * @module
  */
 
-import { equalBytes } from "../bytes.ts";
 import type { DiskFile } from "../disk/disk.ts";
 import type { PlainHash } from "../score.ts";
 import { compareKeys, ENTRY_WORDS } from "./entry.ts";
-import {
-  FILTER_BLOCK_WORDS,
-  FILTER_CHUNK_WORDS,
-  filterChunkCount,
-  filterChunkWords,
-  KeyFilter,
-} from "./key_filter.ts";
+import type { KeyFilter } from "./key_filter.ts";
 import {
   bytesOf,
   checkPage,
@@ -27,15 +20,11 @@ import {
   PAGE_LENGTH,
   PAGE_WORDS,
   type RunFooter,
-  summaryChecksum,
-} from "./run_format.ts";
-import type { WordPool } from "./word_pool.ts";
-import {
-  releaseSummary,
-  type RunDescription,
   runSize,
-  type RunSummary,
-} from "./run_writer.ts";
+} from "./run_format.ts";
+import { readSummary, releaseSummary, type RunSummary } from "./run_summary.ts";
+import type { RunDescription } from "./run_writer.ts";
+import type { WordPool } from "./word_pool.ts";
 import { IndexDamagedError } from "./score_index.ts";
 
 /** What a run is opened with. */
@@ -65,6 +54,8 @@ export class Run {
   readonly #page = new Uint32Array(PAGE_WORDS);
   #summary: RunSummary | undefined;
   #keepsFilter = true;
+  #filterBytes: number;
+  #first = 0;
   #pageReads = 0;
 
   /** Opens a run. Throws `IndexDamagedError` if its file is not what `description` says. */
@@ -84,6 +75,7 @@ export class Run {
     ) throw this.#damaged("its end is not that of the run it should be");
     this.#footer = footer;
     this.pageCount = footer.pageCount;
+    this.#filterBytes = footer.tableBytes;
     this.#summary = options.summary;
   }
 
@@ -92,9 +84,15 @@ export class Run {
     return this.#options.pool;
   }
 
-  /** Bytes of its filter. */
+  /** Bytes of its filter: as much of it as there is use for. */
   get filterBytes(): number {
-    return this.#footer.filterBlocks * FILTER_BLOCK_WORDS * 4;
+    return this.#filterBytes;
+  }
+
+  /** Nobody asks for keys with first words below `first` any more. */
+  forgetBelow(first: number): void {
+    this.#first = first;
+    this.#trimFilter();
   }
 
   /** Whether its filter may be in memory. */
@@ -186,32 +184,27 @@ export class Run {
   }
 
   #loadSummary(): RunSummary {
-    const { pageCount, filterBlocks, filterWords, pieces } = this.#footer;
     const { pool, hash } = this.#options;
-    const chunks = Array.from(
-      { length: filterChunkCount(filterBlocks) },
-      () => pool.take(FILTER_CHUNK_WORDS),
-    );
-    const fences = pool.take(pageCount);
-    const parts = [
-      ...chunks.map((chunk, i) =>
-        chunk.subarray(0, filterChunkWords(filterBlocks, i))
-      ),
-      fences,
-    ];
-    let position = pageCount * PAGE_LENGTH;
-    for (const part of parts) {
-      this.#read(bytesOf(part), position);
-      position += part.byteLength;
-    }
-    if (!equalBytes(summaryChecksum(parts, hash), this.#footer.summary)) {
+    const summary = readSummary({
+      footer: this.#footer,
+      read: (target, position) => this.#read(target, position),
+      hash,
+      pool,
+    });
+    if (summary === undefined) {
       throw this.#damaged("its filter does not match its checksum");
     }
-    const use = { wordCount: filterWords, pieces, blockCount: filterBlocks };
-    const filter = new KeyFilter(chunks, use);
-    if (this.#keepsFilter) return { filter, fences };
-    chunks.forEach((chunk) => pool.release(chunk));
-    return { fences };
+    if (this.#keepsFilter) {
+      this.#trimFilter(summary.filter);
+      return summary;
+    }
+    summary.filter?.release(pool);
+    return { fences: summary.fences };
+  }
+
+  #trimFilter(filter: KeyFilter | undefined = this.#summary?.filter): void {
+    filter?.releaseBelow(this.#first, this.#options.pool);
+    this.#filterBytes = filter?.byteCount ?? this.#filterBytes;
   }
 
   #read(target: Uint8Array, position: number): void {

@@ -3,11 +3,11 @@
  * is a cache on one machine: words are in the machine's order.
  *
  *     pages    4096 each: 127 entries (4064) | entry count (4) | page number (4) | run number (4) | zero (4) | checksum (16)
- *     filter   64 for each block
+ *     tables   of the filter, one after the other, each for 512 pages
+ *     shapes   16 for each table: seed (4) | slots of a segment (4) | segments (4) | bits of a slot (4); all zero where there is no table
  *     fences   4 for each page: word 0 of its first key
- *     footer   64: magic (8) | run number (4) | entry count (4) | page count (4) | filter blocks (4)
- *                  | checksum of the checksums of filter (by 256 KiB) and fences (16) | words of a key that choose bits of the filter (4)
- *                  | pieces of all keys, of which it covers one (4) | checksum of the footer so far (16)
+ *     footer   64: magic (8) | run number (4) | entry count (4) | page count (4) | bytes of the tables (4)
+ *                  | checksum of the checksums of each table, the shapes and the fences (16) | zero (8) | checksum of the footer so far (16)
  *
  * A checksum is the first 16 bytes of a plain BLAKE3. Page and run numbers in a
  * page tell a page that was never written from the one that should be there.
@@ -28,6 +28,18 @@ export const PAGE_ENTRIES = 127;
 /** Bytes of the footer. */
 export const FOOTER_LENGTH: number = 8 + 4 + 4 + 4 + 4 + 16 + 8 + 16;
 
+/** Pages of a run that have one table of its filter. */
+export const TABLE_PAGES = 512;
+/** Words of the shape of a table. */
+export const SHAPE_WORDS = 4;
+/** Words in the shape of a table. */
+export const ShapeWord = {
+  seed: 0,
+  segmentLength: 1,
+  segmentCount: 2,
+  bits: 3,
+} as const;
+
 /** Bytes of a checksum. */
 export const CHECKSUM_LENGTH = 16;
 const PAGE_CHECKSUM_AT = PAGE_LENGTH - CHECKSUM_LENGTH;
@@ -41,13 +53,11 @@ const FooterAt = {
   run: 8,
   entries: 12,
   pages: 16,
-  filterBlocks: 20,
+  tableBytes: 20,
   summary: 24,
-  filterWords: 40,
-  pieces: 44,
   checksum: 48,
 } as const;
-const MAGIC = new TextEncoder().encode("DSINDEX2");
+const MAGIC = new TextEncoder().encode("DSINDEX3");
 
 /** What a footer says of its run. */
 export interface RunFooter {
@@ -57,13 +67,9 @@ export interface RunFooter {
   readonly entryCount: number;
   /** How many pages. */
   readonly pageCount: number;
-  /** How many blocks of its filter. */
-  readonly filterBlocks: number;
-  /** `wordCount` of the filter's shape. */
-  readonly filterWords: number;
-  /** Into how many pieces all keys are divided, of which the run covers one. */
-  readonly pieces: number;
-  /** `summaryChecksum` of filter and fences. */
+  /** Bytes of the tables of its filter. */
+  readonly tableBytes: number;
+  /** `summaryChecksum` of tables, shapes and fences. */
   readonly summary: Uint8Array;
 }
 
@@ -80,16 +86,14 @@ export function checksumOf(bytes: Uint8Array, hash: PlainHash): Uint8Array {
   return hash(bytes).subarray(0, CHECKSUM_LENGTH);
 }
 
-/** The checksum of several pieces: that of their checksums. */
+/** The checksum of several pieces, of which these are the checksums. */
 export function summaryChecksum(
-  pieces: readonly Uint32Array[],
+  checksums: readonly Uint8Array[],
   hash: PlainHash,
 ): Uint8Array {
-  const checksums = new Uint8Array(pieces.length * CHECKSUM_LENGTH);
-  pieces.forEach((piece, i) =>
-    checksums.set(checksumOf(bytesOf(piece), hash), i * CHECKSUM_LENGTH)
-  );
-  return checksumOf(checksums, hash);
+  const bytes = new Uint8Array(checksums.length * CHECKSUM_LENGTH);
+  checksums.forEach((it, i) => bytes.set(it, i * CHECKSUM_LENGTH));
+  return checksumOf(bytes, hash);
 }
 
 /** Completes a page that holds `count` entries: `words` are its words. */
@@ -131,10 +135,8 @@ export function encodeFooter(footer: RunFooter, hash: PlainHash): Uint8Array {
   view.setUint32(FooterAt.run, footer.run, true);
   view.setUint32(FooterAt.entries, footer.entryCount, true);
   view.setUint32(FooterAt.pages, footer.pageCount, true);
-  view.setUint32(FooterAt.filterBlocks, footer.filterBlocks, true);
+  view.setUint32(FooterAt.tableBytes, footer.tableBytes, true);
   bytes.set(footer.summary, FooterAt.summary);
-  view.setUint32(FooterAt.filterWords, footer.filterWords, true);
-  view.setUint32(FooterAt.pieces, footer.pieces, true);
   const checksum = checksumOf(bytes.subarray(0, FooterAt.checksum), hash);
   bytes.set(checksum, FooterAt.checksum);
   return bytes;
@@ -155,14 +157,19 @@ export function decodeFooter(
     run: view.getUint32(FooterAt.run, true),
     entryCount: view.getUint32(FooterAt.entries, true),
     pageCount: view.getUint32(FooterAt.pages, true),
-    filterBlocks: view.getUint32(FooterAt.filterBlocks, true),
-    filterWords: view.getUint32(FooterAt.filterWords, true),
-    pieces: view.getUint32(FooterAt.pieces, true),
+    tableBytes: view.getUint32(FooterAt.tableBytes, true),
     summary: bytes.slice(
       FooterAt.summary,
       FooterAt.summary + CHECKSUM_LENGTH,
     ),
   };
+}
+
+/** Bytes of a run's file. */
+export function runSize({ pageCount, tableBytes }: RunFooter): number {
+  const shapes = Math.ceil(pageCount / TABLE_PAGES) * SHAPE_WORDS;
+  return pageCount * PAGE_LENGTH + tableBytes + 4 * (shapes + pageCount) +
+    FOOTER_LENGTH;
 }
 
 /** The bytes of words, the same memory. */

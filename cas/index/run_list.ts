@@ -12,12 +12,14 @@
 import type { Run } from "./run.ts";
 import { KEY_END, type RunPart } from "./run_cursor.ts";
 
-/** A run of recent entries. */
+/** A run of recent entries: it counts for keys from `first` on. */
 export interface RecentRun {
   /** The run. */
   readonly run: Run;
   /** How often its entries were merged. */
   readonly level: number;
+  /** Least first word of a key that it counts for: what is below is in the base by now. */
+  first: number;
 }
 
 /** A run of the base: it counts for keys from `first` on, up to the next one's. */
@@ -80,13 +82,14 @@ export class RunList {
 
   /** Finds an entry; with `filteredOnly` only where a filter spares most reads. Throws `IndexDamagedError`. */
   find(entry: Uint32Array, filteredOnly: boolean): FoundEntry | undefined {
+    const word = entry[0] as number;
     for (let i = this.recent.length - 1; i >= 0; i--) {
-      const { run } = this.recent[i] as RecentRun;
-      if (filteredOnly && !run.keepsFilter) continue;
+      const { run, first } = this.recent[i] as RecentRun;
+      if (word < first || (filteredOnly && !run.keepsFilter)) continue;
       const at = run.find(entry);
       if (at >= 0) return { words: run.words, at };
     }
-    const base = this.#baseFor(entry[0] as number);
+    const base = this.#baseFor(word);
     if (base === undefined || (filteredOnly && !base.run.keepsFilter)) {
       return undefined;
     }
@@ -125,6 +128,19 @@ export class RunList {
     kept.push({ run, first });
     this.base = kept.sort((a, b) => a.first - b.first);
     return dropped;
+  }
+
+  /** Lets the oldest `count` recent runs count for keys from `first` on, or not at all any more; those that do not. */
+  passToBase(count: number, first: number): Run[] {
+    if (first >= KEY_END) {
+      return this.recent.splice(0, count).map(({ run }) => run);
+    }
+    for (const it of this.recent.slice(0, count)) {
+      // One that a merge passed on before it was given up is ahead.
+      it.first = Math.max(it.first, first);
+      it.run.forgetBelow(it.first);
+    }
+    return [];
   }
 
   /** Closes all runs and forgets them. */

@@ -8,25 +8,25 @@ import type { DiskFile } from "../disk/disk.ts";
 import type { PlainHash } from "../score.ts";
 import type { WordPool } from "./word_pool.ts";
 import { ENTRY_WORDS } from "./entry.ts";
+import { buildFuse, releaseTable } from "./fuse_builder.ts";
+import { FUSE_KEY_WORDS, type FuseTable } from "./fuse_table.ts";
 import {
-  FILTER_BLOCK_WORDS,
-  FILTER_CHUNK_WORDS,
-  filterBlockCount,
-  filterChunkCount,
-  filterChunkWords,
   type FilterShape,
   KeyFilter,
+  TABLE_KEY_WORD,
+  TABLE_KEYS,
 } from "./key_filter.ts";
 import {
   bytesOf,
+  checksumOf,
   encodeFooter,
-  FOOTER_LENGTH,
   PAGE_ENTRIES,
   PAGE_LENGTH,
   PAGE_WORDS,
   sealPage,
   summaryChecksum,
 } from "./run_format.ts";
+import { type RunSummary, summaryPieces } from "./run_summary.ts";
 
 /** Pages written at once. */
 const BUFFER_PAGES = 64;
@@ -39,12 +39,12 @@ export interface RunWriterOptions {
   readonly file: DiskFile;
   /** The run's number, never used before in this index. */
   readonly run: number;
-  /** At least as many as entries will come: sizes the filter. */
+  /** At least as many as entries will come. */
   readonly entriesMax: number;
   /** What its filter is like. */
   readonly filter: FilterShape;
-  /** Into how many equal pieces all keys are divided, of which it covers one: 1 when absent. */
-  readonly pieces?: number;
+  /** What the tables of its filter are tried with; chosen by their keys when absent. */
+  readonly filterSeeds?: readonly number[];
   /** Computes checksums. */
   readonly hash: PlainHash;
   /** Lends the memory. */
@@ -61,14 +61,6 @@ export interface RunDescription {
   readonly size: number;
 }
 
-/** What is in memory of a run. */
-export interface RunSummary {
-  /** Absent where it may not be kept. */
-  readonly filter?: KeyFilter;
-  /** First words of the first keys of the pages, and perhaps more memory behind them. */
-  readonly fences: Uint32Array<ArrayBuffer>;
-}
-
 /** A run as it was written, with what else would be read again at once. */
 export interface FinishedRun {
   /** As the manifest names it. */
@@ -82,8 +74,10 @@ export class RunWriter {
   readonly #options: RunWriterOptions;
   readonly #buffer: Uint32Array<ArrayBuffer>;
   readonly #fences: Uint32Array<ArrayBuffer>;
-  readonly #filter: KeyFilter;
-  readonly #filterBlocks: number;
+  /** Keys of entries that are in no table yet. */
+  readonly #keys: Uint32Array<ArrayBuffer>;
+  readonly #tables: (FuseTable | undefined)[] = [];
+  #keyCount = 0;
   #entryCount = 0;
   #pageCount = 0;
   #bufferedPages = 0;
@@ -95,19 +89,11 @@ export class RunWriter {
   /** Begins a run. */
   constructor(options: RunWriterOptions) {
     this.#options = options;
-    const { entriesMax, filter, pool } = options;
+    const { entriesMax, pool } = options;
     this.#buffer = pool.take(BUFFER_PAGES * PAGE_WORDS);
     this.#fences = pool.take(Math.ceil(entriesMax / PAGE_ENTRIES));
-    this.#filterBlocks = filterBlockCount(entriesMax, filter);
-    const chunks = Array.from(
-      { length: filterChunkCount(this.#filterBlocks) },
-      () => pool.take(FILTER_CHUNK_WORDS).fill(0),
-    );
-    this.#filter = new KeyFilter(chunks, {
-      wordCount: filter.wordCount,
-      pieces: options.pieces ?? 1,
-      blockCount: this.#filterBlocks,
-    });
+    const keysMax = Math.min(entriesMax, TABLE_KEYS);
+    this.#keys = pool.take(keysMax * FUSE_KEY_WORDS);
   }
 
   /** How many entries were added. */
@@ -115,15 +101,19 @@ export class RunWriter {
     return this.#entryCount;
   }
 
-  /** Appends the entry at word `at` of `words`, copied. Its key is greater than all before. */
+  /** Appends the entry at word `at` of `words`, copied. Its key is greater than all before. Throws `RangeError` beyond `entriesMax`. */
   add(words: Uint32Array, at: number): void {
+    if (this.#entryCount === this.#options.entriesMax) throw this.#full();
     const buffer = this.#buffer;
     const page = this.#bufferedPages * PAGE_WORDS;
     const target = page + this.#pageEntries * ENTRY_WORDS;
     for (let word = 0; word < ENTRY_WORDS; word++) {
       buffer[target + word] = words[at + word] as number;
     }
-    this.#filter.add(words, at);
+    const keys = this.#keys;
+    const key = this.#keyCount++ * FUSE_KEY_WORDS;
+    keys[key] = words[at + TABLE_KEY_WORD] as number;
+    keys[key + 1] = words[at + TABLE_KEY_WORD + 1] as number;
     this.#entryCount++;
     if (++this.#pageEntries === PAGE_ENTRIES) this.#endPage();
   }
@@ -138,31 +128,27 @@ export class RunWriter {
   /** Completes the file and makes it durable. */
   async finish(): Promise<FinishedRun> {
     if (this.#pageEntries > 0) this.#endPage();
+    if (this.#keyCount > 0) this.#endTable();
     this.#writeBuffer();
-    const { file, run, hash, filter } = this.#options;
+    const { file, run, hash } = this.#options;
     const fences = this.#fences.subarray(0, this.#pageCount);
-    const pieces = [
-      ...this.#filter.chunks.map((chunk, i) =>
-        chunk.subarray(0, filterChunkWords(this.#filterBlocks, i))
-      ),
-      fences,
-    ];
-    for (const piece of pieces) this.#write(bytesOf(piece));
+    const tables = this.#tables;
+    const pieces = summaryPieces(tables, fences);
+    for (const piece of pieces) this.#write(piece);
+    const checksums = pieces.map((piece) => checksumOf(piece, hash));
     this.#write(encodeFooter({
       run,
       entryCount: this.#entryCount,
       pageCount: this.#pageCount,
-      filterBlocks: this.#filterBlocks,
-      filterWords: filter.wordCount,
-      pieces: this.#options.pieces ?? 1,
-      summary: summaryChecksum(pieces, hash),
+      tableBytes: tables.reduce((sum, it) => sum + (it?.bytes.length ?? 0), 0),
+      summary: summaryChecksum(checksums, hash),
     }, hash));
     await file.sync();
-    this.#releaseBuffer();
+    this.#releaseBuffers();
     const size = this.#writtenBytes;
     return {
       description: { run, entryCount: this.#entryCount, size },
-      summary: { filter: this.#filter, fences },
+      summary: { filter: new KeyFilter(tables, fences), fences },
     };
   }
 
@@ -170,17 +156,20 @@ export class RunWriter {
   discard(): void {
     // One that was finished has given away its summary.
     if (!this.#hasMemory) return;
-    this.#releaseBuffer();
-    releaseSummary(
-      { filter: this.#filter, fences: this.#fences },
-      this.#options.pool,
-    );
+    this.#releaseBuffers();
+    const { pool } = this.#options;
+    for (const table of this.#tables) {
+      if (table !== undefined) releaseTable(table, pool);
+    }
+    pool.release(this.#fences);
   }
 
   /** Once: memory that is given back twice would be lent twice. */
-  #releaseBuffer(): void {
+  #releaseBuffers(): void {
     this.#hasMemory = false;
-    this.#options.pool.release(this.#buffer);
+    const { pool } = this.#options;
+    pool.release(this.#buffer);
+    pool.release(this.#keys);
   }
 
   #endPage(): void {
@@ -192,7 +181,23 @@ export class RunWriter {
     sealPage(words, { run, page, count: this.#pageEntries }, hash);
     this.#pageCount++;
     this.#pageEntries = 0;
+    if (this.#keyCount === TABLE_KEYS) this.#endTable();
     if (++this.#bufferedPages === BUFFER_PAGES) this.#writeBuffer();
+  }
+
+  /** A key that is in no table would never be found. */
+  #full(): RangeError {
+    const { run, entriesMax } = this.#options;
+    return new RangeError(
+      `Cannot add to run ${run}: it has the ${entriesMax} entries it was made for`,
+    );
+  }
+
+  #endTable(): void {
+    const { pool, filter, filterSeeds: seeds } = this.#options;
+    const build = { bits: filter.bits, pool, ...(seeds && { seeds }) };
+    this.#tables.push(buildFuse(this.#keys, this.#keyCount, build));
+    this.#keyCount = 0;
   }
 
   #writeBuffer(): void {
@@ -205,21 +210,4 @@ export class RunWriter {
     this.#options.file.write(bytes, this.#writtenBytes);
     this.#writtenBytes += bytes.length;
   }
-}
-
-/** Gives back what is in memory of a run. */
-export function releaseSummary(
-  { filter, fences }: RunSummary,
-  pool: WordPool,
-): void {
-  pool.release(fences);
-  filter?.chunks.forEach((chunk) => pool.release(chunk));
-}
-
-/** Bytes of a run's file. */
-export function runSize(
-  counts: { readonly pageCount: number; readonly filterBlocks: number },
-): number {
-  return counts.pageCount * (PAGE_LENGTH + 4) +
-    counts.filterBlocks * FILTER_BLOCK_WORDS * 4 + FOOTER_LENGTH;
 }

@@ -11,7 +11,7 @@ const SLACK = 4;
 /** Pieces kept beside those in use. */
 const FREE_MAX = 256;
 /** Words of all of them. */
-const FREE_WORDS_MAX: number = 8 * 2 ** 20;
+const FREE_WORDS_MAX: number = 4 * 2 ** 20;
 
 /** Lends pieces of memory. */
 export class WordPool {

@@ -7,7 +7,7 @@
 import type { PlainHash } from "../score.ts";
 import type { EntryTable } from "./entry_table.ts";
 import type { IndexFiles } from "./index_files.ts";
-import type { FilterShape } from "./key_filter.ts";
+import { SMALL_FILTER } from "./key_filter.ts";
 import type { Run } from "./run.ts";
 import { type FinishedRun, RunWriter } from "./run_writer.ts";
 import { sortedEntries } from "./sort_entries.ts";
@@ -21,8 +21,6 @@ export interface WriteTableOptions {
   readonly files: IndexFiles;
   /** Computes checksums. */
   readonly hash: PlainHash;
-  /** What the run's filter is like. */
-  readonly filter: FilterShape;
   /** Lets other work go first. */
   readonly pause: () => Promise<void>;
 }
@@ -33,7 +31,7 @@ export async function writeTable(
   options: WriteTableOptions,
 ): Promise<Run> {
   const { words, count } = table;
-  const { files, hash, filter, pause } = options;
+  const { files, hash, pause } = options;
   const { file, run } = files.createRun();
   let finished: FinishedRun;
   try {
@@ -41,7 +39,7 @@ export async function writeTable(
       file,
       run,
       entriesMax: count,
-      filter,
+      filter: SMALL_FILTER,
       hash,
       pool: files.pool,
     });

@@ -26,7 +26,7 @@ export function inspectIndexRun(bytes: Uint8Array, hasher: Hasher): Inspection {
   if (footer === undefined) {
     return unreadable(KIND, "its footer does not match its checksum");
   }
-  const { run, entryCount, pageCount, filterBlocks } = footer;
+  const { run, entryCount, pageCount, tableBytes } = footer;
   const faults: string[] = [];
   let found = 0;
   for (let page = 0; page < pageCount; page++) {
@@ -54,7 +54,7 @@ export function inspectIndexRun(bytes: Uint8Array, hasher: Hasher): Inspection {
       run,
       entries: entryCount,
       pages: pageCount,
-      "blocks of its filter": filterBlocks,
+      "bytes of its filter": tableBytes,
       bytes: bytes.length,
     },
     entries: [],

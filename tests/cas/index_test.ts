@@ -1,19 +1,8 @@
 import assert from "node:assert/strict";
-import { randomFillSync } from "node:crypto";
 import fc from "fast-check";
 import type { Disk, DiskFile } from "../../cas/disk/disk.ts";
 import { openRealDisk } from "../../cas/disk/real_disk.ts";
 import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
-import { ENTRY_WORDS, setKey } from "../../cas/index/entry.ts";
-import {
-  FILTER_CHUNK_WORDS,
-  filterBlockCount,
-  filterChunkCount,
-  KeyFilter,
-  LARGE_FILTER,
-  MEDIUM_FILTER,
-  SMALL_FILTER,
-} from "../../cas/index/key_filter.ts";
 import { MemoryIndex } from "../../cas/index/memory_index.ts";
 import {
   chooseMerge,
@@ -234,65 +223,6 @@ Deno.test("the base is due when a fifth of it is recent", () => {
   assert.equal(isBaseDue(five, 0, 6), false);
   assert.equal(countIdle(five), 3);
   assert.equal(countIdle(runsOf([1, 0])), 2);
-});
-
-Deno.test("a filter knows every key it was given, and few others", () => {
-  const count = 20_000;
-  const entry = new Uint32Array(ENTRY_WORDS);
-  for (
-    const [shape, wrongMax] of [
-      [LARGE_FILTER, 0.014],
-      [MEDIUM_FILTER, 0.003],
-      [SMALL_FILTER, 0.0006],
-    ] as const
-  ) {
-    for (const pieces of [1, 3]) {
-      const blockCount = filterBlockCount(count, shape);
-      const chunks = Array.from(
-        { length: filterChunkCount(blockCount) },
-        () => new Uint32Array(FILTER_CHUNK_WORDS),
-      );
-      const { wordCount } = shape;
-      const filter = new KeyFilter(chunks, { wordCount, pieces, blockCount });
-      const setNumber = (number: number): void => {
-        setKey(entry, scoreOfNumber(number), 0);
-        // All in the first of the pieces.
-        entry[0] = Math.floor((entry[0] as number) / pieces);
-      };
-      for (let number = 0; number < count; number++) {
-        setNumber(number);
-        filter.add(entry, 0);
-      }
-      let wrong = 0;
-      for (let number = 0; number < count; number++) {
-        setNumber(number);
-        assert.ok(filter.has(entry, 0));
-        setNumber(count + number);
-        if (filter.has(entry, 0)) wrong++;
-      }
-      assert.ok(wrong / count < wrongMax, `${wrong} of ${count}`);
-    }
-  }
-});
-
-Deno.test("a filter larger than one piece of memory is as good", () => {
-  const count = 250_000;
-  const keys = randomFillSync(new Uint32Array(2 * count * ENTRY_WORDS));
-  const blockCount = filterBlockCount(count, LARGE_FILTER);
-  const chunks = Array.from(
-    { length: filterChunkCount(blockCount) },
-    () => new Uint32Array(FILTER_CHUNK_WORDS),
-  );
-  assert.equal(chunks.length, 2);
-  const { wordCount } = LARGE_FILTER;
-  const filter = new KeyFilter(chunks, { wordCount, pieces: 1, blockCount });
-  for (let key = 0; key < count; key++) filter.add(keys, key * ENTRY_WORDS);
-  let wrong = 0;
-  for (let key = 0; key < count; key++) {
-    assert.ok(filter.has(keys, key * ENTRY_WORDS));
-    if (filter.has(keys, (count + key) * ENTRY_WORDS)) wrong++;
-  }
-  assert.ok(wrong / count < 0.02, `${wrong} of ${count}`);
 });
 
 Deno.test("keys that share their first word are told apart", async () => {

@@ -11,7 +11,8 @@ import { BLOCK_SIZE, FULL_MASK, SECTORS_PER_BLOCK } from "../block_pool.ts";
 import { SECTOR_SIZE } from "./block_view.ts";
 import type { Clock } from "./clock.ts";
 import type { Head } from "./head.ts";
-import type { Generation, OverlayBudget } from "./overlay.ts";
+import type { Generation } from "./generation.ts";
+import type { OverlayBudget } from "./overlay.ts";
 import type { SectorRange } from "./volume.ts";
 
 /** Takes sectors as a client's write would; false when there is no room. */
@@ -39,17 +40,12 @@ export async function listFrozen(
   masks: Uint8Array,
   clock: Clock,
 ): Promise<FrozenVolume> {
-  const blocks = new Float64Array(part.generation.size);
-  let count = 0;
-  for (const block of part.generation.keys()) {
-    blocks[count++] = block;
-    if (count % SLICE_BLOCKS === 0) await clock.yieldTurn();
-  }
-  const sorted = await sortAscending(blocks, clock);
+  const sorted = await sortAscending(part.generation.blocks(), clock);
+  const count = sorted.length;
   const slots = new Uint32Array(count);
   const partMasks = new Uint8Array(count);
   for (let index = 0; index < count; index++) {
-    const slot = part.generation.get(sorted[index] as number) as number;
+    const slot = part.generation.slotOf(sorted[index] as number);
     slots[index] = slot;
     partMasks[index] = masks[slot] as number;
     if (index % SLICE_BLOCKS === SLICE_BLOCKS - 1) await clock.yieldTurn();
@@ -151,6 +147,7 @@ async function sortAscending(
   numbers: Float64Array,
   clock: Clock,
 ): Promise<Float64Array> {
+  if (await isAscending(numbers, clock)) return numbers;
   let source: Float64Array = numbers;
   for (let start = 0; start < source.length; start += SLICE_BLOCKS) {
     source.subarray(start, start + SLICE_BLOCKS).sort();
@@ -164,6 +161,18 @@ async function sortAscending(
     [source, target] = [target, source];
   }
   return source;
+}
+
+/** True for what was written from one end to the other. */
+async function isAscending(
+  numbers: Float64Array,
+  clock: Clock,
+): Promise<boolean> {
+  for (let index = 1; index < numbers.length; index++) {
+    if (numbers[index - 1]! > numbers[index]!) return false;
+    if (index % SLICE_BLOCKS === 0) await clock.yieldTurn();
+  }
+  return true;
 }
 
 async function mergeRuns(

@@ -7,6 +7,7 @@
  */
 
 import type { BlockCache } from "./block_cache.ts";
+import { Generation } from "./generation.ts";
 
 /** What all overlays share. */
 export class OverlayBudget {
@@ -35,13 +36,10 @@ export class OverlayBudget {
   }
 }
 
-/** One generation of one volume. */
-export type Generation = Map<number, number>;
-
 /** The overlay of one volume. */
 export class Overlay {
   readonly #budget: OverlayBudget;
-  #active: Generation = new Map();
+  #active: Generation = new Generation();
   #frozen: Generation | undefined;
 
   /** Nothing written yet. */
@@ -56,12 +54,12 @@ export class Overlay {
 
   /** The slot of a block in the active generation, or -1. */
   activeSlot(block: number): number {
-    return this.#active.get(block) ?? -1;
+    return this.#active.slotOf(block);
   }
 
   /** The slot of a block in the frozen generation, or -1. */
   frozenSlot(block: number): number {
-    return this.#frozen?.get(block) ?? -1;
+    return this.#frozen?.slotOf(block) ?? -1;
   }
 
   /** The sectors of a slot that count; none for -1. */
@@ -73,7 +71,7 @@ export class Overlay {
   slotsNeeded(firstBlock: number, lastBlock: number): number {
     let count = 0;
     for (let block = firstBlock; block <= lastBlock; block++) {
-      if (!this.#active.has(block)) count++;
+      if (this.#active.slotOf(block) < 0) count++;
     }
     return count;
   }
@@ -82,7 +80,9 @@ export class Overlay {
   slotsLacking(firstBlock: number, lastBlock: number): number {
     let count = this.slotsNeeded(firstBlock, lastBlock);
     for (let block = firstBlock; block <= lastBlock; block++) {
-      if (!this.#active.has(block) && this.frozenSlot(block) >= 0) count--;
+      if (this.#active.slotOf(block) < 0 && this.frozenSlot(block) >= 0) {
+        count--;
+      }
     }
     return count;
   }
@@ -90,12 +90,12 @@ export class Overlay {
   /** The slot to write these sectors of a block into. There is room for it. */
   slotForWrite(block: number, mask: number): number {
     const { masks, cache } = this.#budget;
-    let slot = this.#active.get(block);
-    if (slot === undefined) {
+    let slot = this.#active.slotOf(block);
+    if (slot < 0) {
       slot = cache.take();
       if (slot < 0) throw new Error("the overlay's budget was not kept");
       this.#budget.slotsUsed++;
-      this.#active.set(block, slot);
+      this.#active.add(block, slot);
       masks[slot] = 0;
     }
     masks[slot] = (masks[slot] as number) | mask;
@@ -105,7 +105,8 @@ export class Overlay {
   /** Makes the active generation the frozen one, of which there is none. */
   freeze(): Generation {
     const frozen = this.#active;
-    this.#active = new Map();
+    // As much is likely to come again; growing would hold up frames.
+    this.#active = new Generation(frozen.size);
     this.#frozen = frozen;
     this.#budget.slotsFrozen += frozen.size;
     return frozen;
@@ -113,8 +114,7 @@ export class Overlay {
 
   /** Takes one block out of the frozen generation; its slot is the caller's. */
   takeFrozen(block: number): number {
-    const slot = this.frozenSlot(block);
-    this.#frozen?.delete(block);
+    const slot = this.#frozen?.take(block) ?? -1;
     this.#budget.slotsUsed--;
     this.#budget.slotsFrozen--;
     return slot;

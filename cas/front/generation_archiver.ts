@@ -94,6 +94,8 @@ interface FrozenState {
   readonly trimBelow: number;
   /** Somebody finds no room. */
   readonly wantsRoom: boolean;
+  /** Of the journal then: a write since that failed may lie over one that is kept. */
+  readonly failureCount: number;
 }
 
 /** Freezes generations and archives them, one after the other. */
@@ -149,7 +151,8 @@ export class GenerationArchiver {
     }
     if (parts.length === 0 && !wantsRoom) return false;
     const trimBelow = this.#options.journal.rotate();
-    this.#frozen = { parts, trimBelow, wantsRoom };
+    const failureCount = this.#options.journal.failureCount();
+    this.#frozen = { parts, trimBelow, wantsRoom, failureCount };
     if (parts.length > 0) this.#options.lag.noteFrozen();
     return true;
   }
@@ -176,7 +179,6 @@ export class GenerationArchiver {
     }
     const startMs = clock.nowMs();
     const result = await this.#archive({ volumes });
-    const failuresBefore = journal.failureCount();
     const isAllKept = frozen.wantsRoom && isAllDeferred(volumes, result);
     this.#allKept = isAllKept ? budget.slotsUsed : undefined;
     let keptSlots = 0;
@@ -207,7 +209,7 @@ export class GenerationArchiver {
     this.#frozen = undefined;
     this.#options.lag.noteArchived(result.deferred !== undefined);
     this.#options.report(checkpointDone(result, clock.nowMs() - startMs));
-    const isKept = journal.failureCount() === failuresBefore;
+    const isKept = journal.failureCount() === frozen.failureCount;
     if (result.deferred !== undefined && !isKept) return kept;
     await this.#retire(frozen);
     // As above; and each attempt writes all of it into the journal again.

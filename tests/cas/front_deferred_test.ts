@@ -90,6 +90,49 @@ Deno.test("sectors written during the checkpoint are not undone by older ones ke
   await rig.front.abandon();
 });
 
+Deno.test("a write that fails in the journal during the checkpoint takes no older one with it that is kept", async () => {
+  let fails = false;
+  const damaged = new Set<number>();
+  let gate: Promise<void> = Promise.resolve();
+  const disk = new SimulatedDisk({
+    random: seeded(1),
+    fault: ({ kind }) => fails && kind === "write" ? "EIO" : undefined,
+  });
+  const rig = await openRig({
+    disk,
+    port: {
+      damaged,
+      pause: (where) => where === "checkpoint" ? gate : Promise.resolve(),
+    },
+  });
+  const volume = await openDisk(rig);
+  volume.write({ lba: 0, sectorCount: 64 }, stamped(1, 64), 0);
+  await rig.front.checkpoint();
+  damaged.add(DAMAGED_BLOCK);
+  const settled: boolean[] = [];
+  volume.onSettled((_, ok) => settled.push(ok));
+  volume.write({ lba: LBA, sectorCount: 1 }, stamped(2, 1), 0);
+  await quiet();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  gate = promise;
+  const checkpoint = rig.front.checkpoint();
+  await quiet();
+  fails = true;
+  volume.write({ lba: LBA, sectorCount: 1 }, stamped(3, 1), 0);
+  await quiet();
+  assert.deepEqual(settled, [true, false]);
+  fails = false;
+  resolve();
+  await checkpoint;
+  await quiet();
+  const after = rig.disk.afterPowerLoss(seeded(7));
+  await rig.front.abandon();
+  const again = await reopen(rig, damaged, after);
+  const opened = await again.front.openVolume({ volume: "disk" });
+  assert.equal(await stampAt(opened, LBA), 2);
+  await again.front.abandon();
+});
+
 Deno.test("writing the rest of a damaged block archives it and frees the journal", async () => {
   const { rig, volume, damaged } = await damagedRig();
   volume.write({ lba: LBA, sectorCount: 4 }, stamped(2, 4), 0);

@@ -10,6 +10,7 @@
  */
 
 import type { BlockPool } from "../block_pool.ts";
+import { blockHash, GROUP_SIZE } from "./block_hash.ts";
 
 /** What `CachedBlocks.find` answers beside a slot number. */
 export const CacheAnswer = {
@@ -33,6 +34,11 @@ export class BlockCache {
   #freeCount: number;
   #cachedCount = 0;
   #hand = 0;
+  /** The first cached slot of each chain of the hash table, and one more: 0 for none. */
+  readonly #heads: Uint32Array;
+  /** The one behind each in its chain, likewise. */
+  readonly #nexts: Uint32Array;
+  #ownerCount = 0;
 
   /** Takes over all slots of a pool. */
   constructor(pool: BlockPool) {
@@ -47,6 +53,10 @@ export class BlockCache {
       this.#free[slot] = slotCount - 1 - slot;
     }
     this.#freeCount = slotCount;
+    let chainCount = GROUP_SIZE;
+    while (chainCount < slotCount) chainCount *= 2;
+    this.#heads = new Uint32Array(chainCount);
+    this.#nexts = new Uint32Array(slotCount);
   }
 
   /** Slots that can be taken now. */
@@ -69,7 +79,6 @@ export class BlockCache {
       if (this.#uses[slot] === Use.Used) {
         this.#uses[slot] = Use.Unused;
       } else if (this.#uses[slot] === Use.Unused) {
-        this.#owners[slot]?.forget(this.#blocks[slot] as number);
         this.#uncache(slot);
         return slot;
       }
@@ -81,8 +90,29 @@ export class BlockCache {
     this.#free[this.#freeCount++] = slot;
   }
 
-  /** Makes a taken slot a cached block; for `CachedBlocks`. */
+  /** A number for the cached blocks of one more view. */
+  nextOwner(): number {
+    return this.#ownerCount++;
+  }
+
+  /** The slot of a cached block, or -1; for `CachedBlocks`. */
+  slotOf(owner: CachedBlocks, block: number): number {
+    let next = this.#heads[this.#chainOf(owner, block)]!;
+    while (next !== 0) {
+      const slot = next - 1;
+      if (this.#blocks[slot] === block && this.#owners[slot] === owner) {
+        return slot;
+      }
+      next = this.#nexts[slot]!;
+    }
+    return -1;
+  }
+
+  /** Makes a taken slot a cached block, which is not there yet; for `CachedBlocks`. */
   adopt(slot: number, owner: CachedBlocks, block: number): void {
+    const chain = this.#chainOf(owner, block);
+    this.#nexts[slot] = this.#heads[chain]!;
+    this.#heads[chain] = slot + 1;
     this.#owners[slot] = owner;
     this.#blocks[slot] = block;
     this.#uses[slot] = Use.Unused;
@@ -95,33 +125,59 @@ export class BlockCache {
     this.give(slot);
   }
 
+  /** The same with all of an owner's. */
+  releaseAll(owner: CachedBlocks): void {
+    for (let slot = 0; slot < this.#owners.length; slot++) {
+      if (this.#owners[slot] === owner) this.release(slot);
+    }
+  }
+
   /** Notes that a cached block was read. */
   touch(slot: number): void {
     this.#uses[slot] = Use.Used;
   }
 
   #uncache(slot: number): void {
+    const owner = this.#owners[slot] as CachedBlocks;
+    this.#unchain(slot, this.#chainOf(owner, this.#blocks[slot]!));
     this.#uses[slot] = Use.NotCached;
     this.#owners[slot] = undefined;
     this.#cachedCount--;
+  }
+
+  #unchain(slot: number, chain: number): void {
+    let next = this.#heads[chain]!;
+    if (next === slot + 1) {
+      this.#heads[chain] = this.#nexts[slot]!;
+      return;
+    }
+    let before = next - 1;
+    while ((next = this.#nexts[before]!) !== slot + 1) before = next - 1;
+    this.#nexts[before] = this.#nexts[slot]!;
+  }
+
+  #chainOf({ id }: CachedBlocks, block: number): number {
+    return blockHash(block, id) & (this.#heads.length - 1);
   }
 }
 
 /** The cached blocks of one view. */
 export class CachedBlocks {
+  /** Tells it from others of the same cache. */
+  readonly id: number;
   readonly #cache: BlockCache;
-  readonly #slots: Map<number, number> = new Map();
   readonly #zeros: Set<number> = new Set();
 
   /** Nothing cached yet. */
   constructor(cache: BlockCache) {
     this.#cache = cache;
+    this.id = cache.nextOwner();
   }
 
   /** The slot of a block, or a `CacheAnswer`. */
   find(block: number): number {
-    const slot = this.#slots.get(block);
-    if (slot !== undefined) {
+    const slot = this.#cache.slotOf(this, block);
+    if (slot >= 0) {
       this.#cache.touch(slot);
       return slot;
     }
@@ -131,7 +187,6 @@ export class CachedBlocks {
   /** Takes a slot over as the block's present content. */
   put(block: number, slot: number): void {
     this.drop(block);
-    this.#slots.set(block, slot);
     this.#cache.adopt(slot, this, block);
   }
 
@@ -145,22 +200,14 @@ export class CachedBlocks {
 
   /** Forgets a block whose content is not this any more. */
   drop(block: number): void {
-    this.#zeros.delete(block);
-    const slot = this.#slots.get(block);
-    if (slot === undefined) return;
-    this.#slots.delete(block);
-    this.#cache.release(slot);
+    if (this.#zeros.size > 0) this.#zeros.delete(block);
+    const slot = this.#cache.slotOf(this, block);
+    if (slot >= 0) this.#cache.release(slot);
   }
 
   /** Forgets all blocks. */
   clear(): void {
-    for (const slot of this.#slots.values()) this.#cache.release(slot);
-    this.#slots.clear();
+    this.#cache.releaseAll(this);
     this.#zeros.clear();
-  }
-
-  /** Forgets a block whose slot was taken away; for `BlockCache`. */
-  forget(block: number): void {
-    this.#slots.delete(block);
   }
 }

@@ -1,24 +1,16 @@
 /**
  * Which slot holds each written block of one generation of an overlay.
  *
- * A hash table in typed arrays, which open addressing with linear probing
- * searches: a `Map` of hundreds of thousands of numbers costs several times as
- * much for each write. Neighbouring blocks are neighbours in it, 16 to a line
- * of the processor's cache; the groups are spread, so that no pattern of
- * writes makes it slow.
+ * A hash table in typed arrays, with open addressing and linear probing: a
+ * `Map` of hundreds of thousands of numbers takes twice the time.
  *
  * @module
  */
 
+import { blockHash } from "./block_hash.ts";
+
 /** Room of the first one: small, for there is one for each volume. */
 const CAPACITY_MIN = 256;
-/** Blocks that stand side by side. */
-const GROUP_BITS = 4;
-const GROUP_MASK: number = (1 << GROUP_BITS) - 1;
-/** Spreads groups: 2^32 divided by the golden ratio (Knuth, volume 3, 6.4). */
-const SPREAD = 0x9e3779b1;
-/** Another odd number, for the bits of a group's number above 32. */
-const SPREAD_HIGH = 0x85ebca6b;
 /** The slot of a block that was taken. */
 const TAKEN = -1;
 
@@ -80,12 +72,7 @@ export class Generation {
   /** Where in the table a block stands, or would. */
   #find(block: number): number {
     const mask = this.#table.length - 1;
-    const group = Math.floor(block / (GROUP_MASK + 1));
-    const high = Math.floor(group / 2 ** 32);
-    const mixed = Math.imul(group ^ Math.imul(high, SPREAD_HIGH), SPREAD);
-    // The upper bits are mixed best.
-    const spread = mixed ^ (mixed >>> 15);
-    let at = ((spread << GROUP_BITS) | (block & GROUP_MASK)) & mask;
+    let at = blockHash(block, 0) & mask;
     for (;;) {
       const place = this.#table[at]!;
       if (place === 0 || this.#blocks[place - 1] === block) return at;

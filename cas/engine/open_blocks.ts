@@ -72,6 +72,8 @@ export class OpenBlocks {
   async extend(heads: readonly PublishedRoot[]): Promise<void> {
     if (this.#ready === undefined) return;
     const { blocks } = await this.#ready;
+    // Half an index knows few packs: all roots would be read for the others.
+    await blocks.mend();
     await startBlocks(this.#context, blocks, heads);
   }
 

@@ -359,7 +359,7 @@ export class PackStore implements BlockStore {
 
   /**
    * Reports that the index is damaged, and has it made anew; throws any other
-   * error on. Who waits for that is told if it fails, and tries again.
+   * error on. Who misses a block is told if that fails, and tries again.
    */
   #reportIndexDamage(error: unknown): void {
     if (!(error instanceof IndexDamagedError)) throw error;
@@ -371,7 +371,14 @@ export class PackStore implements BlockStore {
         error.message,
       reason: error.message,
     });
-    this.rebuild().catch(() => {});
+    this.rebuild().then(() => this.#reportMended(), () => {});
+  }
+
+  #reportMended(): void {
+    const { index, onEvent } = this.#options;
+    const { packCount } = index;
+    const message = `The index is complete again: ${packCount} packs`;
+    onEvent({ event: "index-mended", severity: "info", message, packCount });
   }
 
   #throwIfClosed(action: string): void {

@@ -35,6 +35,9 @@ function samplePacks(count: number, size = 12): TestPack[] {
   });
 }
 
+/** Names of what is told. */
+const DAMAGED_AND_MENDED = ["index-damaged", "index-mended"];
+
 /** Asserts that `index` knows the first packs with all their entries, and no other; how many. */
 function checkPrefix(index: DiskIndex, packs: readonly TestPack[]): number {
   const known = packs.filter((pack) => index.knowsPack(pack.name));
@@ -306,7 +309,7 @@ Deno.test("an index damaged while in use is rebuilt, and the read that found it 
   assert.deepEqual(missed.map((it) => it?.unsettled), [true]);
   assert.equal(await packs.mend(), 1);
   await assertReads(packs, blocks);
-  assert.deepEqual(events.map((event) => event.event), ["index-damaged"]);
+  assert.deepEqual(events.map((event) => event.event), DAMAGED_AND_MENDED);
   assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
   await packs.close();
   const reopened = openDiskRig(disk, store);
@@ -333,7 +336,7 @@ Deno.test("an index found damaged while packs are added is rebuilt", async () =>
   await reopened.packs.addPacks(more.names);
   assert.deepEqual(
     reopened.events.map((event) => event.event),
-    ["index-damaged"],
+    DAMAGED_AND_MENDED,
   );
   await assertReads(reopened.packs, blocks);
 });

@@ -156,7 +156,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "lost packs that are looked for only once",
     patch: {
-      file: "cas/engine/block_reader.ts",
+      file: "cas/engine/last_resort.ts",
       find: "clock.nowMs() - this.#searchedMs >= SEARCH_PAUSE_MS",
       replace: "clock.nowMs() < this.#searchedMs - Infinity",
     },

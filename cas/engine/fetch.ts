@@ -5,10 +5,10 @@
  */
 
 import { BLOCK_SIZE } from "../block_pool.ts";
-import { type BlockDamage, BlockKind, SCORE_LENGTH } from "../block_store.ts";
+import { type BlockDamage, BlockKind } from "../block_store.ts";
 import { FetchState } from "../archive_port.ts";
 import type { BlockReader } from "./block_reader.ts";
-import { isNullAt, scoreAt } from "../bytes.ts";
+import { gatherScores, isNullAt, scoreAt } from "../bytes.ts";
 import type { DamageReport } from "./damage_report.ts";
 import type { Tree } from "./geometry.ts";
 import type { PointerAhead } from "./pointer_ahead.ts";
@@ -85,10 +85,9 @@ async function fetchBatch(
     else indexes.push(index);
   }
   if (indexes.length === 0) return;
-  const wanted = new Uint8Array(indexes.length * SCORE_LENGTH);
-  indexes.forEach((index, place) =>
-    wanted.set(scoreAt(found.scores, index), place * SCORE_LENGTH)
-  );
+  const wanted = indexes.length === blocks.length
+    ? found.scores
+    : gatherScores(found.scores, indexes);
   await reader.read(BlockKind.Data, wanted, (place, block, damage) => {
     const index = indexes[place]!;
     if (block !== undefined && block.length === BLOCK_SIZE) {

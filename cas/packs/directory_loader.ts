@@ -18,6 +18,7 @@ import {
   isPlausible,
   type PackDirectory,
   type PackEntry,
+  type PackTrailer,
   TRAILER_LENGTH,
 } from "./pack_format.ts";
 import { PackFault, type PackFile, type PackFiles } from "./pack_files.ts";
@@ -86,21 +87,20 @@ export class DirectoryLoader {
     const { name, size } = file;
     if (size < HEADER_LENGTH + TRAILER_LENGTH) return `it has ${size} bytes`;
     const tailLength = Math.min(size, TAIL_BYTES);
-    const tail = await files.read(
-      name,
-      size - tailLength,
-      tailLength,
-      (copy) => isTail(copy, size, hasher),
-    );
+    let found: DecodedTail | undefined;
+    const accept = (copy: Uint8Array): boolean => {
+      found = decodeTail(copy, size, hasher);
+      return typeof found !== "string";
+    };
+    const tail = await files.read(name, size - tailLength, tailLength, accept);
     if (tail instanceof PackFault) return tail.reason;
-    const trailer = decodeTrailer(tail, size);
-    if (typeof trailer === "string") return trailer;
-    const length = size - trailer.directoryOffset;
-    const bytes = length <= tailLength
-      ? tail.subarray(tailLength - length)
-      : await files.read(name, trailer.directoryOffset, length);
+    // A store with one copy need not ask.
+    found ??= decodeTail(tail, size, hasher);
+    if (typeof found === "string" || "count" in found) return found;
+    const { directoryOffset: offset } = found;
+    const bytes = await files.read(name, offset, size - offset);
     if (bytes instanceof PackFault) return bytes.reason;
-    return decodeDirectory(bytes, trailer, hasher.hash);
+    return decodeDirectory(bytes, found, hasher.hash);
   }
 
   #missing(name: string, reason: string): undefined {
@@ -116,14 +116,20 @@ export class DirectoryLoader {
   }
 }
 
-/** False where the end of a pack file is damaged, as far as it shows its directory. */
-function isTail(tail: Uint8Array, size: number, hasher: Hasher): boolean {
+/** What the end of a pack file holds: its directory, or the trailer of one that begins before; as a string, what is wrong. */
+type DecodedTail = PackDirectory | PackTrailer | string;
+
+function decodeTail(
+  tail: Uint8Array,
+  size: number,
+  hasher: Hasher,
+): DecodedTail {
   const trailer = decodeTrailer(tail, size);
-  if (typeof trailer === "string") return false;
+  if (typeof trailer === "string") return trailer;
   const length = size - trailer.directoryOffset;
-  if (length > tail.length) return true;
+  if (length > tail.length) return trailer;
   const bytes = tail.subarray(tail.length - length);
-  return typeof decodeDirectory(bytes, trailer, hasher.hash) !== "string";
+  return decodeDirectory(bytes, trailer, hasher.hash);
 }
 
 /**

@@ -2,7 +2,8 @@
  * Looks scores up, and remembers the packs in which several were found one
  * after the other: what was written together is asked for together, so the next
  * ones are found without the index's files. Packs are numbered as they were
- * written, so whoever has come to the second half of one wants the next one soon.
+ * written, so whoever has found a quarter of one wants the next one soon: what is
+ * fetched ahead comes to it long before its directory could be read.
  *
  * A pack in which a block was ever suspected is never remembered: only the
  * index knows which of its blocks may be relied on.
@@ -22,15 +23,13 @@ const FOLLOWED_MAX = 4;
 /** Scores found in a followed pack that make it worth reading its directory. */
 const FINDS_MIN = 8;
 
-/** A reader of a pack has found one in so many of its scores. */
+/** Whoever has found one in so many of the scores of a pack reads it. */
 const READ_SHARE = 4;
 
 /** A pack that is remembered. */
 interface KnownPack {
   readonly pack: number;
   readonly table: EntryTable;
-  /** Where its second half begins. */
-  readonly middle: number;
   /** Scores found in it. */
   finds: number;
   /** The next one has been thought of. */
@@ -117,9 +116,7 @@ export class Neighbours {
         this.#tables.push(known);
       }
       known.finds++;
-      if (!known.nextDone && location.offset >= known.middle) {
-        this.#expectNext(known);
-      }
+      if (!known.nextDone) this.#expectNext(known);
       return true;
     }
     return false;
@@ -169,8 +166,7 @@ export class Neighbours {
       table.set(this.#entry);
     }
     this.forget(pack);
-    const middle = directory.offsets[directory.count >> 1] ?? 0;
-    this.#tables.push({ pack, table, middle, finds: 0, nextDone: false });
+    this.#tables.push({ pack, table, finds: 0, nextDone: false });
     if (this.#tables.length > PACKS_MAX) this.#tables.shift();
   }
 }

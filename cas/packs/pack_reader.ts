@@ -57,8 +57,8 @@ interface Request {
 /** A block that could not be delivered from where it was thought to be. */
 interface FailedBlock {
   readonly block: WantedBlock;
-  /** Of the newest look. */
-  reason: string;
+  /** What was found instead. */
+  readonly reason: string;
 }
 
 /** Reads blocks from packs. */
@@ -176,37 +176,51 @@ export class PackReader {
     name: string,
   ): Promise<FailedBlock[]> {
     const { offset, length, blocks } = range;
-    let left = blocks.map((block): FailedBlock => ({ block, reason: "" }));
-    let looked = false;
+    /** Of the newest look, if there was one. */
+    let failed: FailedBlock[] | undefined;
     const deliver = (bytes: Uint8Array): boolean => {
-      looked = true;
-      left = left.filter((it) => !this.#deliver(request, it, bytes, offset));
-      return left.length === 0;
+      const left = failed?.map(({ block }) => block) ?? blocks;
+      failed = this.#deliverAll(request, left, bytes, offset);
+      return failed.length === 0;
     };
     const bytes = await this.#files.read(name, offset, length, deliver);
-    if (left.length === 0) return [];
     if (!(bytes instanceof PackFault)) {
-      if (!looked) deliver(bytes);
-      return left;
+      return failed ?? this.#deliverAll(request, blocks, bytes, offset);
     }
+    const left = failed?.map(({ block }) => block) ?? blocks;
     if (blocks.length === 1) {
-      return [{ block: blocks[0] as WantedBlock, reason: bytes.reason }];
+      return left.map((block) => ({ block, reason: bytes.reason }));
     }
-    const alone = left.map(({ block }) =>
+    const alone = left.map((block) =>
       this.#readRange(request, rangeOfOne(block), name)
     );
     return (await Promise.all(alone)).flat();
   }
 
-  /** Delivers a block from bytes that begin at `start` of its pack; false, noting why, when it does not verify. */
-  #deliver(
+  /** Delivers blocks from bytes that begin at `start` of their pack; those that do not verify. */
+  #deliverAll(
     request: Request,
-    wanted: FailedBlock,
+    blocks: readonly WantedBlock[],
     bytes: Uint8Array,
     start: number,
-  ): boolean {
+  ): FailedBlock[] {
+    const failed: FailedBlock[] = [];
+    for (const block of blocks) {
+      const reason = this.#deliver(request, block, bytes, start);
+      if (reason !== undefined) failed.push({ block, reason });
+    }
+    return failed;
+  }
+
+  /** Delivers a block from bytes that begin at `start` of its pack; or says why it does not verify. */
+  #deliver(
+    request: Request,
+    wanted: WantedBlock,
+    bytes: Uint8Array,
+    start: number,
+  ): string | undefined {
     const { kind, scores, receive } = request;
-    const { index, location } = wanted.block;
+    const { index, location } = wanted;
     const { offset, length, codec } = location;
     const stored = bytes.subarray(offset - start, offset - start + length);
     const score = scores.subarray(
@@ -214,12 +228,9 @@ export class PackReader {
       (index + 1) * SCORE_LENGTH,
     );
     const found = this.#verifier.verify({ kind, codec, stored, score });
-    if (typeof found === "string") {
-      wanted.reason = found;
-      return false;
-    }
+    if (typeof found === "string") return found;
     receive(index, found, undefined);
-    return true;
+    return undefined;
   }
 }
 

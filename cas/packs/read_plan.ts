@@ -34,10 +34,7 @@ export interface PlannedRange {
 
 /** Plans the ranges for `wanted`, in the order of packs and offsets. */
 export function planRanges(wanted: readonly WantedBlock[]): PlannedRange[] {
-  const sorted = [...wanted].sort((left, right) =>
-    left.location.pack - right.location.pack ||
-    left.location.offset - right.location.offset
-  );
+  const sorted = isSorted(wanted) ? wanted : [...wanted].sort(compare);
   const ranges: PlannedRange[] = [];
   let blocks: WantedBlock[] = [];
   let start = 0;
@@ -58,6 +55,19 @@ export function planRanges(wanted: readonly WantedBlock[]): PlannedRange[] {
   }
   if (blocks.length > 0) ranges.push(rangeOf(blocks, start, end));
   return ranges;
+}
+
+function compare(left: WantedBlock, right: WantedBlock): number {
+  return left.location.pack - right.location.pack ||
+    left.location.offset - right.location.offset;
+}
+
+/** True for what was written together and is read in that order. */
+function isSorted(wanted: readonly WantedBlock[]): boolean {
+  for (let i = 1; i < wanted.length; i++) {
+    if (compare(wanted[i - 1]!, wanted[i]!) > 0) return false;
+  }
+  return true;
 }
 
 /** The range of one block alone. */

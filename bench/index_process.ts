@@ -1,7 +1,10 @@
 /**
- * Measures the index alone, in a process of its own, since its memory is what
- * counts: packs of made-up scores go in, then questions are asked. One JSON
- * object a line for each size.
+ * Measures the index alone, in processes of its own, since their memory is what
+ * counts: one adds packs of made-up scores, another opens what that left and
+ * asks questions. Prints one JSON object.
+ *
+ *     index_process.ts add FOLDER FROM TO    the first FROM entries are there
+ *     index_process.ts ask FOLDER
  *
  * @module
  */
@@ -14,12 +17,18 @@ import { chooseCodec } from "../cli/archive/native_codec.ts";
 import { processorTimeUs } from "./contenders.ts";
 import { randomWords } from "./random_words.ts";
 
-/** What came of one size. Rates are by processor time of the whole process. */
-export interface IndexMeasure {
-  /** Entries in the index. */
-  readonly entryCount: number;
-  /** Entries added, per second, since the size before. */
+/** What came of adding. Rates are by processor time of the whole process. */
+export interface IndexAdding {
+  /** Entries added, per second. */
   readonly insertsPerSecond: number;
+  /** Most memory of the process. */
+  readonly addingBytesMax: number;
+  /** Longest time in which nothing else had its turn, while adding. */
+  readonly stallMs: number;
+}
+
+/** What came of asking. Rates are by processor time of the whole process. */
+export interface IndexAsking {
   /** Questions for scores that are not there, per second. */
   readonly newPerSecond: number;
   /** Pages read for each of them. */
@@ -28,11 +37,9 @@ export interface IndexMeasure {
   readonly knownPerSecond: number;
   /** The index's own count of its memory. */
   readonly indexBytes: number;
-  /** Most memory of the process so far. */
-  readonly residentBytesMax: number;
-  /** Longest time in which nothing else had its turn, while adding. */
-  readonly stallMs: number;
-  /** From closed to the first answer. */
+  /** Most memory of the process. */
+  readonly askingBytesMax: number;
+  /** From its start to the first answer. */
   readonly openMs: number;
 }
 
@@ -42,7 +49,7 @@ const KNOWN_QUESTIONS = 100_000;
 const SEED = 1;
 const OTHER_SEED = 2;
 
-const [folder, ...sizes] = Deno.args as [string, ...string[]];
+const [task, folder, ...sizes] = Deno.args as [string, string, ...string[]];
 const codec = await chooseCodec();
 let stallMs = 0;
 let turnMs = performance.now();
@@ -89,50 +96,50 @@ function ask(
   return { seconds: (processorTimeUs(Deno.pid) - start) / 1e6, found };
 }
 
-async function measure(): Promise<void> {
+async function add(from: number, to: number): Promise<IndexAdding> {
   const fill = randomWords(SEED);
-  let added = 0;
-  let index = open();
-  for (const size of sizes.map(Number)) {
-    const start = processorTimeUs(Deno.pid);
-    const before = added;
-    stallMs = 0;
-    turnMs = performance.now();
-    for (; added < size; added += PACK_ENTRIES) {
-      fill(scores);
-      await index.addPack(added.toString(16).padStart(64, "0"), entries);
-    }
-    await index.flush();
-    const insertSeconds = (processorTimeUs(Deno.pid) - start) / 1e6;
-    const stalledMs = stallMs;
-    await index.close();
-    const closedMs = performance.now();
-    index = open();
-    index.get(scores, 0, emptyLocation());
-    const openMs = performance.now() - closedMs;
-    // The filters come into memory with the first questions.
-    ask(index, OTHER_SEED + 1, QUESTIONS / 4);
-    const pages = index.statistics.pageReads;
-    const unknown = ask(index, OTHER_SEED, QUESTIONS);
-    const newPages = (index.statistics.pageReads - pages) / QUESTIONS;
-    const known = ask(index, SEED, KNOWN_QUESTIONS);
-    if (unknown.found > 0 || known.found < KNOWN_QUESTIONS) {
-      throw new Error(`Wrong answers: ${unknown.found}, ${known.found}`);
-    }
-    const result: IndexMeasure = {
-      entryCount: added,
-      insertsPerSecond: (added - before) / insertSeconds,
-      newPerSecond: QUESTIONS / unknown.seconds,
-      newPages,
-      knownPerSecond: KNOWN_QUESTIONS / known.seconds,
-      indexBytes: index.statistics.memoryBytes,
-      residentBytesMax: residentBytesMax(),
-      stallMs: stalledMs,
-      openMs,
-    };
-    console.log(JSON.stringify(result));
+  const index = open();
+  for (let skipped = 0; skipped < from; skipped += PACK_ENTRIES) fill(scores);
+  const start = processorTimeUs(Deno.pid);
+  turnMs = performance.now();
+  for (let added = from; added < to; added += PACK_ENTRIES) {
+    fill(scores);
+    await index.addPack(added.toString(16).padStart(64, "0"), entries);
   }
+  await index.flush();
+  const seconds = (processorTimeUs(Deno.pid) - start) / 1e6;
   await index.close();
+  return {
+    insertsPerSecond: (to - from) / seconds,
+    addingBytesMax: residentBytesMax(),
+    stallMs,
+  };
+}
+
+async function questions(): Promise<IndexAsking> {
+  const startMs = performance.now();
+  const index = open();
+  index.get(scores, 0, emptyLocation());
+  const openMs = performance.now() - startMs;
+  // The filters come into memory with the first questions.
+  ask(index, OTHER_SEED + 1, QUESTIONS / 4);
+  const pages = index.statistics.pageReads;
+  const unknown = ask(index, OTHER_SEED, QUESTIONS);
+  const newPages = (index.statistics.pageReads - pages) / QUESTIONS;
+  const known = ask(index, SEED, KNOWN_QUESTIONS);
+  if (unknown.found > 0 || known.found < KNOWN_QUESTIONS) {
+    throw new Error(`Wrong answers: ${unknown.found}, ${known.found}`);
+  }
+  const indexBytes = index.statistics.memoryBytes;
+  await index.close();
+  return {
+    newPerSecond: QUESTIONS / unknown.seconds,
+    newPages,
+    knownPerSecond: KNOWN_QUESTIONS / known.seconds,
+    indexBytes,
+    askingBytesMax: residentBytesMax(),
+    openMs,
+  };
 }
 
 /** As the system counts it: `VmHWM` of proc(5), in KiB. */
@@ -141,5 +148,8 @@ function residentBytesMax(): number {
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024;
 }
 
-await measure();
+const [from, to] = sizes.map(Number) as [number, number];
+console.log(
+  JSON.stringify(task === "add" ? await add(from, to) : await questions()),
+);
 codec.close();

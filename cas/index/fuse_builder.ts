@@ -22,6 +22,8 @@ const ATTEMPTS = 32;
 /** After so many, keys may be what does not fit: two that are the same. */
 const ATTEMPTS_TO_DOUBLES = 2;
 const SEED_STEP = 0x1e3779b9;
+/** Words of the keys that seeds come from. */
+const SEED_WORDS = 1024;
 
 /** How to make a table. */
 export interface FuseBuild {
@@ -94,13 +96,12 @@ function halvesOf(words: Uint32Array<ArrayBuffer>): Uint16Array {
 
 /** The same for the same keys. */
 function seedsOf(keys: Uint32Array, count: number): readonly number[] {
+  const length = Math.min(count * FUSE_KEY_WORDS, SEED_WORDS);
   let sum = 0;
-  for (let at = 0; at < count * FUSE_KEY_WORDS; at++) {
-    sum = sum + (keys[at] as number) | 0;
-  }
+  for (let at = 0; at < length; at++) sum ^= keys[at] as number;
   return Array.from(
     { length: ATTEMPTS },
-    (_, attempt) => sum + Math.imul(attempt, SEED_STEP) >>> 0,
+    (_, attempt) => (sum + attempt * SEED_STEP) >>> 0,
   );
 }
 

@@ -149,12 +149,12 @@ export class Run {
   /** Reads pages from `page` on, as many as `target` takes; the entry count of the last of them. Throws `IndexDamagedError`. */
   readPages(page: number, target: Uint32Array): number {
     const { hash, description } = this.#options;
-    this.#read(bytesOf(target), page * PAGE_LENGTH);
+    const pages = { words: target, bytes: bytesOf(target) };
+    this.#read(pages.bytes, page * PAGE_LENGTH);
     let count = -1;
     for (let i = 0; i * PAGE_WORDS < target.length; i++) {
-      const words = target.subarray(i * PAGE_WORDS, (i + 1) * PAGE_WORDS);
       const place = { run: description.run, page: page + i };
-      count = checkPage(words, place, hash);
+      count = checkPage(pages, i, place, hash);
       if (count < 0) {
         throw this.#damaged(`page ${page + i} does not match its checksum`);
       }

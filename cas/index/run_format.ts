@@ -107,24 +107,42 @@ export function sealPage(
   words[PageWord.page] = from.page;
   words[PageWord.run] = from.run;
   const bytes = bytesOf(words);
-  bytes.set(
-    checksumOf(bytes.subarray(0, PAGE_CHECKSUM_AT), hash),
-    PAGE_CHECKSUM_AT,
-  );
+  const checksum = hash(bytes.subarray(0, PAGE_CHECKSUM_AT));
+  for (let i = 0; i < CHECKSUM_LENGTH; i++) {
+    bytes[PAGE_CHECKSUM_AT + i] = checksum[i] as number;
+  }
 }
 
-/** How many entries a page holds; -1 if it is not the page that belongs there, whole. */
+/** Pages as they were read. */
+export interface Pages {
+  /** Their words. */
+  readonly words: Uint32Array;
+  /** The same memory as bytes. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * How many entries page `index` of `pages` holds; -1 if it is not the page that
+ * belongs there, whole. Pages are read by the million, so this makes as little
+ * for the garbage collector as it can.
+ */
 export function checkPage(
-  words: Uint32Array,
+  { words, bytes }: Pages,
+  index: number,
   place: PagePlace,
   hash: PlainHash,
 ): number {
-  const bytes = bytesOf(words);
-  const checksum = checksumOf(bytes.subarray(0, PAGE_CHECKSUM_AT), hash);
-  const sound = equalBytes(bytes.subarray(PAGE_CHECKSUM_AT), checksum) &&
-    words[PageWord.page] === place.page && words[PageWord.run] === place.run;
-  const count = words[PageWord.count] as number;
-  return sound && count >= 1 && count <= PAGE_ENTRIES ? count : -1;
+  const start = index * PAGE_LENGTH;
+  const checksumAt = start + PAGE_CHECKSUM_AT;
+  const checksum = hash(bytes.subarray(start, checksumAt));
+  for (let i = 0; i < CHECKSUM_LENGTH; i++) {
+    if (bytes[checksumAt + i] !== checksum[i]) return -1;
+  }
+  const at = index * PAGE_WORDS;
+  const isRight = words[at + PageWord.page] === place.page &&
+    words[at + PageWord.run] === place.run;
+  const count = words[at + PageWord.count] as number;
+  return isRight && count >= 1 && count <= PAGE_ENTRIES ? count : -1;
 }
 
 /** The bytes of a footer. */

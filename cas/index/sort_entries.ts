@@ -26,12 +26,9 @@ export function sortedEntries(words: Uint32Array, count: number): Uint32Array {
     keyed[filled++] = (words[at] as number) * SLOTS_MAX + slot;
   }
   keyed.sort();
-  const sorted = Uint32Array.from(
-    keyed,
-    (key) => (key % SLOTS_MAX) * ENTRY_WORDS,
-  );
-  for (let i = 1; i < count; i++) {
-    const at = sorted[i] as number;
+  const sorted = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    const at = ((keyed[i] as number) % SLOTS_MAX) * ENTRY_WORDS;
     let j = i;
     while (
       j > 0 && compareKeys(words, sorted[j - 1] as number, words, at) > 0

@@ -46,9 +46,8 @@ export async function writeTable(
     const sorted = sortedEntries(words, count);
     await pause();
     for (let start = 0; start < count; start += SLICE_ENTRIES) {
-      for (const at of sorted.subarray(start, start + SLICE_ENTRIES)) {
-        writer.add(words, at);
-      }
+      const end = Math.min(count, start + SLICE_ENTRIES);
+      for (let i = start; i < end; i++) writer.add(words, sorted[i] as number);
       await pause();
     }
     finished = await writer.finish();

@@ -29,13 +29,12 @@ export function inspectIndexRun(bytes: Uint8Array, hasher: Hasher): Inspection {
   const { run, entryCount, pageCount, tableBytes } = footer;
   const faults: string[] = [];
   let found = 0;
+  const pages = bytes.slice(0, pageCount * PAGE_LENGTH);
+  const words = new Uint32Array(pages.buffer);
   for (let page = 0; page < pageCount; page++) {
-    const start = page * PAGE_LENGTH;
-    const words = new Uint32Array(
-      bytes.slice(start, start + PAGE_LENGTH).buffer,
-    );
     const count = checkPage(
-      words,
+      { words, bytes: pages },
+      page,
       { run, page },
       (range) => hasher.hash(range),
     );

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { counted } from "./counted.ts";
 import { BlobError, type BlobStore } from "./blob_store.ts";
 import { isTemporary } from "./layers/backoff.ts";
 import type { LayerClock } from "./layers/layer.ts";
@@ -43,7 +44,9 @@ export function parseMirrorUrl(url: string): string[] {
     .filter((it) => it !== "");
   if (urls.length < MEMBERS_MIN || urls.length > MEMBERS_MAX) {
     throw invalid(
-      `Cannot open the mirror: it has ${urls.length} members. Write the URLs ` +
+      `Cannot open the mirror: it has ${
+        counted(urls.length, "member")
+      }. Write the URLs ` +
         `of ${MEMBERS_MIN} to ${MEMBERS_MAX} stores with spaces between, as in ` +
         `--store 'mirror:file:/mnt/a s3://bucket/prefix'`,
     );

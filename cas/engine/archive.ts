@@ -138,6 +138,7 @@ export class Archive implements OpenedArchive {
       context,
       archiveId: parts.archiveId,
       blocks: () => this.#blocks.get(),
+      seenHeads: () => volumes.hints(),
       ...(options.scrubs === undefined ? {} : { memory: options.scrubs }),
     });
     this.#operations = new Operations({

@@ -24,6 +24,7 @@ import { makeIndex } from "./start_blocks.ts";
 import type { PublishedRoot } from "./root_blob.ts";
 import { listVolumeIds, newestSequence, readRoot } from "./root_store.ts";
 import { listSnapshots } from "./snapshots.ts";
+import type { HeadHints } from "./volumes.ts";
 import { walkTree } from "./tree_walk.ts";
 import { treeOf } from "./views.ts";
 
@@ -32,24 +33,26 @@ const FAULTS_MAX = 1000;
 /** Roots read at once. */
 const ROOT_BATCH_COUNT = 32;
 
-/** Checks the structure of an archive. */
+/** Checks the structure of an archive; `seen` are newest roots that are known to have been there. */
 export async function checkArchive(
   context: EngineContext,
   blocks: ReadyBlocks,
+  seen: HeadHints,
 ): Promise<CheckResult> {
   if (blocks.blocks.restsOnCopies) {
     await makeIndex(context, (tell) => blocks.blocks.dropCopies(tell));
   }
   const mendedBefore = await blocks.blocks.mend();
-  const result = await new Check(context, blocks).run();
+  const result = await new Check(context, blocks, seen).run();
   // What was looked up in an index that is no more may be wrong.
   const again = await blocks.blocks.mend() !== mendedBefore;
-  return again ? await new Check(context, blocks).run() : result;
+  return again ? await new Check(context, blocks, seen).run() : result;
 }
 
 class Check {
   readonly #context: EngineContext;
   readonly #ready: ReadyBlocks;
+  readonly #seenHeads: HeadHints;
   /** Sizes of the packs in the store. */
   #packs: ReadonlyMap<string, number> = new Map();
   /** Scores of the pointer blocks seen, by level. */
@@ -64,15 +67,23 @@ class Check {
   #rootCount = 0;
   #blockCount = 0;
 
-  constructor(context: EngineContext, ready: ReadyBlocks) {
+  constructor(
+    context: EngineContext,
+    ready: ReadyBlocks,
+    seenHeads: HeadHints,
+  ) {
     this.#context = context;
     this.#ready = ready;
+    this.#seenHeads = seenHeads;
     this.#reported = new ReportedDamage(() => context.clock.nowMs());
   }
 
   async run(): Promise<CheckResult> {
     this.#packs = await addUnknownPacks(this.#context, this.#ready.blocks);
-    for (const volumeId of await listVolumeIds(this.#context)) {
+    const listed = await listVolumeIds(this.#context);
+    for (
+      const volumeId of new Set([...listed, ...Object.keys(this.#seenHeads)])
+    ) {
       await this.#checkVolume(volumeId);
     }
     await this.#checkUnlisted();
@@ -90,7 +101,10 @@ class Check {
 
   /** Sequences have no gaps. Newest roots first: the most of the tree is met under the present state. */
   async #checkVolume(volumeId: string): Promise<void> {
-    const newest = await newestSequence(this.#context, volumeId) ?? -1;
+    const newest = Math.max(
+      await newestSequence(this.#context, volumeId) ?? -1,
+      this.#seenHeads[volumeId] ?? -1,
+    );
     for (let first = newest; first >= 0; first -= ROOT_BATCH_COUNT) {
       const length = Math.min(ROOT_BATCH_COUNT, first + 1);
       const roots = await Promise.all(

@@ -5,12 +5,13 @@
  * @module
  */
 
+import type { BlobStore } from "../../blobstores/blob_store.ts";
 import { BLOCK_SIZE } from "../block_pool.ts";
 import { ArchiveError } from "../errors.ts";
 import type { Hasher } from "../score.ts";
 import { createBlob, readBlob } from "./blobs.ts";
 import type { EngineContext } from "./context.ts";
-import { FORMAT_KEY } from "./names.ts";
+import { FORMAT_KEY, parseRootKey, ROOTS_PREFIX } from "./names.ts";
 import { listVolumeIds } from "./root_store.ts";
 import {
   countField,
@@ -40,12 +41,8 @@ export async function readFormat(
  * would hide the loss.
  */
 export async function createFormat(context: EngineContext): Promise<string> {
-  const { store } = context;
   if ((await listVolumeIds(context)).length > 0) {
-    throw new ArchiveError(
-      "Damaged",
-      `Cannot make an archive in ${store.display}: it has volumes, but blob "${FORMAT_KEY}" is missing; make it again with "repair --from URL", URL being a copy of the store`,
-    );
+    throw lostFormat(context.store.display);
   }
   const archiveId = context.random(ID_LENGTH).toHex();
   const timeMs = context.clock.nowMs();
@@ -72,11 +69,26 @@ export function encodeFormat(
   }, hasher);
 }
 
-/** The error for a store without an archive; it names the fix. */
-export function noArchiveError(display: string): ArchiveError {
+/**
+ * The error for a store without an archive, or with one that lost its `format`
+ * blob; it names the fix. Rejects as the store does.
+ */
+export async function noArchiveError(
+  store: Pick<BlobStore, "display" | "list">,
+): Promise<ArchiveError> {
+  for await (const { key } of store.list(ROOTS_PREFIX)) {
+    if (parseRootKey(key) !== undefined) return lostFormat(store.display);
+  }
   return new ArchiveError(
     "NoArchive",
-    `There is no archive in ${display}: check the store's URL, or add --create to make a new archive there`,
+    `There is no archive in ${store.display}: check the store's URL, or add --create to make a new archive there`,
+  );
+}
+
+function lostFormat(display: string): ArchiveError {
+  return new ArchiveError(
+    "Damaged",
+    `The archive in ${display} has volumes, but its blob "${FORMAT_KEY}" is missing; make it again with "repair --from URL", URL being a copy of the store`,
   );
 }
 

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { counted } from "../../blobstores/counted.ts";
 import type { BlockStore } from "../block_store.ts";
 import { packKey, packNameOf, PACKS_PREFIX } from "../packs/pack_files.ts";
 import type { EngineContext } from "./context.ts";
@@ -86,9 +85,8 @@ async function gonePacks(
     onEvent({
       event: "index-ahead",
       severity: "strange",
-      message: `The index names ${
-        counted(gone.length, "pack")
-      }, as ${first}, not to be found in ${store.display}: their blocks are stored again when they are written`,
+      message:
+        `The index names packs that are not in ${store.display}, ${gone.length} of them, as ${first}: their blocks are stored again when they are written`,
       pack: first,
       packCount: gone.length,
     });

@@ -32,7 +32,7 @@ export async function openArchive(
   const context = { store, hasher, clock, random, onEvent, retry };
   const create = options.create === true && access !== "read";
   const existing = await readFormat(context);
-  if (existing === undefined && !create) throw noArchiveError(store.display);
+  if (existing === undefined && !create) throw await noArchiveError(store);
   const archiveId = existing ?? await createFormat(context);
   const hints = usableHints(await loadHints(options), archiveId);
   const claim = access === "read" ? undefined : await takeClaim(context, {

@@ -115,7 +115,11 @@ export class Operations implements ArchiveOperator {
       "stats": ({ volume }) => this.#stats(volume),
       "store stats": () => Promise.resolve(storeStatistics(context.store)),
       "check": async () =>
-        await checkArchive(context, await options.blocks.get()),
+        await checkArchive(
+          context,
+          await options.blocks.get(),
+          volumes.hints(),
+        ),
       "scrub": (request) => scrubs.step(request),
       "scrub status": () => scrubs.status(),
       "index status": async () => (await options.blocks.get()).blocks.index,

@@ -127,9 +127,10 @@ class Repair {
       this.#bytesTotal += sum(listing.here.values());
     }
     for (const listing of listings.values()) await this.#mendAll(listing);
+    const known = new Set(this.#unmended.map(({ key }) => key));
     for (const name of this.#history.packNames) {
-      if (this.#packs.has(name)) continue;
       const key = packKey(name);
+      if (this.#packs.has(name) || known.has(key)) continue;
       const reason = this.#absent.get(key) ?? MISSING;
       this.#unmended.push({ key, reason });
     }

@@ -24,6 +24,7 @@ import {
 import { ScrubReader } from "./scrub_reader.ts";
 import { ALL_KEYS, sampleSpans, shareOf } from "./scrub_spans.ts";
 import { Turns } from "./turns.ts";
+import type { HeadHints } from "./volumes.ts";
 
 /** How often the place is saved. */
 const SAVE_INTERVAL_MS = 10_000;
@@ -37,6 +38,8 @@ export interface ScrubOptions {
   readonly archiveId: string;
   /** The archive's blocks. */
   readonly blocks: () => Promise<ReadyBlocks>;
+  /** Newest roots that are known to have been there. */
+  readonly seenHeads: () => HeadHints;
   /** Where the place is kept; it ends with the process when absent. */
   readonly memory?: ScrubMemory;
 }
@@ -100,7 +103,8 @@ export class Scrubs {
       return pass.report;
     }
     const { pass: _ended, ...rest } = state;
-    const last = await this.#end(pass.report, ready);
+    const report = await reader.findHeads(this.#options.seenHeads());
+    const last = await this.#end(report, ready);
     this.#state = { ...rest, last };
     await this.#save(this.#state);
     return last;

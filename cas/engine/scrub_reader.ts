@@ -22,6 +22,7 @@ import {
   mayHold,
   shareOf,
 } from "./scrub_spans.ts";
+import type { HeadHints } from "./volumes.ts";
 
 /** Faults that are told; the others are counted. */
 const FAULTS_MAX = 500;
@@ -68,6 +69,21 @@ export class ScrubReader {
     const done = 1 - shareOf(this.#spans) / this.#share;
     const report = { ...this.#report, progress: Math.max(0, done) };
     return { report, spans: this.#spans, share: this.#share };
+  }
+
+  /** Looks for the newest roots that were seen; no gap tells of one that is gone. */
+  async findHeads(seen: HeadHints): Promise<ScrubReport> {
+    const { store, retry } = this.#context;
+    for (const [volumeId, sequence] of Object.entries(seen)) {
+      const key = rootKey(volumeId, sequence);
+      const told = this.#report.faults.some((fault) => fault.key === key);
+      const found = told || await retry.run(
+            `look for "${key}" in ${store.display}`,
+            () => store.head(key),
+          ) !== null;
+      if (!found) this.#missing(key, ", though this server has seen it");
+    }
+    return this.#report;
   }
 
   /** The first blobs of a span. */

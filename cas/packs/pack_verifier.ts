@@ -82,7 +82,11 @@ function faultOf(
   badCount: number,
 ): string | undefined {
   if (typeof directory === "string") return directory;
-  if (badCount > 0) return `${badCount} of its blocks do not verify`;
+  if (badCount > 0) {
+    return `${badCount} of its blocks ${
+      badCount === 1 ? "does" : "do"
+    } not verify`;
+  }
   return found === name
     ? undefined
     : `its hash is ${found}, though all of its blocks verify`;

@@ -68,10 +68,10 @@ export interface CopyResult {
 export async function copyArchive(options: CopyOptions): Promise<CopyResult> {
   const { from, to } = options;
   const sourceId = await readFormat(from.engine);
-  if (sourceId === undefined) throw noArchiveError(from.store.display);
+  if (sourceId === undefined) throw await noArchiveError(from.store);
   const archiveId = await readFormat(to);
   if (archiveId === undefined && !options.create) {
-    throw noArchiveError(to.store.display);
+    throw await noArchiveError(to.store);
   }
   if (sourceId === archiveId) {
     throw new ArchiveError(

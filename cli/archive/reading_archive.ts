@@ -11,6 +11,7 @@ import type { EventSink } from "../../cas/events.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { thisHolder } from "../state/holder.ts";
 import {
+  headsPathIn,
   openStateFolder,
   type StateFolder,
   StateFolderBusyError,
@@ -20,7 +21,7 @@ import type { ArchiveHere } from "./archive_here.ts";
 import { openArchiveHere } from "./archive_opening.ts";
 import { randomBytes } from "./random_bytes.ts";
 
-/** Reads of roots and names alone: they need no index, and so no state folder. */
+/** Reads of roots and names alone: they need no index, and so no state folder of their own. */
 const ROOTS_ONLY: readonly OperationName[] = [
   "volume list",
   "snapshot list",
@@ -36,11 +37,12 @@ export async function openToRead(
   first: OperationName,
   onEvent: EventSink,
 ): Promise<ArchiveHere> {
-  const state = ROOTS_ONLY.includes(first)
+  const path = statePathOf(choice);
+  const state = path === undefined || ROOTS_ONLY.includes(first)
     ? undefined
-    : openExistingState(choice);
+    : openIfFree(path);
   try {
-    const archive = await openWithState(choice, state, onEvent);
+    const archive = await openWithState(choice, { path, state }, onEvent);
     return {
       operate: (name, request) => archive.operate(name, request),
       async close(): Promise<void> {
@@ -56,7 +58,10 @@ export async function openToRead(
 
 async function openWithState(
   { store: storeUrl, plugins, storeSettings }: ArchiveChoice,
-  state: StateFolder | undefined,
+  { path, state }: {
+    readonly path: string | undefined;
+    readonly state: StateFolder | undefined;
+  },
   onEvent: EventSink,
 ): ReturnType<typeof openArchiveHere> {
   const archive = await openArchiveHere(
@@ -68,6 +73,8 @@ async function openWithState(
       access: "read",
       stateId: NO_STATE_ID,
       holder: thisHolder(undefined),
+      // An older root must not pass for the present state, here either.
+      ...(path === undefined ? {} : { headsPath: headsPathIn(path) }),
       ...(state === undefined ? {} : {
         indexPath: state.indexPath,
         scrubPath: state.scrubPath,
@@ -87,15 +94,17 @@ async function openWithState(
   }
 }
 
-/** The state folder for its index, where there is one that nobody uses. */
-function openExistingState(
-  { store, state }: ArchiveChoice,
-): StateFolder | undefined {
+/** The path of the archive's state folder, where there is one. */
+function statePathOf({ store, state }: ArchiveChoice): string | undefined {
   const path = state ??
     (/^file:/i.test(store)
       ? `${parseFileUrl(store, () => Deno.cwd())}/local`
       : undefined);
-  if (path === undefined || stateIdOf(path) === undefined) return undefined;
+  return path === undefined || stateIdOf(path) === undefined ? undefined : path;
+}
+
+/** The state folder, for its index; undefined where somebody uses it. */
+function openIfFree(path: string): StateFolder | undefined {
   try {
     return openStateFolder(path, randomBytes);
   } catch (error) {

@@ -51,6 +51,11 @@ where no member has a blob sound. It can run beside a server.`,
     if (from === undefined && isMirror && !quick) {
       return await repairMirrorMembers(choice, output);
     }
+    if (from === undefined && isMirror) {
+      throw new UsageError(
+        "A mirror is repaired as a whole: leave out --quick, or name the copy with --from URL",
+      );
+    }
     if (from === undefined) {
       throw new UsageError(
         "No copy: add --from URL, the store that has a copy of the archive",

@@ -168,7 +168,7 @@ async function requireArchive(options: ServingArchiveOptions): Promise<void> {
   const store = await openChosen(options, { forArchive: false });
   try {
     if (await store.head(FORMAT_KEY) === null) {
-      throw noArchiveError(store.display);
+      throw await noArchiveError(store);
     }
   } finally {
     await store.close();

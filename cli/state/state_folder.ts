@@ -94,6 +94,11 @@ export function stateFolderPath(
   );
 }
 
+/** The file of the newest roots seen, in the state folder at `path`. */
+export function headsPathIn(path: string): string {
+  return `${path}/heads.json`;
+}
+
 /**
  * Opens the folder, making it if it is missing. Throws a
  * `StateFolderBusyError` when another process uses it, and a `UsageError` when
@@ -126,7 +131,7 @@ export function openStateFolder(
       stateId: file.stateId,
       journalPath,
       indexPath,
-      headsPath: `${path}/heads.json`,
+      headsPath: headsPathIn(path),
       scrubPath: `${path}/scrub.json`,
       cachePath: `${path}/cache`,
       targetsPath: `${path}/targets.json`,

@@ -11,6 +11,7 @@ import type {
   ScrubStatus,
   TouchedVolume,
 } from "../../cas/scrub_report.ts";
+import { packNameOf } from "../../cas/packs/pack_files.ts";
 import { readArchive } from "../archive/archive_access.ts";
 import type { ArchiveChoice } from "../command.ts";
 import { ExitStatus } from "../exit_status.ts";
@@ -122,7 +123,9 @@ function linesOf(report: ScrubReport): string[] {
       `${key}: ${reason}; a copy of the index, no data: it may be deleted`,
     );
   }
-  if (faultCount > 0 && report.endedMs !== undefined && touched.length === 0) {
+  const isPacksOnly = faults.every(({ key }) => packNameOf(key) !== undefined);
+  const isEnded = report.endedMs !== undefined;
+  if (faultCount > 0 && isEnded && isPacksOnly && touched.length === 0) {
     lines.push("No state of any volume needs what is damaged");
   }
   const sample = samplePercent < PERCENT
@@ -166,7 +169,7 @@ function describeTouched(touched: TouchedVolume): string {
     : `lacks ${counted(sectorCount, "sector")}: ${ranges}${more}`;
   const names = snapshots.length === 0
     ? ""
-    : `; snapshots ${snapshots.join(", ")}`;
+    : `; snapshot${snapshots.length === 1 ? "" : "s"} ${snapshots.join(", ")}`;
   return `Volume ${volume}: ${state} ${where}; ${
     counted(stateCount, "state is", "states are")
   } touched${names}`;

@@ -161,7 +161,11 @@ Deno.test("what no copy has sound is listed, and nothing unsound is put in its p
   assert.deepEqual(content(here), before);
   assert.deepEqual(result.mended, []);
   const keys = result.unmended.map((it) => it.key);
-  for (const key of [pack, root]) assert.ok(keys.includes(key), key);
+  assert.deepEqual(keys.toSorted(), [pack, gone, root].toSorted());
+  for (const { key, reason } of result.unmended) {
+    const isGone = reason === "it is missing, here and in every copy";
+    assert.equal(isGone, key === gone, reason);
+  }
 });
 
 Deno.test("a newest root is given back only where no server serves the one before", async () => {

@@ -186,7 +186,7 @@ Deno.test("a damaged pack is refused by its name, the others are copied, and no 
   await refused(
     copy(rig, to),
     "Damaged",
-    new RegExp(`1 packs.*${name}.*restore these, and copy again`),
+    new RegExp(`1 pack .*${name}.*restore these, and copy again`),
   );
   assert.deepEqual(keysOf(to, /^(roots|names)\//), []);
   assert.equal(keysOf(to, /^packs\//).length, rig.packs.length - 1);

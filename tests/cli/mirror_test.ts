@@ -122,7 +122,7 @@ Deno.test("a mirror's URL names two to eight stores, none twice, no mirror", () 
   for (
     const [url, message] of [
       ["mirror:", /has 0 members.*--store 'mirror:/],
-      ["mirror:file:/a", /has 1 members/],
+      ["mirror:file:/a", /has 1 member\./],
       ["mirror:file:/a file:/a", /named twice/],
       ["mirror:file:/a mirror:file:/b", /no member of a mirror/],
     ] as const

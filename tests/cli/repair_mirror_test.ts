@@ -180,4 +180,7 @@ Deno.test("repair tells which blob no member has sound", () =>
     );
     const { status: other } = await repair(`file:${a}`);
     assert.equal(other, 2);
+    const quick = await repair(url, "--quick");
+    assert.equal(quick.status, 2);
+    assert.match(quick.text, /leave out --quick/);
   }));

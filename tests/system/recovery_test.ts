@@ -242,7 +242,7 @@ systemTest(
   async () => {
     await using made = await Case.make({ killed: false });
     await Deno.remove(`${made.archive}/format`);
-    await made.refuses(/no archive/i, ExitStatus.Missing);
+    await made.refuses(/"format" is missing/, ExitStatus.Damaged);
     await made.type("format");
     await made.holds(2);
     await made.type("machine");

@@ -38,7 +38,7 @@ export async function verifyPackFile(
   bytes: Uint8Array,
   { hasher, verifier, yieldNow }: PackVerifying,
 ): Promise<PackVerdict> {
-  const found = (await hashInTurns(bytes, yieldNow)).toHex();
+  const found = (await hashInTurns(hasher, bytes, yieldNow)).toHex();
   const directory = directoryOfFile(bytes, hasher);
   const entries = typeof directory === "string"
     ? salvageDirectory(bytes, verifier)

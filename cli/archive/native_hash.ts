@@ -11,7 +11,12 @@
 import type { Buffer } from "node:buffer";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
 import { BlockKind, SCORE_LENGTH } from "../../cas/block_store.ts";
-import { type Hasher, isBlockKind, scoreKey } from "../../cas/score.ts";
+import {
+  type Hasher,
+  type HashStream,
+  isBlockKind,
+  scoreKey,
+} from "../../cas/score.ts";
 
 /** What the package asks for while it looks for the library of this system. */
 const NEEDS = ["ffi", "read", "env", "sys"] as const;
@@ -79,6 +84,17 @@ async function nativeHasher(): Promise<Hasher> {
       const hash = new Uint8Array(SCORE_LENGTH);
       decodeDigits(blake3UrlSafeBase64(ownMemory(bytes, shared)), hash, 0);
       return hash;
+    },
+    begin(): Promise<HashStream> {
+      const stream = new Blake3Hasher();
+      return Promise.resolve({
+        update: (bytes) => void stream.update(ownMemory(bytes, shared)),
+        digest(): Uint8Array {
+          const hash = new Uint8Array(SCORE_LENGTH);
+          decodeDigits(stream.digest("base64"), hash, 0);
+          return hash;
+        },
+      });
     },
   };
 }

@@ -102,6 +102,22 @@ Deno.test("every hasher takes a part of an array for that part", async () => {
   }
 });
 
+Deno.test("every hasher takes an input in pieces, whatever it hashes between them", async () => {
+  const input = vectorInput(300_000);
+  const expected = createPortableHasher().hash(input).toHex();
+  for (const hasher of await hashers()) {
+    const stream = await hasher.begin();
+    const other = await hasher.begin();
+    for (let at = 0; at < input.length; at += 7001) {
+      stream.update(input.subarray(at, at + 7001));
+      other.update(input.subarray(0, 11));
+      hasher.hash(input.subarray(0, 3));
+      hasher.score(1, input.subarray(0, 4096), new Uint8Array(32));
+    }
+    assert.equal(stream.digest().toHex(), expected, hasher.name);
+  }
+});
+
 Deno.test("a native hasher that does not agree is not used", async () => {
   const wrong = { ...await createWasmHasher(), score: () => {} };
   assert.equal(await loadNativeHasher(wrong), undefined);

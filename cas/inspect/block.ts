@@ -15,13 +15,14 @@ import { inspectRootRecord } from "./root.ts";
 
 const BYTES_PER_LINE = 16;
 
-/** Describes the block of this score, 64 hexadecimal digits, in a pack. */
+/** Describes the block of this score, 64 hexadecimal digits, in a pack; undefined where it has none. */
 export function inspectBlock(
   pack: Uint8Array,
   score: string,
   options: InspectOptions,
-): Inspection {
+): Inspection | undefined {
   const found = blockOfPack(pack, score, options);
+  if (found === undefined) return undefined;
   if (typeof found === "string") return unreadable("block", found);
   const { kind, block } = found;
   if (kind === BlockKind.Root) return inspectRootRecord(block, options.hasher);

@@ -47,12 +47,12 @@ export function inspectPack(
   };
 }
 
-/** The block of this score in a pack, verified; or, as half a sentence, why not. */
+/** The block of this score in a pack, verified; or, as half a sentence, why not; undefined where a sound directory does not have it. */
 export function blockOfPack(
   bytes: Uint8Array,
   score: string,
   { hasher, lz4 }: InspectOptions,
-): { readonly kind: number; readonly block: Uint8Array } | string {
+): { readonly kind: number; readonly block: Uint8Array } | string | undefined {
   const directory = readDirectory(bytes, (range) => hasher.hash(range));
   if (typeof directory === "string") return directory;
   for (let index = 0; index < directory.count; index++) {
@@ -62,7 +62,7 @@ export function blockOfPack(
     const kind = directory.kinds[index]!;
     return typeof block === "string" ? block : { kind, block };
   }
-  return "it has no block of this score";
+  return undefined;
 }
 
 /** What a kind of block is called. */

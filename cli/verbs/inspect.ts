@@ -46,6 +46,12 @@ export async function inspect(
     const inspection = score === undefined
       ? await inspectFile(bytes, codec)
       : inspectBlock(bytes, score, codec);
+    if (inspection === undefined) {
+      throw new Refusal(
+        "Missing",
+        `There is no block of the score ${score} in ${pack ?? what}`,
+      );
+    }
     show(pack === undefined ? inspection : within(pack, inspection), output);
     return inspection.faults.length === 0
       ? ExitStatus.Done

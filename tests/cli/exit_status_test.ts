@@ -57,6 +57,12 @@ Deno.test("a file that is missing is told from a command that is wrong, and from
       "--plugin",
       `other=${other}`,
     );
+    const packs = [...Deno.readDirSync(`${folder}/archive/packs`)];
+    const within = `${folder}/archive/packs/${packs[0]!.name}`;
+    const [pack] = [...Deno.readDirSync(within)];
+    const inspect = ["inspect", `${within}/${pack!.name}`];
+    await expect(Done, ...inspect);
+    await expect(Missing, ...inspect, "--block", "ab".repeat(32));
     const out = `${folder}/out`;
     const root = await captureMain(["volume", "list", ...store, "--json"]);
     const [{ rootHash }] = [JSON.parse(root.text)].flat();

@@ -5,19 +5,25 @@ import type { BlockStore } from "../../cas/block_store.ts";
 import { SimulatedDisk } from "../../cas/disk/simulated_disk.ts";
 import { BlockReader } from "../../cas/engine/block_reader.ts";
 import { Retry } from "../../cas/engine/retry.ts";
-import { DiskIndex } from "../../cas/index/disk_index.ts";
-import { MemoryIndex } from "../../cas/index/memory_index.ts";
-import type { ScoreIndex } from "../../cas/index/score_index.ts";
+import type { DiskIndex } from "../../cas/index/disk_index.ts";
 import {
   COPY_HEAD_BYTES_MAX,
   type CopySection,
-  decodeCopy,
   decodeCopyHead,
-  decodeSection,
-  encodeBlocks,
-  encodeCopy,
 } from "../../cas/packs/index_copy_format.ts";
 import { seeded } from "./front/fixtures.ts";
+import {
+  archive,
+  COPY_PACKS,
+  exchangePlaces,
+  forge,
+  keysOf,
+  newMachine,
+  openIndex,
+  OPTIONS,
+  packGets,
+  test,
+} from "./index_copies_rig.ts";
 import {
   assertReads,
   hasher,
@@ -25,116 +31,11 @@ import {
   openRig,
   PliableStore,
   readBlocks,
-  type Rig,
   sampleBlocks,
   scoreOf,
   type TestBlock,
   writeBlocks,
 } from "./packs_rig.ts";
-
-const COPY_PACKS = 4;
-const OPTIONS = { packBytesMax: 20_000, copyPackCount: COPY_PACKS };
-const HEAD_ENTRY = 16;
-
-/** So many packs over a store, with copies of all but the last ones. */
-async function archive(
-  store: PliableStore,
-  packCount: number,
-  seed = 0,
-): Promise<TestBlock[]> {
-  const { packs } = openRig({ ...OPTIONS, store });
-  await packs.fill();
-  const blocks: TestBlock[] = [];
-  for (let pack = 0; pack < packCount; pack++) {
-    const some = sampleBlocks(5, seed + pack + 1);
-    const { names } = await writeBlocks(packs, some);
-    assert.equal(names.length, 1);
-    blocks.push(...some);
-    await packs.copyIndex();
-  }
-  await packs.close();
-  return blocks;
-}
-
-function keysOf(store: PliableStore, prefix: string): string[] {
-  return [...store.space.blobs.keys()].filter((key) => key.startsWith(prefix))
-    .sort();
-}
-
-/** A new machine over the store, and what it got from where. */
-async function newMachine(
-  store: PliableStore,
-  options: Parameters<typeof openRig>[0] = {},
-): Promise<Rig & { readonly gets: string[] }> {
-  const gets: string[] = [];
-  store.before = (operation, key) => {
-    if (operation === "get") gets.push(key);
-  };
-  const rig = openRig({ ...OPTIONS, index: newIndex(), ...options, store });
-  await rig.packs.fill();
-  return { ...rig, gets };
-}
-
-/** Of a new machine: in memory, or on a disk that is filled in partitions. */
-let newIndex: () => ScoreIndex = () => new MemoryIndex();
-
-/** A test of both. */
-function test(name: string, body: () => Promise<void>): void {
-  for (const onDisk of [false, true]) {
-    Deno.test(onDisk ? `${name}, with an index on disk` : name, async () => {
-      newIndex = (): ScoreIndex =>
-        onDisk
-          ? openIndex(new SimulatedDisk({ random: seeded(1) }), {
-            tableEntriesMax: 1,
-          })
-          : new MemoryIndex();
-      await body();
-    });
-  }
-}
-
-function openIndex(
-  disk: SimulatedDisk,
-  options: { readonly tableEntriesMax?: number } = {},
-): DiskIndex {
-  return DiskIndex.open({
-    disk,
-    identity: "archive",
-    hash: hasher.hash,
-    onEvent: () => {},
-    ...options,
-  });
-}
-
-function packGets(gets: readonly string[]): string[] {
-  return gets.filter((key) => key.startsWith("packs/"));
-}
-
-/** Has a copy give two blocks the places of each other. */
-function exchangePlaces(bytes: Uint8Array, block: number): void {
-  const first = bytes.slice(block, block + 20);
-  bytes.copyWithin(block, block + 22, block + 42);
-  bytes.set(first, block + 22);
-}
-
-/** Puts a copy like the only one there is, changed, in its place. */
-function forge(
-  store: PliableStore,
-  change: (bytes: Uint8Array, firstBlock: number) => void,
-): string {
-  const [key] = keysOf(store, "index/") as [string];
-  const bytes = store.space.blobs.get(key)!.slice();
-  const [first] = decodeCopyHead(
-    bytes,
-    bytes.length,
-    hasher.hash,
-  ) as CopySection[];
-  change(bytes, first!.start);
-  store.space.blobs.delete(key);
-  const forged = `index/${hasher.hash(bytes).toHex()}`;
-  store.space.blobs.set(forged, bytes);
-  return forged;
-}
 
 test("a new machine reads the directories only of packs that are in no copy", async () => {
   const store = new PliableStore();
@@ -457,48 +358,4 @@ Deno.test("where the name of a copy is taken by damage it gets another one", asy
   assert.equal(keys.length, 2);
   const other = keys.find((it) => it !== key)!;
   assert.equal(store.space.blobs.get(other)![8], 1);
-});
-
-Deno.test("a copy is the bytes that docs/format.md says", () => {
-  const entries = {
-    count: 2,
-    scores: Uint8Array.from({ length: 64 }, (_, i) => i),
-    offsets: Uint32Array.of(16, 16 + 4096),
-    lengths: Uint16Array.of(4096, 5),
-    codecs: Uint8Array.of(0, 1),
-  };
-  const size = 16 + 4096 + 5 + 2 * 40 + 48;
-  const blocks = encodeBlocks(entries, size)!;
-  assert.equal(encodeBlocks(entries, size + 1), undefined);
-  const name = "ab".repeat(32);
-  const bytes = encodeCopy([{ name, size, blocks }], 7, hasher.hash);
-  assert.equal(bytes.length, 48 + 40 + 2 * 22);
-  const view = new DataView(bytes.buffer);
-  assert.equal(new TextDecoder().decode(bytes.subarray(0, 8)), "DSINDEX1");
-  assert.equal(view.getUint32(8, true), 7);
-  assert.equal(view.getUint32(12, true), 1);
-  assert.equal(bytes.subarray(HEAD_ENTRY, HEAD_ENTRY + 32).toHex(), name);
-  assert.equal(view.getUint32(48, true), size);
-  assert.equal(view.getUint32(52, true), 2);
-  const head = hasher.hash(bytes.subarray(0, 56)).toHex();
-  assert.equal(bytes.subarray(56, 88).toHex(), head);
-  assert.equal(bytes[88 + 19], 19);
-  assert.equal(view.getUint16(88 + 20, true), 4095);
-  assert.equal(bytes[110], 32);
-  assert.equal(view.getUint16(110 + 20, true), 4 | 1 << 12);
-  const sections = decodeCopy(hasher.hash(bytes).toHex(), bytes, hasher.hash);
-  assert.ok(typeof sections !== "string");
-  const { offsets, lengths, codecs, unproven } = decodeSection(
-    bytes,
-    sections[0]!,
-  );
-  assert.deepEqual(
-    { offsets, lengths, codecs, unproven },
-    {
-      offsets: entries.offsets,
-      lengths: entries.lengths,
-      codecs: entries.codecs,
-      unproven: true,
-    },
-  );
 });

@@ -40,20 +40,26 @@ export async function repairMirrorMembers(
     throw new TypeError(`${store.display} was opened as no mirror`);
   }
   const bytesTotal = await bytesIn(store);
+  let done: MirrorRepair | undefined;
+  function tell(repaired: MirrorRepair, endedEarly: boolean): Result {
+    progress.clear();
+    const result = resultOf(repaired, endedEarly);
+    for (const line of linesOf(result)) output.line(line);
+    output.result(result);
+    return result;
+  }
   const repaired = await store.repair({
     verify: (key, bytes) => isSound(key, bytes, codec.hasher),
-    progress: ({ byteCount }) =>
-      progress.update({ bytesDone: byteCount, bytesTotal }),
+    progress: (repair) => {
+      done = repair;
+      progress.update({ bytesDone: repair.byteCount, bytesTotal });
+    },
+  }).catch((error) => {
+    // What was mended stays so, and would be missed by the next repair's report.
+    if (done !== undefined) tell(done, true);
+    throw error;
   });
-  progress.clear();
-  const isCopy = (key: string): boolean => copyNameOf(key) !== undefined;
-  const result: Result = {
-    ...repaired,
-    lost: repaired.lost.filter((key) => !isCopy(key)),
-    uselessCopies: repaired.lost.filter(isCopy),
-  };
-  for (const line of linesOf(result)) output.line(line);
-  output.result(result);
+  const result = tell(repaired, false);
   if (result.lost.length > 0) return ExitStatus.Damaged;
   return result.conflicts.length > 0 ? ExitStatus.Failed : ExitStatus.Done;
 }
@@ -62,6 +68,18 @@ export async function repairMirrorMembers(
 interface Result extends MirrorRepair {
   /** Copies of the index that no member has sound: no loss, for none is needed. */
   readonly uselessCopies: readonly string[];
+  /** Not all was looked at; why follows as an error. */
+  readonly endedEarly: boolean;
+}
+
+function resultOf(repaired: MirrorRepair, endedEarly: boolean): Result {
+  const isCopy = (key: string): boolean => copyNameOf(key) !== undefined;
+  return {
+    ...repaired,
+    lost: repaired.lost.filter((key) => !isCopy(key)),
+    uselessCopies: repaired.lost.filter(isCopy),
+    endedEarly,
+  };
 }
 
 /** Of all blobs, one copy of each. */
@@ -94,7 +112,9 @@ function linesOf(result: Result): string[] {
     ...result.uselessCopies.map((key) =>
       `${key}: no member has it sound; a copy of the index, no data: it may be deleted in all members`
     ),
-    `${counted(blobCount, "blob")} verified in all members, ${
+    `${result.endedEarly ? "ENDED EARLY: " : ""}${
+      counted(blobCount, "blob")
+    } verified in all members, ${
       counted(copiedCount, "copy", "copies")
     } made (${formatSize(copiedBytes)}), ${replaced.length} replaced; ${
       verdict(result)
@@ -102,12 +122,15 @@ function linesOf(result: Result): string[] {
   ];
 }
 
-function verdict({ conflicts, lost, uselessCopies }: Result): string {
+function verdict(
+  { conflicts, lost, uselessCopies, endedEarly }: Result,
+): string {
   if (conflicts.length > 0 || lost.length > 0) {
     return `${
       counted(conflicts.length, "conflict")
     } and ${lost.length} without a sound copy remain`;
   }
+  if (endedEarly) return "the rest was not looked at";
   return uselessCopies.length === 0
     ? "all members are equal"
     : `all members are equal but for ${

@@ -184,3 +184,30 @@ Deno.test("repair tells which blob no member has sound", () =>
     assert.equal(quick.status, 2);
     assert.match(quick.text, /leave out --quick/);
   }));
+
+Deno.test("a repair of a mirror that ends early tells what it did until then", () =>
+  withFolder(async (folder) => {
+    const [a, b] = [`${folder}/a`, `${folder}/b`];
+    const url = `mirror:file:${a} file:${b}`;
+    const disk = await open(url);
+    await fill(disk);
+    await disk.close();
+    const packs = keysWith(await blobsIn(a), "packs/");
+    const [first, last] = [packs[0]!, packs.at(-1)!];
+    await Deno.remove(`${a}/${first}`);
+    // No folder can be made there.
+    const obstacle = `${b}/${last.slice(0, last.lastIndexOf("/"))}`;
+    await Deno.remove(obstacle, { recursive: true });
+    const { success } = await new Deno.Command("mkfifo", { args: [obstacle] })
+      .output();
+    assert.ok(success);
+    const { status, text } = await repair(url);
+    assert.equal(status, 1, text);
+    assert.match(text, /ENDED EARLY: .*1 copy made.*the rest was not looked/);
+    assert.match(text, /error: /);
+    assert.ok((await blobsIn(a)).has(first));
+    await Deno.remove(obstacle);
+    const again = await repair(url);
+    assert.equal(again.status, 0, again.text);
+    assert.match(again.text, /1 copy made.*all members are equal/);
+  }));

@@ -3,7 +3,7 @@
  *
  *     manifest      which runs there are, and how many packs; replaced at once
  *     packs         the names of the packs, 32 bytes each, by number; appended to
- *     run-<number>  sorted entries, never changed
+ *     run-<number>  sorted entries, never changed; or entries to be sorted, which no manifest names
  *
  * Runs and pack names are durable before the manifest that counts them. What no
  * manifest names is removed when the index is opened.

@@ -11,9 +11,14 @@
  * @module
  */
 
+import { SCORE_LENGTH } from "../block_store.ts";
 import { ENTRY_WORDS, readLocation, setEntry, setKey } from "../index/entry.ts";
 import { EntryTable } from "../index/entry_table.ts";
-import type { BlockLocation, ScoreIndex } from "../index/score_index.ts";
+import {
+  type BlockLocation,
+  emptyLocation,
+  type ScoreIndex,
+} from "../index/score_index.ts";
 import type { PackDirectory } from "./pack_format.ts";
 
 /** Packs remembered; all of them are asked for each score. */
@@ -25,6 +30,9 @@ const FINDS_MIN = 8;
 
 /** Whoever has found one in so many of the scores of a pack reads it. */
 const READ_SHARE = 4;
+
+/** Scores that are looked up together, from which on it pays to read a directory for them. */
+const ROW_MIN = 64;
 
 /** A pack that is remembered. */
 interface KnownPack {
@@ -52,7 +60,8 @@ export class Neighbours {
   #tables: KnownPack[] = [];
   /** Packs that scores were found in last, and how many. */
   #followed: { readonly pack: number; finds: number }[] = [];
-  #loading = false;
+  /** Directories that are being read, by their packs. */
+  readonly #loading = new Map<number, Promise<void>>();
   /** Of the index: packs have other numbers when it is begun anew. */
   #generation: number;
 
@@ -60,6 +69,28 @@ export class Neighbours {
   constructor(options: NeighboursOptions) {
     this.#options = options;
     this.#generation = options.index.generation;
+  }
+
+  /**
+   * To be called, and waited for, before scores are looked up: where they are
+   * many, and begin with two that lie in one pack, its directory is read first. A
+   * page of the index for each of them would cost more.
+   */
+  prepare(scores: Uint8Array): Promise<void> | undefined {
+    if (scores.length < ROW_MIN * SCORE_LENGTH) return undefined;
+    const pack = this.#packOf(scores, 0);
+    if (pack < 0 || pack !== this.#packOf(scores, SCORE_LENGTH)) {
+      return undefined;
+    }
+    return this.#load(pack);
+  }
+
+  /** The pack that the index names for a score; -1 where it was found without a page, or not at all. */
+  #packOf(scores: Uint8Array, offset: number): number {
+    const location = emptyLocation();
+    if (this.#recall(scores, offset, location)) return -1;
+    const found = this.#options.index.get(scores, offset, location);
+    return found && location.paged ? location.pack : -1;
   }
 
   /** As `ScoreIndex.get`. */
@@ -128,14 +159,15 @@ export class Neighbours {
     const one = place < 0 ? { pack, finds: 0 } : followed.splice(place, 1)[0]!;
     followed.push(one);
     if (followed.length > FOLLOWED_MAX) followed.shift();
-    if (++one.finds < FINDS_MIN || this.#loading) return;
+    if (++one.finds < FINDS_MIN || this.#loading.size > 0) return;
     one.finds = 0;
     this.#load(pack);
   }
 
   /** Remembers the pack behind one that is read, before it is asked for. */
   #expectNext(known: KnownPack): void {
-    if (known.finds * READ_SHARE < known.table.count || this.#loading) return;
+    const isRead = known.finds * READ_SHARE >= known.table.count;
+    if (!isRead || this.#loading.size > 0) return;
     known.nextDone = true;
     const next = known.pack + 1;
     const isThere = next < this.#options.index.packCount &&
@@ -143,13 +175,15 @@ export class Neighbours {
     if (isThere) this.#load(next);
   }
 
-  #load(pack: number): void {
-    if (this.#options.index.isSuspectPack(pack)) return;
-    this.#loading = true;
-    // Beside everything else: without it each find reads a page, and no more.
-    this.#remember(pack).catch(() => undefined).finally(() => {
-      this.#loading = false;
-    });
+  /** Settles, without fail, when the pack is remembered or cannot be: each find reads a page then, and no more. */
+  #load(pack: number): Promise<void> {
+    if (this.#options.index.isSuspectPack(pack)) return Promise.resolve();
+    const loading = this.#loading.get(pack) ??
+      this.#remember(pack).catch(() => undefined).finally(() => {
+        this.#loading.delete(pack);
+      });
+    this.#loading.set(pack, loading);
+    return loading;
   }
 
   async #remember(pack: number): Promise<void> {

@@ -88,6 +88,8 @@ export class PackReader {
     scores: Uint8Array,
     receive: BlockReceiver,
   ): Promise<void> {
+    const preparing = this.#neighbours?.prepare(scores);
+    if (preparing !== undefined) await preparing;
     const { generation } = this.#index;
     const request = { kind, scores, receive, generation };
     let wanted = this.#locate(request);

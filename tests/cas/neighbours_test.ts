@@ -19,10 +19,11 @@ function sampleBlocks(count: number): TestBlock[] {
   );
 }
 
-/** Packs of about 25 blocks over an index in files. */
+/** Packs, of about 25 blocks where nothing else is said, over an index in files. */
 function openDiskRig(
   store: PliableStore,
   disk: SimulatedDisk,
+  packBytesMax = 110_000,
 ): ReturnType<typeof openRig> {
   const index = DiskIndex.open({
     disk,
@@ -31,7 +32,7 @@ function openDiskRig(
     onEvent: () => {},
     tableEntriesMax: 30,
   });
-  return openRig({ store, index, packBytesMax: 110_000 });
+  return openRig({ store, index, packBytesMax });
 }
 
 async function pause(): Promise<void> {
@@ -63,6 +64,43 @@ Deno.test("blocks that lie together are found with a few page reads, in reads an
   assert.ok(forWrites < 30, `${forWrites} pages`);
   await packs.close();
 });
+
+Deno.test("a row of many blocks takes pages for the first two, and the directory of its pack", async () => {
+  const store = new PliableStore();
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const blocks = sampleBlocks(200);
+  const first = openDiskRig(store, disk, 420_000);
+  await writeBlocks(first.packs, blocks);
+  await first.packs.close();
+
+  const { packs, index } = openDiskRig(store, disk, 420_000);
+  const row = blocks.slice(0, 80);
+  const pagesOfTwo = await pagesOf(index, packs, blocks.slice(0, 2));
+  const before = store.getCount;
+  // All ask before the directory is there, and it is read once.
+  const asked = await pagesOf(index, packs, row, row);
+  assert.ok(asked <= 2 * pagesOfTwo, `${asked} pages, ${pagesOfTwo} of two`);
+  const gets = store.getCount - before;
+  assert.ok(gets <= 4, `${gets} gets: the rows, their directory, the next one`);
+  assert.equal(await pagesOf(index, packs, row), 0);
+  const mixed = Array.from(
+    { length: 80 },
+    (_, i) => blocks[i % 2 === 0 ? 199 - i : 120 + i]!,
+  );
+  await assertReads(packs, mixed);
+  await packs.close();
+});
+
+/** Pages of the index that are read for these rows, asked for together. */
+async function pagesOf(
+  index: ReturnType<typeof openRig>["index"],
+  packs: ReturnType<typeof openRig>["packs"],
+  ...rows: TestBlock[][]
+): Promise<number> {
+  const before = index.statistics.pageReads;
+  await Promise.all(rows.map((row) => assertReads(packs, row)));
+  return index.statistics.pageReads - before;
+}
 
 Deno.test("a damaged block is healed though its pack was remembered", async () => {
   const store = new PliableStore();

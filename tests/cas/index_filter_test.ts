@@ -16,6 +16,8 @@ import {
   TABLE_KEYS,
 } from "../../cas/index/key_filter.ts";
 import { Run } from "../../cas/index/run.ts";
+import { KEY_END } from "../../cas/index/run_cursor.ts";
+import { RunList } from "../../cas/index/run_list.ts";
 import { RunWriter } from "../../cas/index/run_writer.ts";
 import { WordPool } from "../../cas/index/word_pool.ts";
 import { IndexModel, makePack, openIndex, seededRandom } from "./index_rig.ts";
@@ -213,6 +215,24 @@ Deno.test("a run gives up the tables of keys that nobody asks for, and finds all
     findAll(run, entries, from);
     assert.ok(run.filterBytes < bytes / 10);
   }
+});
+
+Deno.test("a recent run answers for what is not yet in the base, and has filters for no more", async () => {
+  const count = TABLE_KEYS + 1000;
+  const entries = entriesOf(wordsOf(5, 5 * count), count);
+  const { written: run } = await writeRun(entries);
+  const bytes = run.filterBytes;
+  const runs = new RunList([{ run, level: 0, first: 0 }]);
+  const from = (TABLE_KEYS + 10) * ENTRY_WORDS;
+  assert.deepEqual(runs.passToBase(1, entries[from]!), []);
+  assert.ok(runs.filterBytes < bytes / 10);
+  // What a merge passed on before stays passed on.
+  assert.deepEqual(runs.passToBase(1, entries[0]!), []);
+  const before = entries.subarray(from - ENTRY_WORDS, from);
+  assert.equal(runs.find(before, false), undefined);
+  assert.ok(runs.find(entries.subarray(from, from + ENTRY_WORDS), false));
+  assert.deepEqual(runs.passToBase(1, KEY_END), [run]);
+  assert.equal(runs.recent.length, 0);
 });
 
 Deno.test("a run whose keys fit into no table answers from its pages", async () => {

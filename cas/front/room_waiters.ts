@@ -148,6 +148,8 @@ export class RoomWaiters {
   }
 
   #judgeOversized(): void {
+    // Who is refused anything is told once.
+    if (this.#refusal !== undefined) return;
     const { clock, report } = this.#options;
     const before = this.#oversized.refusal;
     this.#oversized.look(clock.nowMs(), this.#waiters.map(({ want }) => want));

@@ -269,11 +269,14 @@ Deno.test("writes are refused where all room is taken by writes over damage, whi
   assert.match(String(refusal), /damaged.*damaged packs/);
   assert.match(rig.front.usage.refusal ?? "", /damaged/);
   const before = rig.port.checkpointCount;
-  for (let times = 0; times < 20; times++) {
+  for (let times = 0; times < 30; times++) {
     volume.write(range, bytes, 0);
+    volume.writable().catch(() => {});
     await rig.clock.advance(500);
   }
   assert.ok(rig.port.checkpointCount - before <= 4, "every 5 s at most");
+  const refusals = rig.events.filter(({ event }) => event === "writes-refused");
+  assert.equal(refusals.length, 1, "told once");
   damaged.clear();
   volume.write(range, bytes, 0);
   await rig.clock.advanceBy(500, 10_000);

@@ -35,9 +35,11 @@ export function inspectPack(
   const damagedCount = entries.filter(({ found }) => found !== "sound").length;
   return {
     kind: KIND,
-    faults: damagedCount === 0
-      ? []
-      : [`${damagedCount} of its ${directory.count} blocks are damaged`],
+    faults: damagedCount === 0 ? [] : [
+      `${damagedCount} of its ${directory.count} blocks ${
+        damagedCount === 1 ? "is" : "are"
+      } damaged`,
+    ],
     fields: {
       name: hasher.hash(bytes).toHex(),
       bytes: bytes.length,

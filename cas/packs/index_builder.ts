@@ -8,6 +8,7 @@
  * @module
  */
 
+import { counted } from "../../blobstores/counted.ts";
 import { SCORE_LENGTH } from "../block_store.ts";
 import type { EventSink } from "../events.ts";
 import {
@@ -193,8 +194,9 @@ export class IndexBuilder {
     onEvent({
       event: "index-copies-read",
       severity: "info",
-      message:
-        `Copies of the index told of ${covered.size} packs; ${left.length} are left to be read`,
+      message: `Copies of the index told of ${
+        counted(covered.size, "pack")
+      }; ${left.length} more to be read`,
       copyCount: names.size,
       packCount: covered.size,
       packsLeft: left.length,

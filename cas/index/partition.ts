@@ -23,7 +23,7 @@ const SLICE_BITS = 6;
 
 /** What a partition is made with. */
 export interface PartitionOptions {
-  /** Makes and removes its file, and lends memory. */
+  /** Makes and removes its file. */
   readonly files: IndexFiles;
   /** Computes checksums. */
   readonly hash: PlainHash;
@@ -50,7 +50,8 @@ export class Partition {
   readonly #options: PartitionOptions;
   readonly #file: DiskFile;
   readonly #run: number;
-  readonly #chunk: Uint32Array<ArrayBuffer>;
+  /** Not of the pool, which would keep what nobody needs again. */
+  readonly #chunk = new Uint32Array(CHUNK_WORDS);
   readonly #checksums: Uint8Array;
   /** Entries of each slice. */
   readonly #counts = new Uint32Array(2 ** SLICE_BITS);
@@ -65,7 +66,6 @@ export class Partition {
     const { file, run } = files.createRun();
     this.#file = file;
     this.#run = run;
-    this.#chunk = files.pool.take(CHUNK_WORDS);
     const chunksMax = Math.ceil(entriesMax / CHUNK_ENTRIES);
     this.#checksums = new Uint8Array(chunksMax * CHECKSUM_LENGTH);
   }
@@ -115,11 +115,9 @@ export class Partition {
   discard(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    const { files } = this.#options;
-    files.pool.release(this.#chunk);
     try {
       this.#file.close();
-      files.removeRun(this.#run);
+      this.#options.files.removeRun(this.#run);
     } catch {
       // Removed when the index is opened next: no manifest names it.
     }

@@ -54,6 +54,11 @@ const UNSAVED_PACKS_MAX = 64;
 /** An index on disk. */
 export class DiskIndex implements ScoreIndex {
   generation = 0;
+  /**
+   * What it knew before it was begun anew.
+   *
+   * @internal
+   */
   former: FormerRuns | undefined;
   readonly #options: DiskIndexOptions;
   readonly #tableEntriesMax: number;

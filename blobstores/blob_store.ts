@@ -39,6 +39,13 @@ export interface GetOptions extends OperationOptions {
    * `get` resolves all the same, with what was found last.
    */
   readonly accept?: (bytes: Uint8Array) => boolean;
+  /**
+   * Memory of so many bytes for the result of a range, with any bytes in it: a
+   * store may ask for it, once for each attempt, and fills all of what it
+   * returns. The caller uses it for other reads later, so a store that keeps
+   * what it has read, or gives it to several callers, must not ask.
+   */
+  readonly allocate?: (length: number) => Uint8Array<ArrayBuffer>;
 }
 
 /** Options of `list`. */

@@ -24,6 +24,8 @@ export interface BlobRead {
   readonly range: Range | undefined;
   /** As that of `GetOptions`. */
   readonly accept: GetOptions["accept"] | undefined;
+  /** As that of `GetOptions`. */
+  readonly allocate: GetOptions["allocate"] | undefined;
 }
 
 /**
@@ -37,13 +39,13 @@ export async function readBlob(
   disk: FileSystem,
   read: BlobRead,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { key, path, range, accept } = read;
+  const { path, range, accept } = read;
   if (range === undefined || accept === undefined) {
-    return await readFile(disk, path, key, range);
+    return await readFile(disk, read);
   }
   const kept = await readKept(disk, path, range);
   if (kept !== undefined && accept(kept)) return kept;
-  const bytes = await readFile(disk, path, key, range);
+  const bytes = await readFile(disk, read);
   if (kept !== undefined) accept(bytes);
   return bytes;
 }
@@ -65,13 +67,11 @@ async function readKept(
 
 async function readFile(
   disk: FileSystem,
-  path: string,
-  key: string,
-  range: Range | undefined,
+  read: BlobRead,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await disk.open(path);
+  const file = await disk.open(read.path);
   try {
-    return await readBytes(file, key, range);
+    return await readBytes(file, read);
   } finally {
     file.close();
   }
@@ -80,12 +80,13 @@ async function readFile(
 /** Asks for the length only if it must: a range mostly is where it should be. */
 async function readBytes(
   file: FileReader,
-  key: string,
-  range: GetOptions["range"],
+  { key, range, allocate }: BlobRead,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { offset, length } = range ??
     { offset: 0, length: await file.size() };
-  const bytes = new Uint8Array(length);
+  const bytes = range === undefined || allocate === undefined
+    ? new Uint8Array(length)
+    : allocate(length);
   const count = await file.read(bytes, offset);
   if (count === length) return bytes;
   const size = await file.size();

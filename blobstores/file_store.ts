@@ -285,11 +285,17 @@ export class FileStore implements BlobStore {
 
   async #read(
     key: string,
-    { range, accept }: GetOptions,
+    { range, accept, allocate }: GetOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
     try {
       const path = pathOf(this.#root, key);
-      return await readBlob(this.#disk, { key, path, range, accept });
+      return await readBlob(this.#disk, {
+        key,
+        path,
+        range,
+        accept,
+        allocate,
+      });
     } catch (cause) {
       if (!MISSING.has(systemErrorCode(cause))) throw cause;
       await this.#checkPresent();

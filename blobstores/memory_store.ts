@@ -97,7 +97,13 @@ export class MemoryStore implements BlobStore {
       key,
       size: blob.length,
     });
-    return blob.slice(offset, offset + length);
+    const { range, allocate } = options;
+    if (range === undefined || allocate === undefined) {
+      return blob.slice(offset, offset + length);
+    }
+    const bytes = allocate(length);
+    bytes.set(blob.subarray(offset, offset + length));
+    return bytes;
   }
 
   // deno-lint-ignore require-await -- rejects instead of throwing

@@ -40,7 +40,10 @@ export async function readAny(
     .sort((one, other) => one.latencyMs - other.latencyMs);
   const finished = new AbortController();
   const signals = [finished.signal, ...options.signal ? [options.signal] : []];
-  const wanted = { ...options, signal: AbortSignal.any(signals) };
+  const wanted = {
+    ...askedOf(options),
+    signal: AbortSignal.any(signals),
+  };
   const lacking: MirrorMember[] = [];
   const damaged: MirrorMember[] = [];
   const failures: unknown[] = [];
@@ -91,6 +94,11 @@ export async function readAny(
   throw unread(members, { key, lacking, failures });
 }
 
+/** What a member is asked: copies are compared, and mend others, so their memory is not the caller's. */
+function askedOf({ allocate: _, ...options }: GetOptions): GetOptions {
+  return options;
+}
+
 /**
  * Reads a blob that must be what a quorum says: the bytes that most members
  * have. What is accepted counts before what is not. Where members that do not
@@ -109,7 +117,7 @@ export async function readQuorum(
   await new Promise<void>((resolve) => {
     let waiting = members.length;
     for (const member of members) {
-      member.ask((store) => store.get(key, options)).then((bytes) => {
+      member.ask((store) => store.get(key, askedOf(options))).then((bytes) => {
         addCopy(copies, member, bytes, options.accept);
       }, (error) => {
         const code = blobErrorCode(error);

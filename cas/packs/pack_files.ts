@@ -106,18 +106,24 @@ export class PackFiles {
 
   /**
    * Exactly `length` bytes at `offset` of a pack, or why they cannot be had.
-   * Where the store has several copies, `accept` tells whether one will do.
+   * Where the store has several copies, `accept` tells whether one will do; where
+   * it can use memory of the caller, it takes it from `allocate`.
    */
   async read(
     name: string,
     offset: number,
     length: number,
     accept?: (bytes: Uint8Array) => boolean,
+    allocate?: GetOptions["allocate"],
   ): Promise<Uint8Array | PackFault> {
     const range = { offset, length };
     const isRight = (bytes: Uint8Array): boolean =>
       bytes.length === length && (accept?.(bytes) ?? true);
-    const bytes = await this.#get(name, { range, accept: isRight });
+    const bytes = await this.#get(name, {
+      range,
+      accept: isRight,
+      ...(allocate === undefined ? {} : { allocate }),
+    });
     if (bytes instanceof PackFault || bytes.length === length) return bytes;
     return new PackFault(
       `the store returned ${bytes.length} bytes where ${length} were asked`,
@@ -175,7 +181,7 @@ export class PackFiles {
 
   async #get(
     name: string,
-    wanted: Pick<GetOptions, "range" | "accept">,
+    wanted: Pick<GetOptions, "range" | "accept" | "allocate">,
   ): Promise<Uint8Array | PackFault> {
     const key = packKey(name);
     const options = { ...wanted, signal: this.#closing.signal };

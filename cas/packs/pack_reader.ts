@@ -18,6 +18,7 @@ import {
 import type { BlockVerifier } from "./block_verifier.ts";
 import type { Neighbours } from "./neighbours.ts";
 import { PackFault, type PackFiles } from "./pack_files.ts";
+import { ReadBuffers } from "./read_buffers.ts";
 import {
   type PlannedRange,
   planRanges,
@@ -68,6 +69,7 @@ export class PackReader {
   readonly #neighbours: Neighbours | undefined;
   readonly #verifier: BlockVerifier;
   readonly #prove: PackReaderOptions["prove"];
+  readonly #buffers = new ReadBuffers();
 
   /** Makes a reader. */
   constructor(options: PackReaderOptions) {
@@ -185,9 +187,18 @@ export class PackReader {
       failed = this.#deliverAll(request, left, bytes, offset);
       return failed.length === 0;
     };
-    const bytes = await this.#files.read(name, offset, length, deliver);
+    const buffers = this.#buffers;
+    const bytes = await this.#files.read(
+      name,
+      offset,
+      length,
+      deliver,
+      buffers.take,
+    );
     if (!(bytes instanceof PackFault)) {
-      return failed ?? this.#deliverAll(request, blocks, bytes, offset);
+      failed ??= this.#deliverAll(request, blocks, bytes, offset);
+      buffers.give(bytes);
+      return failed;
     }
     const left = failed?.map(({ block }) => block) ?? blocks;
     if (blocks.length === 1) {

@@ -225,3 +225,22 @@ Deno.test("large blobs of any length lie on the disk byte for byte, whatever mem
     await store.close();
   });
 });
+
+Deno.test("a range is read into memory that the caller lends, a whole blob is not", async () => {
+  const store = await openOn(new SimulatedDisk());
+  await store.put("packs/00/pack", Uint8Array.of(1, 2, 3, 4, 5));
+  const lent = new Uint8Array(8).fill(9);
+  const asked: number[] = [];
+  const allocate = (length: number): Uint8Array<ArrayBuffer> => {
+    asked.push(length);
+    return lent.subarray(2, 2 + length);
+  };
+  const range = { offset: 1, length: 3 };
+  const got = await store.get("packs/00/pack", { range, allocate });
+  assert.equal(got.buffer, lent.buffer);
+  assert.deepEqual(lent, Uint8Array.of(9, 9, 2, 3, 4, 9, 9, 9));
+  const whole = await store.get("packs/00/pack", { allocate });
+  assert.deepEqual(whole, Uint8Array.of(1, 2, 3, 4, 5));
+  assert.deepEqual(asked, [3]);
+  await store.close();
+});

@@ -39,6 +39,19 @@ Deno.test("a member that does not answer does not delay a read for long", async 
   await rig.mirror.close();
 });
 
+Deno.test("members read into memory of their own: what they have read may mend others later", async () => {
+  const rig = await makeRig(3);
+  await rig.mirror.put(PACK, text("pack"));
+  await rig.mirror.put("names/a", text("name"));
+  const range = { offset: 0, length: 4 };
+  const allocate = (): never => assert.fail("memory of the caller was taken");
+  for (const key of [PACK, "names/a"]) {
+    const bytes = await rig.mirror.get(key, { range, allocate });
+    assert.equal(bytes.length, 4);
+  }
+  await rig.mirror.close();
+});
+
 Deno.test("a listing is the union of a quorum's, in order, also when a member fails within", async () => {
   const rig = await makeRig(3);
   for (let number = 10; number < 40; number++) {

@@ -96,8 +96,8 @@ export class FilePublisher {
   readonly #writerId: string;
   readonly #folders: StoreFolders;
   #sequence = 0;
-  /** Large files can be written past the system's memory, as far as is known. */
-  #direct = true;
+  /** Whether large files can be written past the system's memory; undefined before the first. */
+  #isDirect: boolean | undefined;
   readonly #marks = new Set<string>();
   #renaming: Promise<unknown> = Promise.resolve();
 
@@ -167,10 +167,11 @@ export class FilePublisher {
 
   async #write(publication: Publication): Promise<string> {
     const { key, body } = publication;
-    if (this.#direct && body.length >= DIRECT_BYTES_MIN) {
+    if (this.#isDirect !== false && body.length >= DIRECT_BYTES_MIN) {
       const draft = await this.#writeDirectly(publication);
+      // Where that once was possible, the disk may be full.
+      this.#isDirect ??= draft !== undefined;
       if (draft !== undefined) return draft;
-      this.#direct = false;
     }
     const draft = this.#draftPath(key);
     const file = await this.#disk.create(draft);

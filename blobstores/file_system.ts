@@ -70,8 +70,8 @@ export interface FileSystem {
    * The same for a large file, whose bytes go past the system's memory: they
    * need no sync one after the other, one at the end is enough. Every piece
    * written, but the last, is a multiple of 4096 bytes long. Undefined, maybe
-   * having made the file, where that is not possible; where it is not with this
-   * memory or file system, a `write` rejects with `EINVAL`.
+   * having made the file, where that is not possible. A `write` that failed
+   * rejects with `EINVAL`, whatever the reason: `create` tells.
    */
   createDirect?(path: string): Promise<FileWriter | undefined>;
   /** Opens a file for reading. */
@@ -87,7 +87,7 @@ export interface FileSystem {
     offset: number,
     length: number,
   ): Promise<Uint8Array<ArrayBuffer>> | undefined;
-  /** Closes the files that were kept open for `readKept`, which keeps no more. */
+  /** Closes the files that were kept open for `readKept`, which keeps no more; no more are made by `createDirect`. */
   closeKept?(): void;
   /**
    * Gives the file `path` a second name, `EEXIST` if that is taken. `EPERM`,

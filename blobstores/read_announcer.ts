@@ -6,12 +6,7 @@
  * @module
  */
 
-/** Absolute, because a scoped `--allow-ffi` takes a bare name for a file in the working directory. */
-const LIBC_PATHS: readonly string[] = [
-  "/lib/x86_64-linux-gnu/libc.so.6",
-  "/lib/aarch64-linux-gnu/libc.so.6",
-  "/lib64/libc.so.6",
-];
+import { openLibc } from "./libc.ts";
 
 const SYMBOLS = {
   posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
@@ -69,17 +64,8 @@ export function isRemoteType(fileSystemType: number): boolean {
 
 /** The system's; undefined where there is none, or it may not be called. */
 export function systemAnnouncer(): SystemAnnouncer | undefined {
-  if (Deno.build.os !== "linux") return undefined;
-  for (const path of LIBC_PATHS) {
-    const { state } = Deno.permissions.querySync({ name: "ffi", path });
-    if (state !== "granted") continue;
-    try {
-      return announcerOf(Deno.dlopen(path, SYMBOLS));
-    } catch {
-      // Not there: another one, or none.
-    }
-  }
-  return undefined;
+  const libc = openLibc(SYMBOLS);
+  return libc && announcerOf(libc);
 }
 
 function announcerOf(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createDirectFile } from "./direct_file.ts";
+import { DirectFiles } from "./direct_file.ts";
 import {
   type FileLock,
   type FileReader,
@@ -22,6 +22,8 @@ const FILE_MODE = 0o444;
 /** `FileSystem` over the calls of the operating system. */
 export class SystemDisk implements FileSystem {
   #smallReads: SmallReads | undefined;
+  /** Null before the first. */
+  #directFiles: DirectFiles | undefined | null = null;
   /** The first was asked for, or no more shall be. */
   #isDecided = false;
   #isClosed = false;
@@ -44,8 +46,10 @@ export class SystemDisk implements FileSystem {
     };
   }
 
-  createDirect(path: string): Promise<FileWriter | undefined> {
-    return createDirectFile(path, FILE_MODE);
+  async createDirect(path: string): Promise<FileWriter | undefined> {
+    if (this.#isClosed) return undefined;
+    if (this.#directFiles === null) this.#directFiles = DirectFiles.open();
+    return await this.#directFiles?.create(path, FILE_MODE);
   }
 
   async open(path: string): Promise<FileReader> {
@@ -82,6 +86,8 @@ export class SystemDisk implements FileSystem {
     this.#isClosed = true;
     this.#smallReads?.close();
     this.#smallReads = undefined;
+    this.#directFiles?.close();
+    this.#directFiles = undefined;
   }
 
   /** Whether small reads are made at once; until that is known they are not. */

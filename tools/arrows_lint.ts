@@ -10,7 +10,7 @@ import { fromFileUrl, normalizePath } from "./arrows_paths.ts";
 /** Files that may call `Deno.dlopen`: all other code is pure TypeScript. */
 const NATIVE_FILES: readonly string[] = [
   "aoe/link/pcap_library.ts",
-  "blobstores/read_announcer.ts",
+  "blobstores/libc.ts",
   "cli/verbs/file_holes.ts",
   "cli/archive/native_codec.ts",
   "setup/services/namespace.ts",

@@ -33,10 +33,13 @@ interface Rebuilding {
 }
 
 /** An archive whose index rests on copies, and is not made anew before `end`. */
-async function openHeld(bench: Bench): Promise<Rebuilding> {
+async function openHeld(
+  bench: Bench,
+  access: "serve" | "read" = "serve",
+): Promise<Rebuilding> {
   const store = new PliableStore(bench.space);
   const over = new Bench(bench.space, store);
-  const archive = await openOver(over);
+  const archive = await openOver(over, access);
   const { view } = await archive.openView({ volume: "disk" });
   const held = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
@@ -240,5 +243,42 @@ Deno.test("a check beside which the index is made anew tells of no fault where t
   const { faults, blockCount } = await checked;
   assert.deepEqual(faults, []);
   assert.equal(blockCount, BLOCKS.length);
+  await archive.close();
+});
+
+Deno.test("who follows a volume shows its newer state when the index is made, and reads no old root for it", async () => {
+  const made = await makeArchive();
+  const { store, bench, archive, view } = await openHeld(made, "read");
+  const [before] = await bench.read(archive, view, [700]);
+  assert.equal(before?.[0], valueOf(700));
+  const writer = await openOver(made);
+  const head = await writer.openView({ volume: "disk" });
+  await made.write(writer, head.view, [whole(9, 9)]);
+  await writer.close();
+  const roots = new Set<string>();
+  const gate = Promise.withResolvers<void>();
+  let getCount = 0;
+  // The index has one pack of those that it will have.
+  store.before = (operation, key) => {
+    if (operation === "get" && key.startsWith("roots/")) roots.add(key);
+    if (operation !== "get" || !key.startsWith("packs/")) return;
+    return getCount++ > 0 ? gate.promise : undefined;
+  };
+  const rebuilt = archive.operate("rebuild", {});
+  while (bench.eventsOf("index-rebuild-progress").length < 2) {
+    await bench.clock.yieldNow();
+  }
+  bench.clock.timeMs += 60_000;
+  const newer = archive.newerView(view);
+  for (let turn = 0; turn < 50; turn++) {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  gate.resolve();
+  await rebuilt;
+  const shown = await newer;
+  assert.ok(shown !== undefined);
+  const [after] = await bench.read(archive, shown.view, [9]);
+  assert.equal(after?.[0], 9);
+  assert.equal(roots.size, 1);
   await archive.close();
 });

@@ -66,6 +66,8 @@ export class Run {
   violation: Violation | undefined;
   /** A pack was met while it was damaged: the index must be made anew when it is mended. */
   salvaged = false;
+  /** The index was made while a pack was gone. */
+  #packMissed = false;
   #created = false;
   #processCount = 0;
   #stamp = 100;
@@ -90,7 +92,9 @@ export class Run {
       place.index.ails ||
       place.journal.ails
     ) this.#troubledMs = world.nowMs;
-    return world.nowMs - this.#troubledMs <= AFTERMATH_MS;
+    // What the index was made without is looked for once a minute.
+    const afterMs = AFTERMATH_MS + (this.#packMissed ? MEND_MS : 0);
+    return world.nowMs - this.#troubledMs <= afterMs;
   }
 
   /** True if reads may have failed at some time since `sinceMs`. */
@@ -281,7 +285,12 @@ export class Run {
   #onEvent(event: ArchiveEvent, process: Process): void {
     if (process !== this.place.process) return;
     if (event.event === "pack-salvaged") this.salvaged = true;
+    if (event.event === "pack-missing") this.#packMissed = true;
     if (event.event === "checkpoint") this.#damageMet = false;
+    // An outage may hold up the search for longer than a client waits.
+    if (event.event === "block-not-found-yet") {
+      this.#troubledMs = this.world.nowMs;
+    }
     if (this.troubled) {
       this.#damageMet ||= event.event === "block-damaged";
       return;

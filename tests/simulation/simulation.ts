@@ -19,6 +19,7 @@ import { audit } from "./audit.ts";
 import { checkHistory, checkNames, scrub } from "./books.ts";
 import { fillUp } from "./fullness.ts";
 import { changeClosed, crash, damage, restart, weather } from "./hazards.ts";
+import { workOnIndex } from "./index_work.ts";
 import type { Plant } from "./plant.ts";
 import { messageOf, Run } from "./run.ts";
 import { loseMachine, takeOver } from "./takeover.ts";
@@ -69,6 +70,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   names: { weight: 2, run: checkNames },
   history: { weight: 2, run: checkHistory },
   scrub: { weight: 1, run: scrub },
+  "work on the index": { weight: 1, run: workOnIndex },
   weather: { weight: 5, run: weather },
   damage: { weight: 1.5, run: damage },
   "wrong copy": { weight: 1.5, run: wrongCopy },

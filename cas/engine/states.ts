@@ -76,9 +76,13 @@ export class States {
     const root = await this.#rootBlock(hash) ??
       await findRootByHash(this.#context, hash);
     if (root !== undefined) return root;
+    const { packsIndexed } = (await this.#blocks.get()).blocks;
+    const advice = packsIndexed === undefined
+      ? `"history VOLUME" and "snapshot list" show root hashes`
+      : `the index is being made anew, so try again when that is done`;
     throw new ArchiveError(
       "NoRoot",
-      `There is no root ${hash} in the archive in ${this.#context.store.display}: "history VOLUME" and "snapshot list" show root hashes`,
+      `There is no root ${hash} in the archive in ${this.#context.store.display}: ${advice}`,
     );
   }
 

@@ -11,6 +11,7 @@ import {
   openOver,
 } from "./engine_copies_rig.ts";
 import { PliableStore } from "./packs_rig.ts";
+import { refusal } from "./refusal.ts";
 
 const BLOCKS: readonly number[] = Array.from(
   { length: 2 * COPY_PACK_COUNT - 1 },
@@ -147,6 +148,25 @@ Deno.test("what is missed while the index is made anew is not sought in the stor
   assert.equal((await answer)[0]?.[0], valueOf(HIDDEN));
   await made;
   assert.deepEqual(over.eventsOf("pack-search"), []);
+  await archive.close();
+});
+
+Deno.test("a root that is not found is sought no longer than a client waits, and what to do is said", async () => {
+  const { bench, archive, held, end } = await openHeld(await makeArchive());
+  const root = "0".repeat(64);
+  const refused = assert.rejects(
+    archive.openView({ root }),
+    refusal("NoRoot", /being made anew.* try again/),
+  );
+  await held;
+  bench.clock.endSeeking();
+  await refused;
+  end();
+  await archive.operate("check", {});
+  await assert.rejects(
+    archive.openView({ root }),
+    refusal("NoRoot", /snapshot list/),
+  );
   await archive.close();
 });
 

@@ -21,6 +21,8 @@ import type { WordPool } from "./word_pool.ts";
 const ATTEMPTS = 32;
 /** After so many, keys may be what does not fit: two that are the same. */
 const ATTEMPTS_TO_DOUBLES = 2;
+/** Words for a table of usual size: all alike, so that what one gave up suits any other, and nothing is left between them. */
+const ROOM_WORDS = 67 * 256;
 const SEED_STEP = 0x1e3779b9;
 /** Words of the keys that seeds come from. */
 const SEED_WORDS = 1024;
@@ -82,7 +84,10 @@ export function takeTableBytes(
   length: number,
   pool: WordPool,
 ): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(pool.take(Math.ceil(length / 4)).buffer, 0, length);
+  const words = Math.ceil(length / 4);
+  const isUsual = words <= ROOM_WORDS && words > ROOM_WORDS / 2;
+  const room = pool.take(isUsual ? ROOM_WORDS : words);
+  return new Uint8Array(room.buffer, 0, length);
 }
 
 /** Gives the memory of a table back. */

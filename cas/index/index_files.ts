@@ -25,7 +25,7 @@ const MANIFEST = "manifest";
 const MANIFEST_NEW = "manifest.new";
 const PACKS = "packs";
 const RUN_PREFIX = "run-";
-const VERSION = 4;
+const VERSION = 5;
 const NAME_LENGTH = 32;
 
 /** What the manifest holds, as JSON, followed by a line with its hash. */

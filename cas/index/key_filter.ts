@@ -2,52 +2,61 @@
  * The filter of a run. It says "no" only of keys that the run does not have,
  * and "yes" of a few others.
  *
- * It is made of binary fuse tables, each for 512 pages of the run: so a table
- * is made in three milliseconds, in little memory, while the run is written,
- * and is given up as soon as its part of the run is.
+ * It is made of binary fuse tables, each for some hundred pages of the run: so
+ * a table is made in three milliseconds, in little memory, while the run is
+ * written, and is given up as soon as its part of the run is.
  *
  * @module
  */
 
 import { releaseTable } from "./fuse_builder.ts";
 import { type FingerprintBits, fuseHas, type FuseTable } from "./fuse_table.ts";
-import { PAGE_ENTRIES, TABLE_PAGES } from "./run_format.ts";
+import { PAGE_ENTRIES } from "./run_format.ts";
 import type { WordPool } from "./word_pool.ts";
 
-/** Most keys of a table. */
-export const TABLE_KEYS: number = TABLE_PAGES * PAGE_ENTRIES;
 /** The words of an entry that a table knows: not the first, by which entries are sorted. */
 export const TABLE_KEY_WORD = 1;
 
-/** How a filter trades memory for wrong answers. */
+/** How a filter trades memory for wrong answers. Tables of all shapes take about as many bytes, so that the memory of one suits any other. */
 export interface FilterShape {
   /** Bits of a slot; a key takes about 1.2 slots. */
   readonly bits: FingerprintBits;
+  /** Pages that a table is for. */
+  readonly tablePages: number;
 }
 
 /** For the many, of which a question meets one run: wrong once in 128 times. */
-export const LARGE_FILTER: FilterShape = { bits: 7 };
+export const LARGE_FILTER: FilterShape = { bits: 7, tablePages: 512 };
 /** For the few that every question meets: wrong once in 4096 times. */
-export const SMALL_FILTER: FilterShape = { bits: 12 };
+export const SMALL_FILTER: FilterShape = { bits: 12, tablePages: 288 };
+
+/** Most keys of a table. */
+export function tableKeysMax({ tablePages }: FilterShape): number {
+  return tablePages * PAGE_ENTRIES;
+}
 
 /** A filter over the keys of index entries. */
 export class KeyFilter {
-  /** One for each `TABLE_PAGES`; absent where keys fit in none, or nobody asks any more. */
+  /** In the order of the pages; absent where keys fit in none, or nobody asks any more. */
   readonly #tables: (FuseTable | undefined)[];
   /** First words of the first keys of the tables. */
   readonly #bounds: Uint32Array;
   /** Tables by the difference of first words: keys are spread evenly, so this tells the right one nearly always. */
   readonly #density: number;
 
-  /** Takes over the tables of a run with these fences. */
-  constructor(tables: (FuseTable | undefined)[], fences: Uint32Array) {
+  /** Takes over the tables, each for `tablePages`, of a run with these fences. */
+  constructor(
+    tables: (FuseTable | undefined)[],
+    tablePages: number,
+    fences: Uint32Array,
+  ) {
     this.#tables = tables;
     this.#bounds = Uint32Array.from(
       tables,
-      (_, i) => fences[i * TABLE_PAGES] as number,
+      (_, i) => fences[i * tablePages] as number,
     );
     const span = (fences[fences.length - 1] ?? 0) - (fences[0] ?? 0);
-    this.#density = fences.length / TABLE_PAGES / Math.max(1, span);
+    this.#density = fences.length / tablePages / Math.max(1, span);
   }
 
   /** Bytes of the tables. */

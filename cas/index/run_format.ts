@@ -3,11 +3,11 @@
  * is a cache on one machine: words are in the machine's order.
  *
  *     pages    4096 each: 127 entries (4064) | entry count (4) | page number (4) | run number (4) | zero (4) | checksum (16)
- *     tables   of the filter, one after the other, each for 512 pages
+ *     tables   of the filter, one after the other, each for so many pages
  *     shapes   16 for each table: seed (4) | slots of a segment (4) | segments (4) | bits of a slot (4); all zero where there is no table
  *     fences   4 for each page: word 0 of its first key
  *     footer   64: magic (8) | run number (4) | entry count (4) | page count (4) | bytes of the tables (4)
- *                  | checksum of the checksums of each table, the shapes and the fences (16) | zero (8) | checksum of the footer so far (16)
+ *                  | checksum of the checksums of each table, the shapes and the fences (16) | pages that a table is for (4) | zero (4) | checksum of the footer so far (16)
  *
  * A checksum is the first 16 bytes of a plain BLAKE3. Page and run numbers in a
  * page tell a page that was never written from the one that should be there.
@@ -28,8 +28,6 @@ export const PAGE_ENTRIES = 127;
 /** Bytes of the footer. */
 export const FOOTER_LENGTH: number = 8 + 4 + 4 + 4 + 4 + 16 + 8 + 16;
 
-/** Pages of a run that have one table of its filter. */
-export const TABLE_PAGES = 512;
 /** Words of the shape of a table. */
 export const SHAPE_WORDS = 4;
 /** Words in the shape of a table. */
@@ -55,9 +53,10 @@ const FooterAt = {
   pages: 16,
   tableBytes: 20,
   summary: 24,
+  tablePages: 40,
   checksum: 48,
 } as const;
-const MAGIC = new TextEncoder().encode("DSINDEX3");
+const MAGIC = new TextEncoder().encode("DSINDEX4");
 
 /** What a footer says of its run. */
 export interface RunFooter {
@@ -69,6 +68,8 @@ export interface RunFooter {
   readonly pageCount: number;
   /** Bytes of the tables of its filter. */
   readonly tableBytes: number;
+  /** Pages that each of them is for; the last may be for fewer. */
+  readonly tablePages: number;
   /** `summaryChecksum` of tables, shapes and fences. */
   readonly summary: Uint8Array;
 }
@@ -155,6 +156,7 @@ export function encodeFooter(footer: RunFooter, hash: PlainHash): Uint8Array {
   view.setUint32(FooterAt.pages, footer.pageCount, true);
   view.setUint32(FooterAt.tableBytes, footer.tableBytes, true);
   bytes.set(footer.summary, FooterAt.summary);
+  view.setUint32(FooterAt.tablePages, footer.tablePages, true);
   const checksum = checksumOf(bytes.subarray(0, FooterAt.checksum), hash);
   bytes.set(checksum, FooterAt.checksum);
   return bytes;
@@ -176,6 +178,7 @@ export function decodeFooter(
     entryCount: view.getUint32(FooterAt.entries, true),
     pageCount: view.getUint32(FooterAt.pages, true),
     tableBytes: view.getUint32(FooterAt.tableBytes, true),
+    tablePages: view.getUint32(FooterAt.tablePages, true),
     summary: bytes.slice(
       FooterAt.summary,
       FooterAt.summary + CHECKSUM_LENGTH,
@@ -184,8 +187,9 @@ export function decodeFooter(
 }
 
 /** Bytes of a run's file. */
-export function runSize({ pageCount, tableBytes }: RunFooter): number {
-  const shapes = Math.ceil(pageCount / TABLE_PAGES) * SHAPE_WORDS;
+export function runSize(footer: RunFooter): number {
+  const { pageCount, tableBytes, tablePages } = footer;
+  const shapes = Math.ceil(pageCount / tablePages) * SHAPE_WORDS;
   return pageCount * PAGE_LENGTH + tableBytes + 4 * (shapes + pageCount) +
     FOOTER_LENGTH;
 }

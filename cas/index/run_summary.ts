@@ -18,7 +18,6 @@ import {
   SHAPE_WORDS,
   ShapeWord,
   summaryChecksum,
-  TABLE_PAGES,
 } from "./run_format.ts";
 import type { WordPool } from "./word_pool.ts";
 
@@ -78,9 +77,9 @@ export function releaseSummary(
 /** Reads a summary; undefined if it does not match its checksum. */
 export function readSummary(source: SummarySource): RunSummary | undefined {
   const { footer, read, hash, pool } = source;
-  const { pageCount } = footer;
+  const { pageCount, tablePages } = footer;
   const shapes = new Uint32Array(
-    Math.ceil(pageCount / TABLE_PAGES) * SHAPE_WORDS,
+    Math.ceil(pageCount / tablePages) * SHAPE_WORDS,
   );
   const fences = pool.take(pageCount);
   const tables: (FuseTable | undefined)[] = [];
@@ -101,7 +100,7 @@ export function readSummary(source: SummarySource): RunSummary | undefined {
   checksums.push(checksumOf(bytesOf(shapes), hash));
   checksums.push(checksumOf(bytesOf(fences), hash));
   if (equalBytes(summaryChecksum(checksums, hash), footer.summary)) {
-    return { filter: new KeyFilter(tables, fences), fences };
+    return { filter: new KeyFilter(tables, tablePages, fences), fences };
   }
   tables.forEach((table) => table && releaseTable(table, pool));
   pool.release(fences);

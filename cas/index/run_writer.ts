@@ -14,7 +14,7 @@ import {
   type FilterShape,
   KeyFilter,
   TABLE_KEY_WORD,
-  TABLE_KEYS,
+  tableKeysMax,
 } from "./key_filter.ts";
 import {
   bytesOf,
@@ -77,6 +77,7 @@ export class RunWriter {
   /** Keys of entries that are in no table yet. */
   readonly #keys: Uint32Array<ArrayBuffer>;
   readonly #tables: (FuseTable | undefined)[] = [];
+  readonly #keysMax: number;
   #keyCount = 0;
   #entryCount = 0;
   #pageCount = 0;
@@ -92,8 +93,8 @@ export class RunWriter {
     const { entriesMax, pool } = options;
     this.#buffer = pool.take(BUFFER_PAGES * PAGE_WORDS);
     this.#fences = pool.take(Math.ceil(entriesMax / PAGE_ENTRIES));
-    const keysMax = Math.min(entriesMax, TABLE_KEYS);
-    this.#keys = pool.take(keysMax * FUSE_KEY_WORDS);
+    this.#keysMax = Math.min(entriesMax, tableKeysMax(options.filter));
+    this.#keys = pool.take(this.#keysMax * FUSE_KEY_WORDS);
   }
 
   /** How many entries were added. */
@@ -130,7 +131,8 @@ export class RunWriter {
     if (this.#pageEntries > 0) this.#endPage();
     if (this.#keyCount > 0) this.#endTable();
     this.#writeBuffer();
-    const { file, run, hash } = this.#options;
+    const { file, run, hash, filter } = this.#options;
+    const { tablePages } = filter;
     const fences = this.#fences.subarray(0, this.#pageCount);
     const tables = this.#tables;
     const pieces = summaryPieces(tables, fences);
@@ -141,6 +143,7 @@ export class RunWriter {
       entryCount: this.#entryCount,
       pageCount: this.#pageCount,
       tableBytes: tables.reduce((sum, it) => sum + (it?.bytes.length ?? 0), 0),
+      tablePages,
       summary: summaryChecksum(checksums, hash),
     }, hash));
     await file.sync();
@@ -148,7 +151,7 @@ export class RunWriter {
     const size = this.#writtenBytes;
     return {
       description: { run, entryCount: this.#entryCount, size },
-      summary: { filter: new KeyFilter(tables, fences), fences },
+      summary: { filter: new KeyFilter(tables, tablePages, fences), fences },
     };
   }
 
@@ -181,7 +184,7 @@ export class RunWriter {
     sealPage(words, { run, page, count: this.#pageEntries }, hash);
     this.#pageCount++;
     this.#pageEntries = 0;
-    if (this.#keyCount === TABLE_KEYS) this.#endTable();
+    if (this.#keyCount === this.#keysMax) this.#endTable();
     if (++this.#bufferedPages === BUFFER_PAGES) this.#writeBuffer();
   }
 

@@ -9,9 +9,9 @@
 /** A piece may be larger than asked by one part in so many. */
 const SLACK = 4;
 /** Pieces kept beside those in use. */
-const FREE_MAX = 256;
-/** Words of all of them. */
-const FREE_WORDS_MAX: number = 4 * 2 ** 20;
+const FREE_MAX = 1024;
+/** Words of all of them: what a merge into a large base gives up, for the entries that come next. */
+const FREE_WORDS_MAX: number = 16 * 2 ** 20;
 
 /** Lends pieces of memory. */
 export class WordPool {

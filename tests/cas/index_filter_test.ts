@@ -13,7 +13,7 @@ import {
 import {
   LARGE_FILTER,
   SMALL_FILTER,
-  TABLE_KEYS,
+  tableKeysMax,
 } from "../../cas/index/key_filter.ts";
 import { Run } from "../../cas/index/run.ts";
 import { KEY_END } from "../../cas/index/run_cursor.ts";
@@ -64,7 +64,7 @@ Deno.test("a table knows every key it was made of, however few they are", () => 
 });
 
 Deno.test("a table says yes to other keys as often as its bits make it, and takes little more than them", () => {
-  const count = TABLE_KEYS;
+  const count = tableKeysMax(LARGE_FILTER);
   const keys = wordsOf(1, 2 * count);
   const others = wordsOf(2, 2 * count);
   for (const bits of bitSizes) {
@@ -182,7 +182,7 @@ function findAll(run: Run, entries: Uint32Array, from: number): void {
 }
 
 Deno.test("a run of several tables finds all its entries, before and after it was read, and hardly reads a page for others", async () => {
-  const count = TABLE_KEYS + 1000;
+  const count = tableKeysMax(SMALL_FILTER) + 1000;
   const entries = entriesOf(wordsOf(5, 5 * count), count);
   const others = entriesOf(wordsOf(6, 5 * 5000), 5000);
   const { written, read } = await writeRun(entries);
@@ -200,11 +200,11 @@ Deno.test("a run of several tables finds all its entries, before and after it wa
 });
 
 Deno.test("a run gives up the tables of keys that nobody asks for, and finds all others", async () => {
-  const count = TABLE_KEYS + 1000;
+  const count = tableKeysMax(SMALL_FILTER) + 1000;
   const entries = entriesOf(wordsOf(5, 5 * count), count);
   const { written, read } = await writeRun(entries);
   const bytes = written.filterBytes;
-  const from = (TABLE_KEYS + 10) * ENTRY_WORDS;
+  const from = (tableKeysMax(SMALL_FILTER) + 10) * ENTRY_WORDS;
   for (const run of [written, read]) {
     run.forgetBelow(entries[from]!);
     findAll(run, entries, from);
@@ -218,12 +218,12 @@ Deno.test("a run gives up the tables of keys that nobody asks for, and finds all
 });
 
 Deno.test("a recent run answers for what is not yet in the base, and has filters for no more", async () => {
-  const count = TABLE_KEYS + 1000;
+  const count = tableKeysMax(SMALL_FILTER) + 1000;
   const entries = entriesOf(wordsOf(5, 5 * count), count);
   const { written: run } = await writeRun(entries);
   const bytes = run.filterBytes;
   const runs = new RunList([{ run, level: 0, first: 0 }]);
-  const from = (TABLE_KEYS + 10) * ENTRY_WORDS;
+  const from = (tableKeysMax(SMALL_FILTER) + 10) * ENTRY_WORDS;
   assert.deepEqual(runs.passToBase(1, entries[from]!), []);
   assert.ok(runs.filterBytes < bytes / 10);
   // What a merge passed on before stays passed on.

@@ -139,7 +139,9 @@ export class BlockReader {
     };
     const timer = new AbortController();
     const startMs = clock.nowMs();
-    const seeking = this.#seek({ ...request, receive }, missed);
+    // It may go on when the scores are their owner's again.
+    const scores = request.scores.slice();
+    const seeking = this.#seek({ ...request, scores, receive }, missed);
     // Whoever asks again is told.
     seeking.catch(() => {});
     const signal = AbortSignal.any([timer.signal, retry.signal]);

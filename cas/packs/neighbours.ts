@@ -34,6 +34,19 @@ const READ_SHARE = 4;
 /** Scores that are looked up together, from which on it pays to read a directory for them. */
 const ROW_MIN = 64;
 
+/**
+ * A row waits so long for a directory: a store that is away may never give it,
+ * and a cache of packs have the blocks all the same. Each find then reads a page,
+ * and no more.
+ */
+const WAIT_MS = 1000;
+
+/** A directory that is being read. */
+interface Loading {
+  /** Settles, without fail, when the pack is remembered or cannot be, or it is late; undefined from then on. */
+  wait: Promise<void> | undefined;
+}
+
 /** A pack that is remembered. */
 interface KnownPack {
   readonly pack: number;
@@ -50,6 +63,8 @@ export interface NeighboursOptions {
   readonly index: ScoreIndex;
   /** Reads the directory of a pack; undefined where it cannot be had. */
   readonly load: (name: string) => Promise<PackDirectory | undefined>;
+  /** As that of `PackOptions`. */
+  readonly sleep: (timeMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** Finds blocks by score. */
@@ -61,7 +76,7 @@ export class Neighbours {
   /** Packs that scores were found in last, and how many. */
   #followed: { readonly pack: number; finds: number }[] = [];
   /** Directories that are being read, by their packs. */
-  readonly #loading = new Map<number, Promise<void>>();
+  readonly #loading = new Map<number, Loading>();
   /** Of the index: packs have other numbers when it is begun anew. */
   #generation: number;
 
@@ -82,7 +97,7 @@ export class Neighbours {
     if (pack < 0 || pack !== this.#packOf(scores, SCORE_LENGTH)) {
       return undefined;
     }
-    return this.#load(pack);
+    return this.#load(pack)?.wait;
   }
 
   /** The pack that the index names for a score; -1 where it was found without a page, or not at all. */
@@ -175,13 +190,22 @@ export class Neighbours {
     if (isThere) this.#load(next);
   }
 
-  /** Settles, without fail, when the pack is remembered or cannot be: each find reads a page then, and no more. */
-  #load(pack: number): Promise<void> {
-    if (this.#options.index.isSuspectPack(pack)) return Promise.resolve();
-    const loading = this.#loading.get(pack) ??
-      this.#remember(pack).catch(() => undefined).finally(() => {
-        this.#loading.delete(pack);
-      });
+  /** Begins to remember a pack; undefined where it may not be relied on, or too many are on their way. */
+  #load(pack: number): Loading | undefined {
+    const known = this.#loading.get(pack);
+    if (known !== undefined) return known;
+    const isRefused = this.#options.index.isSuspectPack(pack) ||
+      this.#loading.size >= PACKS_MAX;
+    if (isRefused) return undefined;
+    const timer = new AbortController();
+    const done = this.#remember(pack).catch(() => undefined).finally(() => {
+      this.#loading.delete(pack);
+      timer.abort();
+    });
+    const late = this.#options.sleep(WAIT_MS, timer.signal).then(() => {
+      loading.wait = undefined;
+    });
+    const loading: Loading = { wait: Promise.race([done, late]) };
     this.#loading.set(pack, loading);
     return loading;
   }

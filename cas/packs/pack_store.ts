@@ -79,6 +79,7 @@ export class PackStore implements BlockStore {
     this.#neighbours = new Neighbours({
       index,
       load: (name) => quietLoader.loadByName(name),
+      sleep: options.sleep,
     });
     const neighbours = this.#neighbours;
     this.#copies = new IndexCopies(options);

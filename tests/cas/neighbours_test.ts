@@ -23,7 +23,7 @@ function sampleBlocks(count: number): TestBlock[] {
 function openDiskRig(
   store: PliableStore,
   disk: SimulatedDisk,
-  packBytesMax = 110_000,
+  options: Parameters<typeof openRig>[0] = {},
 ): ReturnType<typeof openRig> {
   const index = DiskIndex.open({
     disk,
@@ -32,8 +32,11 @@ function openDiskRig(
     onEvent: () => {},
     tableEntriesMax: 30,
   });
-  return openRig({ store, index, packBytesMax });
+  return openRig({ store, index, packBytesMax: 110_000, ...options });
 }
+
+/** Packs of about 100 blocks. */
+const LARGE = { packBytesMax: 420_000 } as const;
 
 async function pause(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 0));
@@ -69,11 +72,14 @@ Deno.test("a row of many blocks takes pages for the first two, and the directory
   const store = new PliableStore();
   const disk = new SimulatedDisk({ random: seededRandom(4) });
   const blocks = sampleBlocks(200);
-  const first = openDiskRig(store, disk, 420_000);
+  const first = openDiskRig(store, disk, LARGE);
   await writeBlocks(first.packs, blocks);
   await first.packs.close();
 
-  const { packs, index } = openDiskRig(store, disk, 420_000);
+  const { packs, index } = openDiskRig(store, disk, {
+    ...LARGE,
+    sleep: () => Promise.withResolvers<void>().promise,
+  });
   const row = blocks.slice(0, 80);
   const pagesOfTwo = await pagesOf(index, packs, blocks.slice(0, 2));
   const before = store.getCount;
@@ -88,6 +94,23 @@ Deno.test("a row of many blocks takes pages for the first two, and the directory
     (_, i) => blocks[i % 2 === 0 ? 199 - i : 120 + i]!,
   );
   await assertReads(packs, mixed);
+  await packs.close();
+});
+
+Deno.test("a row is read although the directory of its pack does not come", async () => {
+  const store = new PliableStore();
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const blocks = sampleBlocks(100);
+  const first = openDiskRig(store, disk, LARGE);
+  await writeBlocks(first.packs, blocks);
+  await first.packs.close();
+
+  const { packs } = openDiskRig(store, disk, LARGE);
+  const away = Promise.withResolvers<void>();
+  store.before = (operation) => operation === "head" ? away.promise : undefined;
+  await assertReads(packs, blocks.slice(0, 80));
+  await assertReads(packs, blocks.slice(0, 80));
+  away.resolve();
   await packs.close();
 });
 

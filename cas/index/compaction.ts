@@ -31,9 +31,9 @@ const RECENT_RUN_FLUSHES = 160;
 /** Recent entries below which there is no base: so many flushed runs. */
 const BASE_FLUSHES_MIN = 16;
 /** Entries merged at each level for one that is added: more than one, so that it keeps up. */
-const LEVEL_FACTOR = 2;
+const LEVEL_FACTOR = 4;
 /** Entries merged into the base for one that is added: it rewrites about six. */
-const BASE_FACTOR = 8;
+const BASE_FACTOR = 16;
 
 /** What the work needs. */
 export interface CompactionOptions {

@@ -7,7 +7,7 @@
 /** Tables of entries that may wait before whoever adds has to wait. */
 const TABLES_MAX = 2;
 /** Entries that a step of the merging is for: a few milliseconds. */
-const STEP_ENTRIES = 4096;
+const STEP_ENTRIES = 2048;
 /** What a pack counts at least, so that small ones are merged, too. */
 const PACK_CREDIT_MIN = 512;
 

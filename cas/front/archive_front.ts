@@ -19,7 +19,7 @@ import { BlockCache } from "./block_cache.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { Disks, type FollowedDisk, type OpenDiskOptions } from "./disks.ts";
-import { FetchBudget } from "./fetcher.ts";
+import { FetchBudget } from "./fetch_budget.ts";
 import type { Head } from "./head.ts";
 import {
   type ArchiveFrontOptions,

@@ -3,11 +3,8 @@ import { type ArchivePort, FetchState } from "../../cas/archive_port.ts";
 import { BlockPool } from "../../cas/block_pool.ts";
 import { BlockCache } from "../../cas/front/block_cache.ts";
 import { BlockView } from "../../cas/front/block_view.ts";
-import {
-  DamagedBlockError,
-  FetchBudget,
-  Fetcher,
-} from "../../cas/front/fetcher.ts";
+import { DamagedBlockError, Fetcher } from "../../cas/front/fetcher.ts";
+import { FetchBudget } from "../../cas/front/fetch_budget.ts";
 
 /** An archive that takes so long to answer, by a clock of its own. */
 class Bench {

@@ -6,6 +6,7 @@
  * - one batch is written and synced at a time while the next one gathers, so a
  *   sync serves every write that came during the one before;
  * - a read sees the bytes of both, since they may not be in the file yet;
+ * - with `reads`, no read waits for the disk on this thread;
  * - a batch that could not be written or synced fails all of its tickets.
  *
  * @module
@@ -20,10 +21,19 @@ import {
   type SettleListener,
 } from "../aoe/block_device.ts";
 import { wordsOf } from "./device_error.ts";
+import {
+  type FileReads,
+  type Piece,
+  type PieceCall,
+  transfer,
+} from "./file_reads.ts";
+import { Turns } from "./turns.ts";
 import { WriteBatch } from "./write_batch.ts";
 
 /** Bytes of a batch; a full one makes writers wait. */
 const BATCH_BYTES_MAX: number = 1024 * 1024;
+/** Reads on other threads at once: Deno has 32 for all files, and a disk that hangs keeps those it has. */
+const READS_MAX = 16;
 
 /** An open file as a disk. */
 export interface FileDeviceOptions {
@@ -35,6 +45,8 @@ export interface FileDeviceOptions {
   readonly sectorCount: number;
   /** Refuse writes. */
   readonly readOnly: boolean;
+  /** Reads the file, closed by whoever made them; without them each read waits for the disk on this thread. */
+  readonly reads?: FileReads;
   /** Makes what was written durable; `syncData` unless it dies with the process. */
   readonly sync: (descriptor: number) => Promise<void>;
   /** Names for IDENTIFY. */
@@ -58,12 +70,21 @@ export class FileDevice implements BlockDevice {
   #settledTicket = 0;
   #listener: SettleListener | undefined;
   #roomWaiters: (() => void)[] = [];
+  readonly #read: PieceCall;
+  readonly #write: PieceCall;
+  readonly #readTurns: Turns = new Turns(READS_MAX);
   #pendingReads = 0;
   #idleWaiters: (() => void)[] = [];
 
   /** A disk over `options.descriptor`. */
   constructor(options: FileDeviceOptions) {
     this.#options = options;
+    const { descriptor, reads } = options;
+    this.#read = reads?.read ?? pieceCall(read, descriptor);
+    // Waits on this thread, but for memory alone: a batch is small beside what
+    // the system takes before it slows writers, and its sync waits elsewhere.
+    // Only a write of less than a page reads the rest of it first.
+    this.#write = pieceCall(write, descriptor);
     this.readOnly = options.readOnly;
     this.identity = options.identity;
     this.#sectorCount = options.sectorCount;
@@ -84,9 +105,15 @@ export class FileDevice implements BlockDevice {
     this.#sectorCount = Math.max(this.#sectorCount, sectorCount);
   }
 
-  /** False: the system may have to ask the disk. */
-  readNow(_range: SectorRange, _into: Uint8Array, _offset: number): boolean {
-    return false;
+  /** Copies what the system has in memory, and what is on its way there. */
+  readNow(range: SectorRange, into: Uint8Array, offset: number): boolean {
+    const { reads } = this.#options;
+    if (reads === undefined || !reads.readNow(pieceOf(range, into, offset))) {
+      return false;
+    }
+    this.#inFlight.patch(range, into, offset);
+    this.#gathering.patch(range, into, offset);
+    return true;
   }
 
   /** Reads the file, and what is on its way there. */
@@ -95,17 +122,13 @@ export class FileDevice implements BlockDevice {
     into: Uint8Array,
     offset: number,
   ): Promise<void> {
-    const byteCount = range.sectorCount * SECTOR_SIZE;
     // Taken now: a batch may reach the file, and be gone, while we read.
     const newer = this.#newerThanFile(range);
     this.#pendingReads++;
     try {
-      await transfer(read, this.#options.descriptor, {
-        bytes: into as Uint8Array<ArrayBuffer>,
-        offset,
-        byteCount,
-        position: range.lba * SECTOR_SIZE,
-      });
+      await this.#readTurns.run(() =>
+        transfer(this.#read, pieceOf(range, into, offset))
+      );
     } catch (error) {
       const message = `Cannot read sectors ${range.lba} to ${
         range.lba + range.sectorCount - 1
@@ -176,7 +199,7 @@ export class FileDevice implements BlockDevice {
     const { descriptor, label, sync, onFailure } = this.#options;
     try {
       for (const run of batch.runs) {
-        await transfer(write, descriptor, {
+        await transfer(this.#write, {
           bytes: batch.bytes,
           offset: run.offset,
           byteCount: run.sectorCount * SECTOR_SIZE,
@@ -200,12 +223,13 @@ export class FileDevice implements BlockDevice {
   }
 }
 
-/** One contiguous piece of a transfer between memory and a file. */
-interface Piece {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly offset: number;
-  readonly byteCount: number;
-  readonly position: number;
+function pieceOf(range: SectorRange, bytes: Uint8Array, offset: number): Piece {
+  return {
+    bytes: bytes as Uint8Array<ArrayBuffer>,
+    offset,
+    byteCount: range.sectorCount * SECTOR_SIZE,
+    position: range.lba * SECTOR_SIZE,
+  };
 }
 
 /** `read` or `write` of `node:fs`, as far as a transfer uses them. */
@@ -218,29 +242,18 @@ type Call = (
   done: (error: Error | null, count: number) => void,
 ) => void;
 
-/** Repeats a call that moved less than it was asked to. Rejects at the file's end. */
-async function transfer(
-  call: Call,
-  descriptor: number,
-  piece: Piece,
-): Promise<void> {
-  let moved = 0;
-  while (moved < piece.byteCount) {
-    const count = await new Promise<number>((resolve, reject) =>
+function pieceCall(call: Call, descriptor: number): PieceCall {
+  return ({ bytes, offset, byteCount, position }) =>
+    new Promise((resolve, reject) =>
       call(
         descriptor,
-        piece.bytes,
-        piece.offset + moved,
-        piece.byteCount - moved,
-        piece.position + moved,
-        (error, done) => error ? reject(error) : resolve(done),
+        bytes,
+        offset,
+        byteCount,
+        position,
+        (error, count) => error ? reject(error) : resolve(count),
       )
     );
-    if (count === 0) {
-      throw new Error(`it ends at byte ${piece.position + moved}`);
-    }
-    moved += count;
-  }
 }
 
 /** Resolves when everything written to an open file is on stable storage. */

@@ -18,6 +18,7 @@ import { type DeviceIdentity, SECTOR_SIZE } from "../aoe/block_device.ts";
 import { refuseUsedBlockDevice } from "./block_device_use.ts";
 import { DeviceError, wordsOf } from "./device_error.ts";
 import { FileDevice, syncData } from "./file_device.ts";
+import type { OpenFileReads } from "./file_reads.ts";
 
 /** Sizes are rounded down to this, so that every sector lies in a whole block. */
 const BLOCK_BYTES = 4096;
@@ -35,6 +36,8 @@ export interface PathDeviceOptions {
   readonly createBytes?: number;
   /** Name of this machine, so that two with the same path have two serials. */
   readonly host: string;
+  /** Makes reads that leave the thread alone; without, each waits for the disk. */
+  readonly openReads?: OpenFileReads;
   /** Told of every failure to read or write, in words for the operator. */
   readonly onFailure: (message: string) => void;
 }
@@ -101,8 +104,10 @@ function pathDevice(opened: Opened): PathDevice {
       `Cannot serve ${path}: it has less than ${BLOCK_BYTES} bytes; give it a size with truncate -s`,
     );
   }
+  const reads = opened.openReads?.(descriptor);
   const device = new FileDevice({
     descriptor,
+    ...(reads === undefined ? {} : { reads }),
     label: path,
     sectorCount,
     readOnly,
@@ -139,6 +144,7 @@ function pathDevice(opened: Opened): PathDevice {
     },
     async close(): Promise<void> {
       await device.drain();
+      reads?.close();
       closeSync(descriptor);
       lock.close();
     },

@@ -9,6 +9,7 @@ import { closeSync, ftruncateSync, openSync, unlinkSync } from "node:fs";
 import { SECTOR_SIZE } from "../aoe/block_device.ts";
 import { DeviceError, wordsOf } from "./device_error.ts";
 import { FileDevice } from "./file_device.ts";
+import type { OpenFileReads } from "./file_reads.ts";
 
 /** Where to put the changes of a scratch disk. */
 export interface ScratchFileOptions {
@@ -18,6 +19,8 @@ export interface ScratchFileOptions {
   readonly name: string;
   /** Sectors. */
   readonly sectorCount: number;
+  /** Makes reads that leave the thread alone; without, each waits for the disk. */
+  readonly openReads?: OpenFileReads;
   /** Told of every failure to read or write, in words for the operator. */
   readonly onFailure: (message: string) => void;
 }
@@ -47,8 +50,10 @@ export function openScratchFile(options: ScratchFileOptions): ScratchFile {
     );
   }
   const opened = descriptor;
+  const reads = options.openReads?.(opened);
   const device = new FileDevice({
     descriptor: opened,
+    ...(reads === undefined ? {} : { reads }),
     label: `the scratch file in ${options.folder}`,
     sectorCount: options.sectorCount,
     readOnly: false,
@@ -60,6 +65,7 @@ export function openScratchFile(options: ScratchFileOptions): ScratchFile {
     device,
     async close(): Promise<void> {
       await device.drain();
+      reads?.close();
       closeSync(opened);
     },
   };

@@ -14,6 +14,7 @@ import { ScratchDevice } from "../../devices/scratch_device.ts";
 import { openScratchFile } from "../../devices/scratch_file.ts";
 import { SparseMemoryDevice } from "../../devices/sparse_memory_device.ts";
 import { hostName } from "../state/holder.ts";
+import { openFileReads } from "./file_reads.ts";
 import type { KeptClone } from "./kept_clone.ts";
 import { formatSize } from "../output/size.ts";
 import { isPastState, type TargetOption } from "../options/target_option.ts";
@@ -236,6 +237,7 @@ function openPath(
     path,
     readOnly: option.readOnly ?? false,
     host: hostName(),
+    openReads: openFileReads,
     ...(create && sizeBytes !== undefined ? { createBytes: sizeBytes } : {}),
     onFailure: reporter(option, onEvent),
   });
@@ -281,6 +283,7 @@ function openClone(
     folder: scratchPath,
     name: `${addressOf(option)}-${identity.serial}`,
     sectorCount,
+    openReads: openFileReads,
     onFailure: reporter(option, onEvent),
   });
   const changes = file?.device ??

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { openFileReads } from "../../cli/serving/file_reads.ts";
 import { DeviceError } from "../../devices/device_error.ts";
+import type { FileReads, OpenFileReads } from "../../devices/file_reads.ts";
 import { openPathDevice, type PathDevice } from "../../devices/path_device.ts";
 import {
   checkAgainstModel,
@@ -15,7 +17,12 @@ interface Fixture extends AsyncDisposable {
   readonly path: string;
   readonly failures: string[];
   open(
-    options?: { readOnly?: boolean; createBytes?: number; host?: string },
+    options?: {
+      readOnly?: boolean;
+      createBytes?: number;
+      host?: string;
+      openReads?: OpenFileReads;
+    },
   ): PathDevice;
 }
 
@@ -36,6 +43,9 @@ async function fixture(content?: Uint8Array): Promise<Fixture> {
         ...(options.createBytes === undefined
           ? {}
           : { createBytes: options.createBytes }),
+        ...(options.openReads === undefined
+          ? {}
+          : { openReads: options.openReads }),
         onFailure: (message) => failures.push(message),
       }),
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
@@ -55,17 +65,35 @@ function assertRefuses(
   });
 }
 
-Deno.test("a file is a disk: what was written is read, and is in the file", async () => {
-  for (let seed = 1; seed <= 5; seed++) {
-    const model = new Uint8Array(SIZE).map((_, at) => at >>> 9);
-    await using files = await fixture(model);
-    const opened = files.open();
-    await checkAgainstModel(opened.device, model, seed);
-    await opened.close();
-    assert.deepEqual(await Deno.readFile(files.path), model);
-    assert.deepEqual(files.failures, []);
-  }
-});
+/** Reads that always ask the other thread. */
+function openSlowReads(descriptor: number): FileReads | undefined {
+  const reads = openFileReads(descriptor);
+  return reads && {
+    readNow: () => false,
+    read: reads.read,
+    close: () => reads.close(),
+  };
+}
+
+const READERS: readonly [string, { readonly openReads?: OpenFileReads }][] = [
+  ["on the thread", {}],
+  ["at once or on other threads", { openReads: openFileReads }],
+  ["on other threads", { openReads: openSlowReads }],
+];
+
+for (const [how, options] of READERS) {
+  Deno.test(`a file is a disk: what was written is read ${how}, and is in the file`, async () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const model = new Uint8Array(SIZE).map((_, at) => at >>> 9);
+      await using files = await fixture(model);
+      const opened = files.open(options);
+      await checkAgainstModel(opened.device, model, seed);
+      await opened.close();
+      assert.deepEqual(await Deno.readFile(files.path), model);
+      assert.deepEqual(files.failures, []);
+    }
+  });
+}
 
 Deno.test("a write is in the file when its ticket settles, though nothing was closed", async () => {
   await using files = await fixture(new Uint8Array(SIZE));

@@ -183,7 +183,10 @@ export class FilePublisher {
   async #writeDirectly(publication: Publication): Promise<string | undefined> {
     const draft = this.#draftPath(publication.key);
     try {
-      const file = await this.#disk.createDirect?.(draft);
+      // Where even this is refused `create` tells why, or does without.
+      const file = await this.#disk.createDirect?.(draft).catch(() =>
+        undefined
+      );
       if (file !== undefined) {
         await this.#fill({ draft, file, isDirect: true }, publication);
         return draft;

@@ -70,8 +70,8 @@ export interface FileSystem {
    * The same for a large file, whose bytes go past the system's memory: they
    * need no sync one after the other, one at the end is enough. Every piece
    * written, but the last, is a multiple of 4096 bytes long. Undefined, maybe
-   * having made the file, where that is not possible. A `write` that failed
-   * rejects with `EINVAL`, whatever the reason: `create` tells.
+   * having made the file, where that is not possible, or rejects. A `write` that
+   * failed rejects with `EINVAL`, whatever the reason: `create` tells.
    */
   createDirect?(path: string): Promise<FileWriter | undefined>;
   /** Opens a file for reading. */

@@ -208,14 +208,20 @@ export class Checkpointer {
 
   async #foldAll(): Promise<ReadonlySet<Head>> {
     await this.#archiver.fold();
-    if (this.#stop.signal.aborted) throw new Error("the server is leaving");
+    this.#throwIfStopped();
     const { budget, journal } = this.#options;
     // What is archived goes only with a whole segment: it must not be in one
     // with what comes next, though the next file may not be filled ahead yet.
     const isWritten = budget.slotsUsed > budget.slotsFrozen;
     if (this.#wantsRoom || isWritten) await journal.turnOver().catch(() => {});
+    // Nothing would be frozen, and what is not archived pass for it.
+    this.#throwIfStopped();
     this.#freeze();
     return await this.#archiver.fold();
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stop.signal.aborted) throw new Error("the server is leaving");
   }
 
   /** False when that cannot be now, and what was written stays unarchived. */

@@ -239,3 +239,13 @@ Deno.test("a disk that cannot write past the system's memory is written as ever"
   assert.equal(Buffer.compare(await store.get("packs/one"), large), 0);
   assert.deepEqual(await disk.readFolder("/archive/tmp"), []);
 });
+
+Deno.test("a file system that answers nonsense to direct files is written as ever", async () => {
+  const disk = new SimulatedDisk();
+  disk.directFault = "ENOTSUP";
+  const store = await openOn(disk);
+  const large = new Uint8Array(2 ** 20 + 1).fill(7);
+  await store.put("packs/one", large);
+  assert.equal(Buffer.compare(await store.get("packs/one"), large), 0);
+  assert.deepEqual(await disk.readFolder("/archive/tmp"), []);
+});

@@ -55,6 +55,8 @@ export class SimulatedDisk implements FileSystem {
   links = true;
   /** Files can be written past the system's memory. */
   direct = false;
+  /** What it answers to files that are to be written so, where that is an error. */
+  directFault: string | undefined;
   /** Called before an operation; may throw a `DiskError`. */
   before: (operation: Operation, path: string) => void = () => {};
   /** Called after an operation took effect; may throw a `DiskError`. */
@@ -109,6 +111,9 @@ export class SimulatedDisk implements FileSystem {
   }
 
   async createDirect(path: string): Promise<FileWriter | undefined> {
+    if (this.directFault !== undefined) {
+      throw new DiskError(this.directFault, "create", path);
+    }
     const file = await this.create(path);
     return this.direct ? file : undefined;
   }

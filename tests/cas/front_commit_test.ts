@@ -348,3 +348,24 @@ Deno.test("what is archived is let go although the next file is not yet filled",
   }
   await rig.front.abandon();
 });
+
+Deno.test("a checkpoint that waits for a new segment when the server leaves archived nothing, and says so", async () => {
+  const record = recorder();
+  const rig = await openRig({
+    disk: record.disk,
+    budget: { journalFillBytes: 64 * 1024 * 1024 },
+  });
+  const history = new History(await openDisk(rig));
+  history.write(0, 1);
+  await quiet();
+  const held = Promise.withResolvers<void>();
+  record.hold = held.promise;
+  const checkpoint = rig.front.checkpoint();
+  const refused = assert.rejects(checkpoint, /the server is leaving/);
+  await quiet();
+  const leaving = rig.front.abandon();
+  held.resolve();
+  await refused;
+  await leaving;
+  assert.equal(rig.port.checkpointCount, 0);
+});

@@ -117,11 +117,12 @@ export class IndexFiles {
   /** Removes everything; the manifest first, so that no half is ever taken for the whole. */
   clear(): void {
     const { disk } = this.#options;
+    // First, too: names that a failure leaves in the file must not count for those of other packs.
+    this.#packNames = new Uint8Array(0);
+    this.#packCount = 0;
     this.#remove(MANIFEST);
     disk.syncDirectoryNow();
     for (const name of disk.list()) this.#remove(name);
-    this.#packNames = new Uint8Array(0);
-    this.#packCount = 0;
   }
 
   /** A file for a new run, and its number. */

@@ -112,6 +112,35 @@ Deno.test("a rebuild that ends is durable", async () => {
   assert.equal(checkPrefix(found, packs), packs.length);
 });
 
+for (const kind of ["remove", "syncDirectory"]) {
+  Deno.test(`files that stay when an index is begun anew name no pack of it wrongly (${kind})`, async () => {
+    let failing = false;
+    const disk = new SimulatedDisk({
+      random: seededRandom(3),
+      fault: (operation) =>
+        failing && operation.kind === kind ? "EIO" : undefined,
+    });
+    const packs = samplePacks(40);
+    const { index } = openIndex(disk);
+    for (const pack of packs) await index.addPack(pack.name, pack.entries);
+    await index.flush();
+    failing = true;
+    await index.beginRebuild();
+    failing = false;
+    const model = new IndexModel();
+    for (const pack of packs.toReversed()) {
+      await index.addPack(pack.name, pack.entries);
+      model.add(pack);
+    }
+    await index.endRebuild();
+    await index.close();
+    const { index: found, events } = openIndex(disk);
+    assert.deepEqual(events, []);
+    model.check(found, packs.flatMap((pack) => pack.numbers));
+    await found.close();
+  });
+}
+
 /** A disk with a small index in several runs. */
 async function sampleDisk(): Promise<
   { disk: SimulatedDisk; packs: TestPack[] }

@@ -148,12 +148,12 @@ export class IndexBuilder {
 
   async #prove(pack: number): Promise<boolean> {
     const { index, files, loader } = this.#options;
+    const { generation } = index;
     const name = index.packName(pack);
     const size = await files.size(name);
     const directory = size && await loader.loadSound({ name, size });
     // The index may have been made anew meanwhile.
-    const isSame = pack < index.packCount && index.packName(pack) === name;
-    if (!isSame) return false;
+    if (generation !== index.generation) return false;
     if (!directory) {
       this.#unsound.add(pack);
       return false;
@@ -164,12 +164,16 @@ export class IndexBuilder {
         return true;
       }
       const isHere = location.pack === pack &&
-        location.offset === directory.offsets[position];
-      // One that is suspect where it really lies stays so.
+        location.offset === directory.offsets[position] &&
+        location.length === directory.lengths[position] &&
+        location.codec === directory.codecs[position];
+      // One that is suspect where, and as, it really lies stays so.
       return location.suspect ? !isHere : location.unproven;
     });
-    this.#proven.add(pack);
     await index.addPack(name, entries);
+    if (generation !== index.generation) return false;
+    // Not before: what the directory confirms is unproven until then.
+    this.#proven.add(pack);
     return true;
   }
 

@@ -119,7 +119,7 @@ export class PackReader {
   }
 
   /**
-   * Where the failed block lies by now, if that is another place; otherwise
+   * Where and how the failed block lies by now, if that is otherwise; else
    * marks it and delivers the damage. What a copy of the index said of it is
    * compared with the pack first.
    */
@@ -133,10 +133,9 @@ export class PackReader {
     const proven = location.unproven && await this.#prove?.(location.pack);
     if (this.#isStale(request)) return this.#pass(request, index);
     const present = findIn(this.#index, request, index);
-    if (
-      present !== undefined &&
-      (present.pack !== location.pack || present.offset !== location.offset)
-    ) return { index, location: present };
+    if (present !== undefined && !isSamePlace(present, location)) {
+      return { index, location: present };
+    }
     if (proven === true && present?.unproven !== false) {
       return this.#pass(request, index);
     }
@@ -245,6 +244,14 @@ export class PackReader {
     receive(index, found, undefined);
     return undefined;
   }
+}
+
+function isSamePlace(
+  one: Readonly<BlockLocation>,
+  other: Readonly<BlockLocation>,
+): boolean {
+  return one.pack === other.pack && one.offset === other.offset &&
+    one.length === other.length && one.codec === other.codec;
 }
 
 function findIn(

@@ -112,6 +112,13 @@ export function exchangePlaces(bytes: Uint8Array, block: number): void {
   bytes.set(first, block + 22);
 }
 
+/** Has a copy give two blocks the lengths of each other. */
+export function exchangeExtents(bytes: Uint8Array, block: number): void {
+  const first = bytes.slice(block + 20, block + 22);
+  bytes.copyWithin(block + 20, block + 42, block + 44);
+  bytes.set(first, block + 42);
+}
+
 /** Puts a copy like the only one there is, changed, in its place. */
 export function forge(
   store: PliableStore,

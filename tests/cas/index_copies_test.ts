@@ -15,6 +15,7 @@ import { seeded } from "./front/fixtures.ts";
 import {
   archive,
   COPY_PACKS,
+  exchangeExtents,
   exchangePlaces,
   forge,
   keysOf,
@@ -277,24 +278,50 @@ test("a copy that gives blocks to the wrong places is corrected by the packs", a
   assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
 });
 
-test("a pack whose directory was damaged corrects a copy when it is restored", async () => {
+test("a copy that gives a block the length of another is corrected by the pack", async () => {
   const store = new PliableStore();
   const blocks = await archive(store, COPY_PACKS);
-  forge(store, exchangePlaces);
-  const { packs } = await newMachine(store);
-  const whole = new Map(store.space.blobs);
-  for (const [key, bytes] of whole) {
-    if (!key.startsWith("packs/")) continue;
-    const damaged = bytes.slice();
-    damaged[damaged.length - 1]! ^= 1;
-    store.space.blobs.set(key, damaged);
-  }
-  const results = await readBlocks(packs, blocks);
-  assert.ok(results.some((it) => !(it instanceof Uint8Array)));
-  for (const [key, bytes] of whole) store.space.blobs.set(key, bytes);
+  forge(store, exchangeExtents);
+  const { packs, events } = await newMachine(store);
   await assertReads(packs, blocks);
-  await packs.close();
+  assert.deepEqual(events.filter(({ severity }) => severity === "corrupt"), []);
+  assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
 });
+
+test("what the pack confirms is not taken for refuted while the index cannot take it", async () => {
+  const store = new PliableStore();
+  const [block] = await archive(store, COPY_PACKS) as [TestBlock];
+  const { packs, index } = await newMachine(store);
+  const { addPack } = index;
+  index.addPack = (): Promise<void> => Promise.reject(new Error("no room"));
+  const score = scoreOf(block);
+  await assert.rejects(packs.prove(score), /no room/);
+  assert.equal(packs.locate(score, 0)?.suspect, true);
+  index.addPack = addPack;
+  await packs.prove(score);
+  assert.equal(packs.locate(score, 0)?.suspect, false);
+});
+
+for (const forgery of [exchangePlaces, exchangeExtents]) {
+  test(`a pack whose directory was damaged corrects a copy when it is restored (${forgery.name})`, async () => {
+    const store = new PliableStore();
+    const blocks = await archive(store, COPY_PACKS);
+    forge(store, forgery);
+    const { packs } = await newMachine(store);
+    const whole = new Map(store.space.blobs);
+    for (const [key, bytes] of whole) {
+      if (!key.startsWith("packs/")) continue;
+      const damaged = bytes.slice();
+      damaged[damaged.length - 1]! ^= 1;
+      store.space.blobs.set(key, damaged);
+    }
+    const results = await readBlocks(packs, blocks);
+    assert.ok(results.some((it) => !(it instanceof Uint8Array)));
+    for (const [key, bytes] of whole) store.space.blobs.set(key, bytes);
+    await assertReads(packs, blocks);
+    await packs.close();
+  });
+}
 
 test("duplicates of blocks in copies are not stored again, for one look at each pack", async () => {
   const store = new PliableStore();

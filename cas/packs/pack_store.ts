@@ -163,12 +163,16 @@ export class PackStore implements BlockStore {
     const { index } = this.#options;
     const { generation } = index;
     const isStale = (): boolean => generation !== index.generation;
+    // One that is closed finds nothing any more.
+    const isWhole = (): boolean =>
+      !isStale() && !this.#indexDamaged && !this.#closed;
     try {
       await delivery.ask(
         (scores, receive) => this.#reader.read(kind, scores, receive),
         (place, block, damage) => {
-          if (block === undefined && (isStale() || this.#indexDamaged)) return;
-          delivery.give(place, block, damage);
+          if (block !== undefined || isWhole()) {
+            delivery.give(place, block, damage);
+          }
         },
       );
     } catch (error) {

@@ -174,3 +174,26 @@ Deno.test("what was remembered of packs is forgotten when the index is begun ane
   await assertReads(packs, blocks);
   await packs.close();
 });
+
+Deno.test("a row that waits for a directory when the packs are closed is told that, and not that its blocks are lost", async () => {
+  const store = new PliableStore();
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const blocks = sampleBlocks(100);
+  const first = openDiskRig(store, disk, LARGE);
+  await writeBlocks(first.packs, blocks);
+  await first.packs.close();
+
+  const never = new Promise<void>(() => {});
+  const { packs } = openDiskRig(store, disk, { ...LARGE, sleep: () => never });
+  const gate = Promise.withResolvers<void>();
+  store.before = () => gate.promise;
+  const delivered: number[] = [];
+  const scores = new Uint8Array(blocks.length * 32);
+  blocks.forEach(({ bytes }, i) => scores.set(hasher.hash(bytes), i * 32));
+  const reading = packs.read(0, scores, (index) => delivered.push(index));
+  await pause();
+  await packs.close();
+  gate.resolve();
+  await assert.rejects(reading, { code: "Closed" });
+  assert.deepEqual(delivered, []);
+});

@@ -146,6 +146,8 @@ export interface DeferredBlocks {
   readonly view: number;
   /** Block numbers, strictly ascending. */
   readonly blocks: Float64Array;
+  /** All that lies beneath may be found sound yet: the index is being made anew. */
+  readonly unsettled?: boolean;
 }
 
 /** What a checkpoint did. */

@@ -48,6 +48,8 @@ export interface CheckpointOptions {
 
 interface Folded extends FoldResult {
   readonly volume: Volume;
+  /** As that of `DeferredBlocks`. */
+  readonly unsettled: boolean;
   readonly view: number;
 }
 
@@ -87,7 +89,11 @@ export async function runCheckpoint(
     return { view, sequence: head.record.sequence, rootHash: head.hash };
   });
   const deferred = folded.filter((each) => each.deferred.length > 0)
-    .map(({ view, deferred }): DeferredBlocks => ({ view, blocks: deferred }));
+    .map(({ view, deferred, unsettled }): DeferredBlocks => ({
+      view,
+      blocks: deferred,
+      ...(unsettled ? { unsettled } : {}),
+    }));
   return {
     roots,
     ...(deferred.length === 0 ? {} : { deferred }),
@@ -134,7 +140,8 @@ async function foldFrozen(
       blockCount,
     });
   }
-  return { ...result, volume, view: frozen.view };
+  const { unsettled } = report;
+  return { ...result, volume, view: frozen.view, unsettled };
 }
 
 function countWritten(

@@ -41,17 +41,21 @@ export function checkpointFailed(what: string, error: unknown): ArchiveEvent {
   };
 }
 
-/** The archive cannot take these blocks of a volume, for what they change is damaged. */
+/** The archive cannot take these blocks of a volume, for what they change is damaged, or not found yet. */
 export function writesDeferred(
   volume: string,
   blocks: ReadonlySet<number>,
+  unsettled: boolean,
 ): ArchiveEvent {
+  const what = `${
+    counted(blocks.size, "written block")
+  } of volume ${volume} cannot be archived`;
   return {
     event: "writes-deferred",
-    severity: "corrupt",
-    message: `${
-      counted(blocks.size, "written block")
-    } of volume ${volume} cannot be archived, because what lies beneath is damaged; this stays in the journal until all sectors of the blocks are written, or the archive is repaired`,
+    severity: unsettled ? "strange" : "corrupt",
+    message: unsettled
+      ? `${what} yet, because what lies beneath has not been found; this stays in the journal until it is`
+      : `${what}, because what lies beneath is damaged; this stays in the journal until all sectors of the blocks are written, or the archive is repaired`,
     volume,
     blocks: [...blocks].slice(0, REPORTED_BLOCKS_MAX),
   };

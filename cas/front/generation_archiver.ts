@@ -187,9 +187,8 @@ export class GenerationArchiver {
       const part = frozen.parts[index] as FrozenPart;
       const volume = volumes[index] as (typeof volumes)[number];
       const root = result.roots.find((one) => one.view === volume.view);
-      const deferred = new Set(
-        result.deferred?.find((one) => one.view === volume.view)?.blocks,
-      );
+      const left = result.deferred?.find((one) => one.view === volume.view);
+      const deferred = new Set(left?.blocks);
       await installRoot(part, volume, { root, deferred, budget, clock });
       if (root !== undefined) this.#options.moved(part.head);
       this.#options.roomMade();
@@ -198,7 +197,7 @@ export class GenerationArchiver {
       keptSlots += deferred.size;
       keptSectors += countSectors(part, deferred);
       // At the end nothing is written any more: generation and journal stay.
-      if (!await this.#keep(part, deferred)) return kept;
+      if (!await this.#keep(part, deferred, left?.unsettled)) return kept;
       await journal.written();
     }
     this.#kept = {
@@ -228,13 +227,17 @@ export class GenerationArchiver {
 
   /**
    * Keeps acknowledged blocks that the archive could not take, because what
-   * lies under them is damaged, in overlay and journal. False when the server
-   * is leaving.
+   * lies under them is damaged or not found yet, in overlay and journal. False
+   * when the server is leaving.
    */
-  async #keep(part: FrozenPart, blocks: ReadonlySet<number>): Promise<boolean> {
+  async #keep(
+    part: FrozenPart,
+    blocks: ReadonlySet<number>,
+    unsettled = false,
+  ): Promise<boolean> {
     const { budget, clock, rewrite, report } = this.#options;
     const { hurry } = this.#signals;
-    report(writesDeferred(part.head.name, blocks));
+    report(writesDeferred(part.head.name, blocks, unsettled));
     for (const block of blocks) {
       while (!rewriteBlock(part, block, budget, rewrite)) {
         if (hurry.aborted) return false;

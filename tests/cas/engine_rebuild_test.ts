@@ -203,6 +203,7 @@ Deno.test("writes over a block that is not found yet are kept, and archived when
   const { deferred, roots } = await checkpoint;
   assert.equal(roots.length, 1);
   assert.deepEqual(deferred?.map((it) => [...it.blocks]), [[HIDDEN]]);
+  assert.equal(deferred?.[0]?.unsettled, true);
   const [told] = bench.eventsOf("writes-deferred");
   assert.equal(told?.severity, "strange");
   assert.match(told.message, /has not been found/);

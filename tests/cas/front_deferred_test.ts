@@ -350,3 +350,16 @@ for (const { what, damagedCount, sectorCount, ...how } of NEARLY_FULL) {
     await rig.front.abandon();
   });
 }
+
+Deno.test("writes over what is only not found yet are not told of as damage", async () => {
+  const { rig, volume } = await damagedRig();
+  for (const unsettled of [true, false]) {
+    rig.port.unsettled = unsettled;
+    volume.write({ lba: LBA + 2, sectorCount: 2 }, stamped(2, 2), 0);
+    await rig.front.checkpoint();
+    const told = rig.events.findLast((it) => it.event === "writes-deferred");
+    assert.equal(told?.severity, unsettled ? "strange" : "corrupt");
+    assert.equal(/damaged/.test(told.message), !unsettled);
+  }
+  await rig.front.abandon();
+});

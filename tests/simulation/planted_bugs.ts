@@ -106,8 +106,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: "writes over damage dropped",
     patch: {
       file: "cas/front/generation_archiver.ts",
-      find: "result.deferred?.find((one) => one.view === volume.view)?.blocks,",
-      replace: "[],",
+      find: "new Set(left?.blocks)",
+      replace: "new Set<number>()",
     },
   },
   {

@@ -91,6 +91,8 @@ export class ModelPort implements ArchivePort {
   checkpointing = false;
   confirmCount = 0;
   closedViews: number[] = [];
+  /** What is damaged is only not found yet. */
+  unsettled = false;
   /** What the store says to checkpoints. */
   full: Shortage | undefined;
   readonly #options: ModelPortOptions;
@@ -219,7 +221,11 @@ export class ModelPort implements ArchivePort {
         await this.#pause("checkpoint");
         const left = this.#takeDeferred(frozen);
         if (left.length > 0) {
-          deferred.push({ view: frozen.view, blocks: Float64Array.from(left) });
+          deferred.push({
+            view: frozen.view,
+            blocks: Float64Array.from(left),
+            unsettled: this.unsettled,
+          });
         }
         const root = this.#fold(frozen, left);
         await this.#pause("publish");

@@ -54,11 +54,7 @@ const UNSAVED_PACKS_MAX = 64;
 /** An index on disk. */
 export class DiskIndex implements ScoreIndex {
   generation = 0;
-  /**
-   * What it knew before it was begun anew.
-   *
-   * @internal
-   */
+  /** @internal What it knew before it was begun anew. */
   former: FormerRuns | undefined;
   readonly #options: DiskIndexOptions;
   readonly #tableEntriesMax: number;
@@ -257,6 +253,9 @@ export class DiskIndex implements ScoreIndex {
     await this.#fill?.discard();
     await this.#endWork();
     await this.flush();
+    while (this.#work !== undefined) await this.#work;
+    // Whoever still adds must not have saved, as all there is, what has no runs any more.
+    this.#work = Promise.resolve();
     this.#compaction.close();
     this.#runs.close();
     this.#dropFormer();

@@ -100,6 +100,26 @@ Deno.test("a rebuild cut short leaves an index that knows nothing", async () => 
   assert.equal(openIndex(disk).index.packCount, 0);
 });
 
+Deno.test("what comes when an index is closed is not saved without what came before", async () => {
+  for (const isRebuilding of [false, true]) {
+    const disk = new SimulatedDisk({ random: seededRandom(3) });
+    const { index } = openIndex(disk);
+    if (isRebuilding) await index.beginRebuild();
+    const packs = samplePacks(40);
+    for (const pack of packs) await index.addPack(pack.name, pack.entries);
+    await index.close();
+    const late = makePack(100, [5000]);
+    await index.addPack(late.name, late.entries);
+    if (isRebuilding) await index.endRebuild();
+    await index.flush();
+    const { index: found, events } = openIndex(disk);
+    assert.deepEqual(events, []);
+    const knownCount = checkPrefix(found, packs);
+    assert.equal(knownCount, isRebuilding ? 0 : packs.length);
+    await found.close();
+  }
+});
+
 Deno.test("a rebuild that ends is durable", async () => {
   const random = seededRandom(3);
   const disk = new SimulatedDisk({ random });

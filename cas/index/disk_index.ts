@@ -192,7 +192,8 @@ export class DiskIndex implements ScoreIndex {
   }
 
   async beginRebuild(): Promise<void> {
-    await this.#endWork();
+    // Whoever adds meanwhile may have begun more.
+    do await this.#endWork(); while (this.#work !== undefined && !this.#closed);
     this.generation++;
     this.#rebuilding = true;
     this.#damage = undefined;

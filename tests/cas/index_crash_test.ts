@@ -120,6 +120,33 @@ Deno.test("what comes when an index is closed is not saved without what came bef
   }
 });
 
+Deno.test("an index is begun anew at any time while packs are added", async () => {
+  const packs = samplePacks(30);
+  const model = new IndexModel();
+  for (const pack of packs) model.add(pack);
+  for (let delay = 0; delay < 40; delay++) {
+    const disk = new SimulatedDisk({ random: seededRandom(3) });
+    const { index, events } = openIndex(disk);
+    let isAdding = true;
+    const adding = (async () => {
+      for (let i = 0; isAdding && i < packs.length; i++) {
+        await index.addPack(packs[i]!.name, packs[i]!.entries);
+      }
+    })();
+    for (let turn = 0; turn < delay; turn++) await Promise.resolve();
+    await index.beginRebuild();
+    isAdding = false;
+    await adding;
+    for (const pack of packs) await index.addPack(pack.name, pack.entries);
+    await index.endRebuild();
+    await index.close();
+    assert.deepEqual(events, []);
+    const { index: found } = openIndex(disk);
+    model.check(found, packs.flatMap((pack) => pack.numbers));
+    await found.close();
+  }
+});
+
 Deno.test("a rebuild that ends is durable", async () => {
   const random = seededRandom(3);
   const disk = new SimulatedDisk({ random });

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, write, writeSync } from "node:fs";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { toDiskError } from "./system_error.ts";
 
 /** What position, length and memory must be multiples of, to be sure. */
@@ -65,22 +65,6 @@ export class DirectWriter {
     }
   }
 
-  /** The same on another thread; `bytes` are borrowed until it settles. */
-  async writeSoon(bytes: Uint8Array, position: number): Promise<boolean> {
-    if (!this.#isPossible(bytes, position)) return false;
-    try {
-      const descriptor = this.#open();
-      for (let done = 0; done < bytes.length;) {
-        const left = bytes.length - done;
-        const at = position + done;
-        done += await writeOnce(descriptor, bytes, done, left, at);
-      }
-      return true;
-    } catch (error) {
-      return this.#noteFailure(error, bytes, position);
-    }
-  }
-
   /** Lets go of the file. */
   close(): void {
     const descriptor = this.#descriptor;
@@ -108,25 +92,6 @@ export class DirectWriter {
     this.#unable = true;
     return false;
   }
-}
-
-function writeOnce(
-  descriptor: number,
-  bytes: Uint8Array,
-  offset: number,
-  length: number,
-  position: number,
-): Promise<number> {
-  return new Promise((resolve, reject) =>
-    write(
-      descriptor,
-      bytes,
-      offset,
-      length,
-      position,
-      (error, count) => error ? reject(error) : resolve(count),
-    )
-  );
 }
 
 function directFlags(): number | undefined {

@@ -203,8 +203,8 @@ class RealFile implements DiskFile {
     }
   }
 
+  /** Not directly: such a write waits for the disk on this thread, even if it is called asynchronous (Deno 2.9.6). */
   async writeDurablySoon(bytes: Uint8Array, position: number): Promise<void> {
-    if (await this.#direct.writeSoon(bytes, position)) return;
     this.write(bytes, position);
     await this.sync();
   }

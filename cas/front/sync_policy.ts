@@ -12,8 +12,8 @@
 
 /** Expected length of a sync below which the thread is blocked. */
 const BLOCKING_MS_MAX = 1;
-/** Largest batch for which the thread is blocked. */
-const BLOCKING_BYTES_MAX = 512 * 1024;
+/** Largest batch for which the thread is blocked: 64 writes of 8 KiB, and their headers. */
+const BLOCKING_BYTES_MAX = 640 * 1024;
 /** The shortest of so many newest syncs is what is expected of the next. */
 const RECENT_COUNT = 8;
 /** No blocking sync should take this long. */

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
 import { systemAnnouncer } from "../../blobstores/read_announcer.ts";
 import { openFileReads } from "../../cli/serving/file_reads.ts";
+import type { FileReads } from "../../devices/file_reads.ts";
 import {
   type DiskSources,
   openTargetDisk,
@@ -32,15 +33,26 @@ function content(): Uint8Array<ArrayBuffer> {
   return new Uint8Array(8192).fill(5, 4096, 6144).fill(6, 6144);
 }
 
+/** Hands over the reads of a file with that content, and where it stands. */
+function withReads(
+  use: (reads: FileReads, path: string) => Promise<void>,
+): Promise<void> {
+  return withFolder(async (folder) => {
+    const path = `${folder}/disk.img`;
+    Deno.writeFileSync(path, content());
+    const descriptor = openSync(path, "r");
+    const reads = openFileReads(descriptor)!;
+    await use(reads, path);
+    reads.close();
+    closeSync(descriptor);
+  });
+}
+
 Deno.test({
   name: "what another thread has read is in memory, and is read at once",
   ignore,
   fn: () =>
-    withFolder(async (folder) => {
-      const path = `${folder}/disk.img`;
-      Deno.writeFileSync(path, content());
-      const descriptor = openSync(path, "r");
-      const reads = openFileReads(descriptor)!;
+    withReads(async (reads, path) => {
       const piece = { offset: 2, byteCount: 4096, position: 4096 };
       const slow = new Uint8Array(4100);
       assert.equal(await reads.read({ ...piece, bytes: slow }), 4096);
@@ -53,8 +65,6 @@ Deno.test({
           [0, 5, 5, 6, 6, 0],
         );
       }
-      reads.close();
-      closeSync(descriptor);
     }),
 });
 
@@ -62,18 +72,12 @@ Deno.test({
   name: "a read past a file's end gets what is there, and nothing at once",
   ignore,
   fn: () =>
-    withFolder(async (folder) => {
-      const path = `${folder}/disk.img`;
-      Deno.writeFileSync(path, content());
-      const descriptor = openSync(path, "r");
-      const reads = openFileReads(descriptor)!;
+    withReads(async (reads) => {
       const bytes = new Uint8Array(4096);
       const piece = { bytes, offset: 0, byteCount: 4096, position: 6144 };
       assert.equal(await reads.read(piece), 2048);
       assert.ok(!reads.readNow(piece));
       assert.equal(await reads.read({ ...piece, position: 8192 }), 0);
-      reads.close();
-      closeSync(descriptor);
     }),
 });
 

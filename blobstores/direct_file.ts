@@ -48,18 +48,12 @@ export class DirectFiles {
     return libc && new DirectFiles(libc);
   }
 
-  /** As `FileSystem.createDirect`, with this mode. */
-  async create(path: string, mode: number): Promise<FileWriter | undefined> {
-    const flags = FLAGS as number;
-    try {
-      const descriptor = await call<number>((done) =>
-        open(path, flags, mode, done)
-      );
-      return new DirectFile(descriptor, this.#libc.symbols.pwrite);
-    } catch (error) {
-      if ((error as { code?: unknown }).code === "EINVAL") return undefined;
-      throw error;
-    }
+  /** Makes a new file with this mode; rejects as `open(2)`, maybe having made it, where the file system has no such files. */
+  async create(path: string, mode: number): Promise<FileWriter> {
+    const descriptor = await call<number>((done) =>
+      open(path, FLAGS as number, mode, done)
+    );
+    return new DirectFile(descriptor, this.#libc.symbols.pwrite);
   }
 
   /** Lets go of the library. */

@@ -11,6 +11,7 @@
 
 import { openRealDisk } from "../cas/disk/real_disk.ts";
 import { systemClock } from "../cas/engine/clock.ts";
+import { KEY_LENGTH } from "../cas/index/entry.ts";
 import { DiskIndex } from "../cas/index/disk_index.ts";
 import { emptyLocation, type IndexEntries } from "../cas/index/score_index.ts";
 import { chooseCodec } from "../cli/archive/native_codec.ts";
@@ -68,10 +69,11 @@ function open(): DiskIndex {
   });
 }
 
-const scores = new Uint8Array(PACK_ENTRIES * 32);
+/** Scores of which a pack has the beginnings; those are asked for as they stand there. */
+const keys = new Uint8Array(PACK_ENTRIES * KEY_LENGTH);
 const entries: IndexEntries = {
   count: PACK_ENTRIES,
-  scores,
+  keys,
   offsets: Uint32Array.from({ length: PACK_ENTRIES }, (_, i) => 16 + i * 4000),
   lengths: new Uint16Array(PACK_ENTRIES).fill(4000),
   codecs: new Uint8Array(PACK_ENTRIES),
@@ -88,9 +90,9 @@ function ask(
   const start = processorTimeUs(Deno.pid);
   let found = 0;
   for (let asked = 0; asked < count; asked += PACK_ENTRIES) {
-    fill(scores);
-    for (let at = 0; at < scores.length; at += 32) {
-      if (index.getCheaply(scores, at, location)) found++;
+    fill(keys);
+    for (let at = 0; at < keys.length; at += KEY_LENGTH) {
+      if (index.getCheaply(keys, at, location)) found++;
     }
   }
   return { seconds: (processorTimeUs(Deno.pid) - start) / 1e6, found };
@@ -99,11 +101,11 @@ function ask(
 async function add(from: number, to: number): Promise<IndexAdding> {
   const fill = randomWords(SEED);
   const index = open();
-  for (let skipped = 0; skipped < from; skipped += PACK_ENTRIES) fill(scores);
+  for (let skipped = 0; skipped < from; skipped += PACK_ENTRIES) fill(keys);
   const start = processorTimeUs(Deno.pid);
   turnMs = performance.now();
   for (let added = from; added < to; added += PACK_ENTRIES) {
-    fill(scores);
+    fill(keys);
     await index.addPack(added.toString(16).padStart(64, "0"), entries);
   }
   await index.flush();
@@ -119,7 +121,7 @@ async function add(from: number, to: number): Promise<IndexAdding> {
 async function questions(): Promise<IndexAsking> {
   const startMs = performance.now();
   const index = open();
-  index.get(scores, 0, emptyLocation());
+  index.get(keys, 0, emptyLocation());
   const openMs = performance.now() - startMs;
   // The filters come into memory with the first questions.
   ask(index, OTHER_SEED + 1, QUESTIONS / 4);

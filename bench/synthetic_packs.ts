@@ -12,6 +12,7 @@ import type {
   GetOptions,
 } from "../blobstores/blob_store.ts";
 import { BLOCK_SIZE } from "../cas/block_pool.ts";
+import { KEY_LENGTH } from "../cas/index/entry.ts";
 import { COPIES_PREFIX } from "../cas/packs/index_copies.ts";
 import {
   type CopiedPack,
@@ -21,6 +22,7 @@ import {
 } from "../cas/packs/index_copy_format.ts";
 import {
   decodeDirectory,
+  decodeTrailer,
   encodeEntry,
   encodeTrailer,
   ENTRY_LENGTH,
@@ -32,7 +34,7 @@ import type { Hasher } from "../cas/score.ts";
 import { randomWords } from "./random_words.ts";
 
 /** Blocks of 4 KiB that do not compress in a pack of 20 MiB. */
-export const PACK_BLOCKS = 5070;
+export const PACK_BLOCKS = 5085;
 const BLOCKS_END: number = HEADER_LENGTH + PACK_BLOCKS * BLOCK_SIZE;
 const DIRECTORY_BYTES: number = PACK_BLOCKS * ENTRY_LENGTH;
 const PACK_SIZE: number = BLOCKS_END + DIRECTORY_BYTES + TRAILER_LENGTH;
@@ -146,11 +148,11 @@ export class SyntheticPacks implements BlobStore {
   #directory(pack: number): Uint8Array {
     const { hash } = this.#options.hasher;
     const bytes = new Uint8Array(DIRECTORY_BYTES + TRAILER_LENGTH);
-    const scores = new Uint8Array(PACK_BLOCKS * 32);
-    randomWords(pack + 1)(scores);
+    const keys = new Uint8Array(PACK_BLOCKS * KEY_LENGTH);
+    randomWords(pack + 1)(keys);
     for (let i = 0; i < PACK_BLOCKS; i++) {
       encodeEntry(bytes, i * ENTRY_LENGTH, {
-        score: scores.subarray(i * 32, i * 32 + 32),
+        key: keys.subarray(i * KEY_LENGTH, (i + 1) * KEY_LENGTH),
         offset: HEADER_LENGTH + i * BLOCK_SIZE,
         length: BLOCK_SIZE,
         kind: 0,
@@ -173,9 +175,11 @@ export class SyntheticPacks implements BlobStore {
     const { hasher } = this.#options;
     const packs: CopiedPack[] = [];
     for (const name of this.#names.slice(first, first + COPY_PACKS_MAX)) {
-      const trailer = { directoryOffset: BLOCKS_END, entryCount: PACK_BLOCKS };
       const bytes = this.#directory(this.#packs.get(name)!);
-      const directory = decodeDirectory(bytes, trailer, hasher.hash);
+      const trailer = decodeTrailer(bytes, PACK_SIZE);
+      const directory = typeof trailer === "string"
+        ? trailer
+        : decodeDirectory(bytes, trailer, hasher.hash);
       const blocks = typeof directory === "string"
         ? undefined
         : encodeBlocks(directory, PACK_SIZE);

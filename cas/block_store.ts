@@ -55,8 +55,8 @@ export interface BlockPlace {
 export interface BadBlock {
   /** A `BlockKind`. */
   readonly kind: number;
-  /** Its score, 32 bytes. */
-  readonly score: Uint8Array;
+  /** The first 20 bytes of its score: no more of it is in a directory. */
+  readonly key: Uint8Array;
   /** First byte within the pack. */
   readonly offset: number;
   /** Stored bytes. */
@@ -82,6 +82,12 @@ export interface PackVerdict {
 export type BlockReceiver = (
   index: number,
   block: Uint8Array | undefined,
+  damage: BlockDamage | undefined,
+) => void;
+
+/** Takes what a `probe` found of one block: its damage, or undefined where it is sound. */
+export type ProbeReceiver = (
+  index: number,
   damage: BlockDamage | undefined,
 ) => void;
 
@@ -126,6 +132,17 @@ export interface BlockStore {
     kind: number,
     scores: Uint8Array,
     receive: BlockReceiver,
+  ): Promise<void>;
+
+  /**
+   * As `read` of blocks of whose scores only the first 20 bytes are known, as
+   * directories have them; each stands in 32 bytes. It tells whether they are
+   * sound where they lie, and delivers none: so much of a score proves no block.
+   */
+  probe(
+    kind: number,
+    scores: Uint8Array,
+    receive: ProbeReceiver,
   ): Promise<void>;
 
   /**

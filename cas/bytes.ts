@@ -5,6 +5,7 @@
  */
 
 import { SCORE_LENGTH } from "./block_store.ts";
+import { KEY_LENGTH } from "./index/entry.ts";
 
 /** The bytes of lower-case hexadecimal digits; throws a RangeError for anything else. */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> {
@@ -74,4 +75,15 @@ export function gatherScores(
     some.set(scoreAt(scores, index), place * SCORE_LENGTH)
   );
   return some;
+}
+
+/** Keys, the first 20 bytes of scores, each in the place of a score, with zeros behind it. */
+export function scoresOfKeys(keys: Uint8Array): Uint8Array<ArrayBuffer> {
+  const count = keys.length / KEY_LENGTH;
+  const scores = new Uint8Array(count * SCORE_LENGTH);
+  for (let i = 0; i < count; i++) {
+    const key = keys.subarray(i * KEY_LENGTH, (i + 1) * KEY_LENGTH);
+    scores.set(key, i * SCORE_LENGTH);
+  }
+  return scores;
 }

@@ -8,7 +8,7 @@ import type { DifferentSectors } from "./volume_states.ts";
 
 /** A block of a damaged pack that does not verify. */
 export interface DamagedBlock {
-  /** Its score, 64 hexadecimal digits. */
+  /** The first 160 bits of its score, 40 hexadecimal digits. */
   readonly score: string;
   /** A `BlockKind`. */
   readonly kind: number;

@@ -14,7 +14,11 @@
  * @module
  */
 
-import type { BlockDamage, BlockReceiver } from "../block_store.ts";
+import type {
+  BlockDamage,
+  BlockReceiver,
+  ProbeReceiver,
+} from "../block_store.ts";
 import { gatherScores } from "../bytes.ts";
 import { ArchiveError } from "../errors.ts";
 import type { EngineClock } from "./clock.ts";
@@ -36,6 +40,8 @@ export interface BlockReaderOptions extends LastResortOptions {
 interface Request {
   readonly kind: number;
   readonly scores: Uint8Array;
+  /** True for a `probe`: no block is delivered. */
+  readonly probes: boolean;
   readonly receive: BlockReceiver;
 }
 
@@ -76,7 +82,20 @@ export class BlockReader {
     scores: Uint8Array,
     receive: BlockReceiver,
   ): Promise<void> {
-    const request = { kind, scores, receive };
+    await this.#deliver({ kind, scores, probes: false, receive });
+  }
+
+  /** As `BlockStore.probe`. */
+  async probe(
+    kind: number,
+    scores: Uint8Array,
+    tell: ProbeReceiver,
+  ): Promise<void> {
+    const receive: BlockReceiver = (index, _, damage) => tell(index, damage);
+    await this.#deliver({ kind, scores, probes: true, receive });
+  }
+
+  async #deliver(request: Request): Promise<void> {
     let missing = await this.#read(request);
     if (missing.size === 0) return;
     if (this.#leftMs === Infinity) missing = await this.#seek(request, missing);
@@ -84,25 +103,31 @@ export class BlockReader {
       missing = await this.#seekAWhile(request, missing);
     }
     for (const [index, damage] of missing) {
-      receive(index, undefined, this.#describe(damage));
+      request.receive(index, undefined, this.#describe(damage));
     }
   }
 
   /** Reads these blocks, or all; those that no pack is known to hold are not delivered. */
   async #read(
-    { kind, scores, receive }: Request,
+    { kind, scores, probes, receive }: Request,
     indexes?: readonly number[],
   ): Promise<Missing> {
+    const { blocks } = this.#options;
     const missing: Missing = new Map();
     const wanted = indexes === undefined
       ? scores
       : gatherScores(scores, indexes);
-    await this.#options.blocks.read(kind, wanted, (place, block, damage) => {
+    const take: BlockReceiver = (place, block, damage) => {
       const index = indexes?.[place] ?? place;
       if (damage !== undefined && damage.pack === undefined) {
         missing.set(index, damage);
       } else receive(index, block, damage);
-    });
+    };
+    await (probes
+      ? blocks.probe(kind, wanted, (place, damage) => {
+        take(place, undefined, damage);
+      })
+      : blocks.read(kind, wanted, take));
     return missing;
   }
 

@@ -6,6 +6,7 @@
 
 import { blobErrorCode } from "../../blobstores/blob_store.ts";
 import type { PackVerdict } from "../block_store.ts";
+import { scoresOfKeys } from "../bytes.ts";
 import { copyNameOf } from "../packs/index_copies.ts";
 import { decodeCopy } from "../packs/index_copy_format.ts";
 import { packKey, packNameOf } from "../packs/pack_files.ts";
@@ -207,15 +208,15 @@ export class ScrubReader {
     return byteCount;
   }
 
-  /** Reading them marks them in the index, so that they are stored anew when they are written again. */
+  /** Probing them marks them in the index, so that they are stored anew when they are written again. */
   async #damagedBlocks(bad: PackVerdict["bad"]): Promise<DamagedBlock[]> {
     const damaged: DamagedBlock[] = [];
-    for (const { kind, score, offset, length } of bad) {
+    for (const { kind, key, offset, length } of bad) {
       let lost = false;
-      await this.#ready.reader.read(kind, score, (_, block) => {
-        lost = block === undefined;
+      await this.#ready.reader.probe(kind, scoresOfKeys(key), (_, damage) => {
+        lost = damage !== undefined;
       });
-      damaged.push({ score: score.toHex(), kind, offset, length, lost });
+      damaged.push({ score: key.toHex(), kind, offset, length, lost });
     }
     return damaged;
   }

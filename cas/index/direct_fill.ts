@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SCORE_LENGTH } from "../block_store.ts";
+import { KEY_LENGTH } from "./entry.ts";
 import {
   emptyLocation,
   type IndexEntries,
@@ -37,11 +37,11 @@ export class DirectFill implements IndexFill {
     return Promise.resolve();
   }
 
-  #holdsAny({ count, scores }: IndexEntries): boolean {
+  #holdsAny({ count, keys }: IndexEntries): boolean {
     const location = emptyLocation();
     for (let position = 0; position < count; position++) {
-      const at = position * SCORE_LENGTH;
-      if (this.#index.get(scores, at, location)) return true;
+      const at = position * KEY_LENGTH;
+      if (this.#index.get(keys, at, location)) return true;
     }
     return false;
   }

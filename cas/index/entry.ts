@@ -54,7 +54,7 @@ export function setEntry(
   from: { readonly pack: number; readonly position: number },
 ): void {
   const { pack, position } = from;
-  setKey(entry, entries.scores, position * 32);
+  setKey(entry, entries.keys, position * KEY_LENGTH);
   entry[PACK_WORD] = pack;
   entry[OFFSET_WORD] = entries.offsets[position] as number;
   entry[EXTENT_WORD] = (entries.lengths[position] as number) |

@@ -51,6 +51,26 @@ export function indexMemoryFull(
   };
 }
 
+/** Bytes of the index are wrong, and it is made anew. */
+export function indexDamaged(reason: string): ArchiveEvent {
+  return {
+    event: "index-damaged",
+    severity: "strange",
+    message: `The index is damaged and is made anew from the packs: ${reason}`,
+    reason,
+  };
+}
+
+/** It was made anew. */
+export function indexMended(packCount: number): ArchiveEvent {
+  return {
+    event: "index-mended",
+    severity: "info",
+    message: `The index is complete again: ${packCount} packs`,
+    packCount,
+  };
+}
+
 /** What whoever adds to an index is told that has too much in memory. */
 export function indexFull(shortage: string): Error {
   return new Error(

@@ -36,8 +36,8 @@ export interface BlockLocation {
 export interface IndexEntries {
   /** How many. */
   readonly count: number;
-  /** 32 bytes each. */
-  readonly scores: Uint8Array;
+  /** The first 20 bytes of each one's score: `KEY_LENGTH`. */
+  readonly keys: Uint8Array;
   /** First byte within the pack. */
   readonly offsets: Uint32Array;
   /** Stored bytes, 1 to 4096. */
@@ -115,8 +115,8 @@ export interface ScoreIndex {
   readonly shortage: string | undefined;
 
   /**
-   * Finds the score at `offset` of `scores` and fills `location`; false where
-   * there is none. Throws `IndexDamagedError`.
+   * Finds the score at `offset` of `scores`, by its first 20 bytes, and fills
+   * `location`; false where there is none. Throws `IndexDamagedError`.
    */
   get(scores: Uint8Array, offset: number, location: BlockLocation): boolean;
 

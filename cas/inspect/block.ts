@@ -15,7 +15,7 @@ import { inspectRootRecord } from "./root.ts";
 
 const BYTES_PER_LINE = 16;
 
-/** Describes the block of this score, 64 hexadecimal digits, in a pack; undefined where it has none. */
+/** Describes the block of this score in a pack, 64 hexadecimal digits or the first 40; undefined where it has none. */
 export function inspectBlock(
   pack: Uint8Array,
   score: string,
@@ -24,12 +24,16 @@ export function inspectBlock(
   const found = blockOfPack(pack, score, options);
   if (found === undefined) return undefined;
   if (typeof found === "string") return unreadable("block", found);
-  const { kind, block } = found;
+  const { score: whole, kind, block } = found;
   if (kind === BlockKind.Root) return inspectRootRecord(block, options.hasher);
   return {
     kind: "block",
     faults: [],
-    fields: { score, "kind of block": kindName(kind), bytes: block.length },
+    fields: {
+      score: whole,
+      "kind of block": kindName(kind),
+      bytes: block.length,
+    },
     entries: kind === BlockKind.Data ? bytesOf(block) : pointersOf(block),
   };
 }

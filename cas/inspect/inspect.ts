@@ -7,6 +7,7 @@
 
 import { decodeSealedText } from "../engine/sealed_text.ts";
 import { COPY_MAGIC } from "../packs/index_copy_format.ts";
+import { layoutByHead } from "../packs/pack_format.ts";
 import { inspectIndexCopy } from "./index_copy.ts";
 import { inspectIndexRun, isIndexRun } from "./index_run.ts";
 import {
@@ -20,7 +21,7 @@ import { inspectPack } from "./pack.ts";
 import { inspectRootBlob } from "./root.ts";
 
 const COPY_START: string = COPY_MAGIC;
-const PACK_START = "DSPACK1\n";
+const START_LENGTH = 8;
 const ROOT_START = "DSHFROOT";
 const JOURNAL_START = "SHLFJRNL";
 const TEXT_START = "{";
@@ -31,8 +32,8 @@ export async function inspectFile(
   options: InspectOptions,
 ): Promise<Inspection> {
   const { hasher } = options;
-  const start = String.fromCharCode(...bytes.subarray(0, PACK_START.length));
-  if (start === PACK_START) return inspectPack(bytes, options);
+  const start = String.fromCharCode(...bytes.subarray(0, START_LENGTH));
+  if (layoutByHead(bytes) !== undefined) return inspectPack(bytes, options);
   if (start === COPY_START) return inspectIndexCopy(bytes, hasher);
   if (start === ROOT_START) return inspectRootBlob(bytes, hasher);
   if (start === JOURNAL_START) return await inspectJournal(bytes);

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { BlockKind, SCORE_LENGTH } from "../block_store.ts";
-import { BlockVerifier } from "../packs/block_verifier.ts";
+import { BlockKind } from "../block_store.ts";
+import { BlockVerifier, type SoundBlock } from "../packs/block_verifier.ts";
 import {
   decodeDirectory,
   decodeTrailer,
+  keyAt,
   type PackDirectory,
 } from "../packs/pack_format.ts";
 import {
@@ -49,20 +50,37 @@ export function inspectPack(
   };
 }
 
-/** The block of this score in a pack, verified; or, as half a sentence, why not; undefined where a sound directory does not have it. */
+/** A block that was found by its score. */
+export interface FoundBlock {
+  /** Its whole score, 64 hexadecimal digits. */
+  readonly score: string;
+  /** A `BlockKind`. */
+  readonly kind: number;
+  /** The block. */
+  readonly block: Uint8Array;
+}
+
+/**
+ * The block of this score in a pack, verified; or, as half a sentence, why not;
+ * undefined where a sound directory does not have it. The first 40 digits of a
+ * score will do, which is all that a damage report has.
+ */
 export function blockOfPack(
   bytes: Uint8Array,
   score: string,
   { hasher, lz4 }: InspectOptions,
-): { readonly kind: number; readonly block: Uint8Array } | string | undefined {
+): FoundBlock | string | undefined {
   const directory = readDirectory(bytes, (range) => hasher.hash(range));
   if (typeof directory === "string") return directory;
   for (let index = 0; index < directory.count; index++) {
-    if (scoreAt(directory, index).toHex() !== score) continue;
+    if (!score.startsWith(keyAt(directory, index).toHex())) continue;
     const verifier = new BlockVerifier(hasher, lz4);
-    const block = verify(bytes, directory, index, verifier);
-    const kind = directory.kinds[index]!;
-    return typeof block === "string" ? block : { kind, block };
+    const found = verify(bytes, directory, index, verifier);
+    if (typeof found === "string") return found;
+    const whole = found.score.toHex();
+    if (!whole.startsWith(score)) return `its score is ${whole}`;
+    const { block } = found;
+    return { score: whole, kind: directory.kinds[index]!, block };
   }
   return undefined;
 }
@@ -89,14 +107,15 @@ function describeEntry(
   index: number,
   verifier: BlockVerifier,
 ): Record<string, InspectedValue> {
-  const block = verify(bytes, directory, index, verifier);
+  const found = verify(bytes, directory, index, verifier);
+  const isSound = typeof found !== "string";
   return {
-    score: scoreAt(directory, index).toHex(),
+    score: (isSound ? found.score : keyAt(directory, index)).toHex(),
     kind: kindName(directory.kinds[index]!),
     offset: directory.offsets[index]!,
     length: directory.lengths[index]!,
     codec: directory.codecs[index]!,
-    found: typeof block === "string" ? block : "sound",
+    found: isSound ? "sound" : found,
   };
 }
 
@@ -105,17 +124,12 @@ function verify(
   directory: PackDirectory,
   index: number,
   verifier: BlockVerifier,
-): Uint8Array | string {
+): SoundBlock | string {
   const offset = directory.offsets[index]!;
-  return verifier.verify({
+  return verifier.verifyListed({
     kind: directory.kinds[index]!,
     codec: directory.codecs[index]!,
     stored: bytes.subarray(offset, offset + directory.lengths[index]!),
-    score: scoreAt(directory, index),
+    key: keyAt(directory, index),
   });
-}
-
-function scoreAt(directory: PackDirectory, index: number): Uint8Array {
-  const start = index * SCORE_LENGTH;
-  return directory.scores.subarray(start, start + SCORE_LENGTH);
 }

@@ -20,11 +20,16 @@ export class Delivery {
   #leftCount: number;
   #isOver = false;
 
-  /** Nothing is delivered yet; `scores` stand one after the other. */
+  /** Nothing is delivered yet; `scores` stand one after the other, or a `RangeError` is thrown. */
   constructor(scores: Uint8Array, receive: BlockReceiver) {
     this.#scores = scores;
     this.#receive = receive;
     this.#leftCount = scores.length / SCORE_LENGTH;
+    if (!Number.isInteger(this.#leftCount)) {
+      throw new RangeError(
+        `Cannot read ${scores.length} bytes of scores: a score has 32`,
+      );
+    }
     this.#delivered = new Uint8Array(this.#leftCount);
   }
 

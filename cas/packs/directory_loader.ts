@@ -13,18 +13,20 @@ import {
   decodeEntry,
   decodeTrailer,
   directoryOf,
-  ENTRY_LENGTH,
   HEADER_LENGTH,
   isPlausible,
+  layoutByHead,
+  PACK_LAYOUTS,
   type PackDirectory,
   type PackEntry,
+  type PackLayout,
   type PackTrailer,
   TRAILER_LENGTH,
 } from "./pack_format.ts";
 import { PackFault, type PackFile, type PackFiles } from "./pack_files.ts";
 
 /** Read at first: the directory of most packs, with its trailer. */
-const TAIL_BYTES = 256 * 1024;
+const TAIL_BYTES = 192 * 1024;
 
 /** What a loader works with. */
 export interface DirectoryLoaderOptions {
@@ -133,39 +135,60 @@ function decodeTail(
 }
 
 /**
- * What can be saved of the directory of a damaged pack file. Entries are
- * sought backwards from where the directory should end, and, when none is
- * there, from every place near the end: the file may have been cut off.
+ * What can be saved of the directory of a damaged pack file. Its version is the
+ * one that it begins with, unless that is damaged as well.
  */
 export function salvageDirectory(
   file: Uint8Array,
   verifier: BlockVerifier,
 ): PackDirectory {
-  const ends = [file.length - TRAILER_LENGTH];
-  for (let cut = 0; cut < ENTRY_LENGTH; cut++) ends.push(file.length - cut);
-  for (const end of ends) {
-    const entries = salvageBackwards(file, { end, verifier });
+  const likely = layoutByHead(file);
+  const others = PACK_LAYOUTS.filter((it) => it !== likely);
+  const layouts = likely === undefined ? others : [likely, ...others];
+  for (const layout of layouts) {
+    const entries = salvageEntries(file, layout, verifier);
     if (entries.length > 0) return directoryOf(entries);
   }
   return directoryOf([]);
 }
 
+/**
+ * Entries are sought backwards from where the directory should end, and, when
+ * none is there, from every place near the end: the file may have been cut off.
+ */
+function salvageEntries(
+  file: Uint8Array,
+  layout: PackLayout,
+  verifier: BlockVerifier,
+): PackEntry[] {
+  const ends = [file.length - TRAILER_LENGTH];
+  for (let cut = 0; cut < layout.entryLength; cut++) {
+    ends.push(file.length - cut);
+  }
+  for (const end of ends) {
+    const entries = salvageBackwards(file, { end, layout, verifier });
+    if (entries.length > 0) return entries;
+  }
+  return [];
+}
+
 function salvageBackwards(
   file: Uint8Array,
-  from: { readonly end: number; readonly verifier: BlockVerifier },
+  from: {
+    readonly end: number;
+    readonly layout: PackLayout;
+    readonly verifier: BlockVerifier;
+  },
 ): PackEntry[] {
+  const { entryLength } = from.layout;
   const saved: PackEntry[] = [];
   let blocksEnd = HEADER_LENGTH;
-  for (
-    let at = from.end - ENTRY_LENGTH;
-    at >= blocksEnd;
-    at -= ENTRY_LENGTH
-  ) {
-    const entry = decodeEntry(file, at);
+  for (let at = from.end - entryLength; at >= blocksEnd; at -= entryLength) {
+    const entry = decodeEntry(file, at, from.layout);
     if (!isPlausible(entry, at)) continue;
-    const { kind, codec, score, offset, length } = entry;
+    const { kind, codec, key, offset, length } = entry;
     const stored = file.subarray(offset, offset + length);
-    const found = from.verifier.verify({ kind, codec, stored, score });
+    const found = from.verifier.verifyListed({ kind, codec, stored, key });
     if (typeof found === "string") continue;
     saved.push(entry);
     blocksEnd = Math.max(blocksEnd, offset + length);

@@ -9,8 +9,9 @@
  */
 
 import { counted } from "../../blobstores/counted.ts";
-import { SCORE_LENGTH } from "../block_store.ts";
+import { scoresOfKeys } from "../bytes.ts";
 import type { EventSink } from "../events.ts";
+import { KEY_LENGTH } from "../index/entry.ts";
 import {
   type BlockLocation,
   emptyLocation,
@@ -21,7 +22,7 @@ import type { IndexCopies } from "./index_copies.ts";
 import { copiedBlocksMax, decodeSection } from "./index_copy_format.ts";
 import { mapInOrder } from "./map_in_order.ts";
 import type { PackFile, PackFiles } from "./pack_files.ts";
-import { filterDirectory, type PackDirectory } from "./pack_format.ts";
+import { filterDirectory, keyAt, type PackDirectory } from "./pack_format.ts";
 import type { PackReader } from "./pack_reader.ts";
 
 /** Copies read at once: as much memory as as many packs. */
@@ -160,7 +161,7 @@ export class IndexBuilder {
     }
     const location = emptyLocation();
     const entries = filterDirectory(directory, (position) => {
-      if (!index.get(directory.scores, position * SCORE_LENGTH, location)) {
+      if (!index.get(directory.keys, position * KEY_LENGTH, location)) {
         return true;
       }
       const isHere = location.pack === pack &&
@@ -246,18 +247,18 @@ export class IndexBuilder {
 
   /**
    * Enters a loaded pack. Where another pack holds a block already, that one
-   * is read: the new one counts only if the old one is damaged.
+   * is probed: the new one counts only if the old one is damaged.
    */
   async #enter({ name, directory }: LoadedPack): Promise<void> {
     const { index, reader } = this.#options;
     if (directory === undefined) return;
     const held = this.#heldElsewhere(name, directory);
     for (const [kind, positions] of held) {
-      const scores = new Uint8Array(positions.length * SCORE_LENGTH);
+      const keys = new Uint8Array(positions.length * KEY_LENGTH);
       positions.forEach((position, i) =>
-        scores.set(scoreAt(directory, position), i * SCORE_LENGTH)
+        keys.set(keyAt(directory, position), i * KEY_LENGTH)
       );
-      await reader().read(kind, scores, () => {});
+      await reader().probe(kind, scoresOfKeys(keys), () => {});
     }
     const entries = held.size === 0 ? directory : filterDirectory(
       directory,
@@ -290,15 +291,10 @@ export class IndexBuilder {
     const { index } = this.#options;
     const location = emptyLocation();
     if (
-      !index.get(directory.scores, position * SCORE_LENGTH, location) ||
+      !index.get(directory.keys, position * KEY_LENGTH, location) ||
       location.suspect || this.isRefuted(location)
     ) return false;
     return location.offset !== directory.offsets[position] ||
       index.packName(location.pack) !== name;
   }
-}
-
-function scoreAt(directory: PackDirectory, position: number): Uint8Array {
-  const at = position * SCORE_LENGTH;
-  return directory.scores.subarray(at, at + SCORE_LENGTH);
 }

@@ -12,11 +12,15 @@
  * @module
  */
 
-import { SCORE_LENGTH } from "../block_store.ts";
 import { KEY_LENGTH } from "../index/entry.ts";
 import type { IndexEntries } from "../index/score_index.ts";
 import type { PlainHash } from "../score.ts";
-import { ENTRY_LENGTH, HEADER_LENGTH, TRAILER_LENGTH } from "./pack_format.ts";
+import {
+  HEADER_LENGTH,
+  keyAt,
+  PACK_LAYOUTS,
+  TRAILER_LENGTH,
+} from "./pack_format.ts";
 
 /** Most bytes of a copy: it is held in memory as a whole, as packs are. */
 export const COPY_BYTES_MAX: number = 16 * 1024 * 1024;
@@ -71,7 +75,7 @@ export function encodeBlocks(
   entries: IndexEntries,
   size: number,
 ): Uint8Array | undefined {
-  const { count, scores, offsets, lengths, codecs } = entries;
+  const { count, offsets, lengths, codecs } = entries;
   const blocks = new Uint8Array(count * BLOCK_LENGTH);
   const view = new DataView(blocks.buffer);
   let end = HEADER_LENGTH;
@@ -81,11 +85,10 @@ export function encodeBlocks(
     if (offsets[i] !== end || codec > CODEC_MAX) return undefined;
     end += length;
     const at = i * BLOCK_LENGTH;
-    const key = i * SCORE_LENGTH;
-    blocks.set(scores.subarray(key, key + KEY_LENGTH), at + Block.key);
+    blocks.set(keyAt(entries, i), at + Block.key);
     view.setUint16(at + Block.extent, length - 1 | codec << LENGTH_BITS, true);
   }
-  return packSize(end, count) === size ? blocks : undefined;
+  return isPackSize(size, end, count) ? blocks : undefined;
 }
 
 /** A whole copy. */
@@ -176,7 +179,7 @@ export function decodeCopy(
   const sections = decodeCopyHead(bytes, bytes.length, hash);
   if (typeof sections === "string") return sections;
   const wrong = sections.find((section) =>
-    packSize(endOf(bytes, section), section.count) !== section.size
+    !isPackSize(section.size, endOf(bytes, section), section.count)
   );
   return wrong === undefined
     ? sections
@@ -188,26 +191,26 @@ export function decodeSection(
   bytes: Uint8Array,
   { count, start }: CopySection,
 ): IndexEntries {
-  const scores = new Uint8Array(count * SCORE_LENGTH);
+  const keys = new Uint8Array(count * KEY_LENGTH);
   const offsets = new Uint32Array(count);
   const lengths = new Uint16Array(count);
   const codecs = new Uint8Array(count);
   const from = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const to = new DataView(scores.buffer);
+  const to = new DataView(keys.buffer);
   let offset = HEADER_LENGTH;
   for (let i = 0; i < count; i++) {
     const at = start + i * BLOCK_LENGTH;
     const extent = extentAt(bytes, at);
     // Word by word: views of so few bytes take longer than the bytes.
     for (let word = 0; word < KEY_LENGTH; word += 4) {
-      to.setUint32(i * SCORE_LENGTH + word, from.getUint32(at + word));
+      to.setUint32(i * KEY_LENGTH + word, from.getUint32(at + word));
     }
     offsets[i] = offset;
     lengths[i] = lengthOf(extent);
     codecs[i] = extent >> LENGTH_BITS;
     offset += lengthOf(extent);
   }
-  return { count, scores, offsets, lengths, codecs, unproven: true };
+  return { count, keys, offsets, lengths, codecs, unproven: true };
 }
 
 /** Where the blocks of a pack end in its file. */
@@ -228,8 +231,11 @@ function lengthOf(extent: number): number {
   return (extent & LENGTH_MASK) + 1;
 }
 
-function packSize(blocksEnd: number, count: number): number {
-  return blocksEnd + count * ENTRY_LENGTH + TRAILER_LENGTH;
+/** True where a pack of any version with so many blocks, which end there, has this size. */
+function isPackSize(size: number, blocksEnd: number, count: number): boolean {
+  return PACK_LAYOUTS.some(({ entryLength }) =>
+    blocksEnd + count * entryLength + TRAILER_LENGTH === size
+  );
 }
 
 function headLength(packCount: number): number {

@@ -7,6 +7,7 @@
 import { BLOCK_SIZE } from "../block_pool.ts";
 import type { StoredBlock } from "../codec/block_codec.ts";
 import { alignedBytes } from "../disk/direct_writer.ts";
+import { KEY_LENGTH } from "../index/entry.ts";
 import type { Hasher } from "../score.ts";
 import {
   decodeEntries,
@@ -73,7 +74,7 @@ export class PackBuilder {
     const at = this.#entryCount++ * ENTRY_LENGTH;
     if (at === this.#directory.length) this.#grow();
     encodeEntry(this.#directory, at, {
-      score,
+      key: score.subarray(0, KEY_LENGTH),
       offset: this.#end,
       length: bytes.length,
       kind,

@@ -9,7 +9,11 @@
  * @module
  */
 
-import { type BlockReceiver, SCORE_LENGTH } from "../block_store.ts";
+import {
+  type BlockReceiver,
+  type ProbeReceiver,
+  SCORE_LENGTH,
+} from "../block_store.ts";
 import {
   type BlockLocation,
   emptyLocation,
@@ -50,6 +54,8 @@ export interface PackReaderOptions {
 interface Request {
   readonly kind: number;
   readonly scores: Uint8Array;
+  /** True where no more than the keys of the scores are known, and no block is delivered. */
+  readonly probes: boolean;
   readonly receive: BlockReceiver;
   /** Of the index, when the blocks were looked up. */
   readonly generation: number;
@@ -90,10 +96,24 @@ export class PackReader {
     scores: Uint8Array,
     receive: BlockReceiver,
   ): Promise<void> {
-    const preparing = this.#neighbours?.prepare(scores);
+    await this.#read({ kind, scores, probes: false, receive });
+  }
+
+  /** The same as `BlockStore.probe`. */
+  async probe(
+    kind: number,
+    scores: Uint8Array,
+    tell: ProbeReceiver,
+  ): Promise<void> {
+    const receive: BlockReceiver = (index, _, damage) => tell(index, damage);
+    await this.#read({ kind, scores, probes: true, receive });
+  }
+
+  async #read(asked: Omit<Request, "generation">): Promise<void> {
+    const preparing = this.#neighbours?.prepare(asked.scores);
     if (preparing !== undefined) await preparing;
     const { generation } = this.#index;
-    const request = { kind, scores, receive, generation };
+    const request = { ...asked, generation };
     let wanted = this.#locate(request);
     while (wanted.length > 0) {
       const failed = await this.#readAll(request, wanted);
@@ -231,7 +251,7 @@ export class PackReader {
     bytes: Uint8Array,
     start: number,
   ): string | undefined {
-    const { kind, scores, receive } = request;
+    const { kind, scores, probes, receive } = request;
     const { index, location } = wanted;
     const { offset, length, codec } = location;
     const stored = bytes.subarray(offset - start, offset - start + length);
@@ -239,6 +259,13 @@ export class PackReader {
       index * SCORE_LENGTH,
       (index + 1) * SCORE_LENGTH,
     );
+    if (probes) {
+      const claim = { kind, codec, stored, key: score };
+      const sound = this.#verifier.verifyListed(claim);
+      if (typeof sound === "string") return sound;
+      receive(index, undefined, undefined);
+      return undefined;
+    }
     const found = this.#verifier.verify({ kind, codec, stored, score });
     if (typeof found === "string") return found;
     receive(index, found, undefined);

@@ -6,6 +6,7 @@
 
 import type { Hasher } from "../score.ts";
 import type { BlockVerifier } from "./block_verifier.ts";
+import { keyAt } from "./pack_format.ts";
 import { directoryOfFile } from "./pack_verifier.ts";
 
 /** What a pack is put together with. */
@@ -33,11 +34,11 @@ export function splicePack(
       const offset = directory.offsets[at] as number;
       const end = offset + (directory.lengths[at] as number);
       const sound = copies.find((copy) =>
-        typeof verifier.verify({
+        typeof verifier.verifyListed({
           kind: directory.kinds[at] as number,
           codec: directory.codecs[at] as number,
           stored: copy.subarray(offset, end),
-          score: directory.scores.subarray(at * 32, (at + 1) * 32),
+          key: keyAt(directory, at),
         }) !== "string"
       );
       if (sound !== undefined) whole.set(sound.subarray(offset, end), offset);

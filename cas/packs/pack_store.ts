@@ -10,10 +10,12 @@ import {
   type BlockStore,
   type BlockWriter,
   type PackVerdict,
+  type ProbeReceiver,
   SCORE_LENGTH,
 } from "../block_store.ts";
 import type { Shortage } from "../archive_port.ts";
 import { ArchiveError } from "../errors.ts";
+import { indexDamaged, indexMended } from "../index/index_events.ts";
 import {
   emptyLocation,
   IndexDamagedError,
@@ -35,6 +37,13 @@ import { verifyPackFile } from "./pack_verifier.ts";
 import { PackWriter } from "./pack_writer.ts";
 
 const PACKS_IN_FLIGHT_MAX = 3;
+
+/** How scores are asked for. */
+type Asking = (
+  reader: PackReader,
+  scores: Uint8Array,
+  receive: BlockReceiver,
+) => Promise<void>;
 
 /** The `BlockStore` over packs. */
 export class PackStore implements BlockStore {
@@ -100,14 +109,10 @@ export class PackStore implements BlockStore {
       prove: (pack) => this.#builder.proveAgain(pack),
     });
     const { copyPackCount: packCount } = options;
-    this.#copyWriter = new CopyWriter({
-      index,
-      files,
-      loader: quietLoader,
-      copies,
-      onEvent,
-      ...(packCount === undefined ? {} : { packCount }),
-    });
+    const writing = { index, files, loader: quietLoader, copies, onEvent };
+    this.#copyWriter = new CopyWriter(
+      packCount === undefined ? writing : { ...writing, packCount },
+    );
   }
 
   get index(): IndexStatistics {
@@ -136,19 +141,30 @@ export class PackStore implements BlockStore {
     scores: Uint8Array,
     receive: BlockReceiver,
   ): Promise<void> {
+    const ask: Asking = (reader, some, give) => reader.read(kind, some, give);
+    await this.#deliver(new Delivery(scores, receive), ask);
+  }
+
+  async probe(
+    kind: number,
+    scores: Uint8Array,
+    tell: ProbeReceiver,
+  ): Promise<void> {
+    const ask: Asking = (reader, some, give) =>
+      reader.probe(kind, some, (place, damage) => {
+        give(place, undefined, damage);
+      });
+    const receive: BlockReceiver = (index, _, damage) => tell(index, damage);
+    await this.#deliver(new Delivery(scores, receive), ask);
+  }
+
+  async #deliver(delivery: Delivery, ask: Asking): Promise<void> {
     this.#throwIfClosed("read blocks");
-    const count = scores.length / SCORE_LENGTH;
-    if (!Number.isInteger(count)) {
-      throw new RangeError(
-        `Cannot read ${scores.length} bytes of scores: a score has 32`,
-      );
-    }
-    const delivery = new Delivery(scores, receive);
     try {
       while (!delivery.complete) {
         this.#throwIfClosed("read blocks");
-        await this.#readPresent(kind, delivery);
-        if (!delivery.complete) await this.#readFormer(kind, delivery);
+        await this.#readPresent(delivery, ask);
+        if (!delivery.complete) await this.#readFormer(delivery, ask);
         // Else the index is whole, and the newest one is to be asked.
         if (!this.#indexDamaged) continue;
         delivery.giveUp({ reason: UNKNOWN, unsettled: true });
@@ -159,7 +175,7 @@ export class PackStore implements BlockStore {
   }
 
   /** Delivers what the index has; damage only if it is whole, and the one that was asked. */
-  async #readPresent(kind: number, delivery: Delivery): Promise<void> {
+  async #readPresent(delivery: Delivery, ask: Asking): Promise<void> {
     const { index } = this.#options;
     const { generation } = index;
     const isStale = (): boolean => generation !== index.generation;
@@ -168,9 +184,9 @@ export class PackStore implements BlockStore {
       !isStale() && !this.#indexDamaged && !this.#closed;
     try {
       await delivery.ask(
-        (scores, receive) => this.#reader.read(kind, scores, receive),
+        (scores, receive) => ask(this.#reader, scores, receive),
         (place, block, damage) => {
-          if (block !== undefined || isWhole()) {
+          if (damage === undefined || isWhole()) {
             delivery.give(place, block, damage);
           }
         },
@@ -183,7 +199,7 @@ export class PackStore implements BlockStore {
   }
 
   /** Delivers what the index of before finds, while it is made anew. */
-  async #readFormer(kind: number, delivery: Delivery): Promise<void> {
+  async #readFormer(delivery: Delivery, ask: Asking): Promise<void> {
     const { former } = this.#options.index;
     if (former === undefined) return;
     const reader = new PackReader({
@@ -192,9 +208,9 @@ export class PackStore implements BlockStore {
       verifier: this.#verifier,
     });
     await delivery.ask(
-      (scores, receive) => reader.read(kind, scores, receive),
-      (place, block) => {
-        if (block !== undefined) delivery.give(place, block, undefined);
+      (scores, receive) => ask(reader, scores, receive),
+      (place, block, damage) => {
+        if (damage === undefined) delivery.give(place, block, damage);
       },
     );
   }
@@ -282,8 +298,8 @@ export class PackStore implements BlockStore {
       return { byteCount: 0, blockCount: 0, fault: bytes.reason, bad: [] };
     }
     const { hasher } = this.#options;
-    const verifier = this.#verifier;
-    return await verifyPackFile(name, bytes, { hasher, verifier, yieldNow });
+    const verifying = { hasher, verifier: this.#verifier, yieldNow };
+    return await verifyPackFile(name, bytes, verifying);
   }
 
   async mend(progress?: (packsDone: number) => void): Promise<number> {
@@ -369,21 +385,9 @@ export class PackStore implements BlockStore {
   #reportIndexDamage(error: unknown): void {
     if (!(error instanceof IndexDamagedError)) throw error;
     if (this.#indexDamaged || this.#closed) return;
-    this.#options.onEvent({
-      event: "index-damaged",
-      severity: "strange",
-      message: `The index is damaged and is made anew from the packs: ` +
-        error.message,
-      reason: error.message,
-    });
-    this.rebuild().then(() => this.#reportMended(), () => {});
-  }
-
-  #reportMended(): void {
     const { index, onEvent } = this.#options;
-    const { packCount } = index;
-    const message = `The index is complete again: ${packCount} packs`;
-    onEvent({ event: "index-mended", severity: "info", message, packCount });
+    onEvent(indexDamaged(error.message));
+    this.rebuild().then(() => onEvent(indexMended(index.packCount)), () => {});
   }
 
   #throwIfClosed(action: string): void {

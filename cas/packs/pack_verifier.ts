@@ -4,11 +4,7 @@
  * @module
  */
 
-import {
-  type BadBlock,
-  type PackVerdict,
-  SCORE_LENGTH,
-} from "../block_store.ts";
+import type { BadBlock, PackVerdict } from "../block_store.ts";
 import { type Hasher, hashInTurns } from "../score.ts";
 import type { BlockVerifier } from "./block_verifier.ts";
 import { salvageDirectory } from "./directory_loader.ts";
@@ -16,6 +12,7 @@ import {
   decodeDirectory,
   decodeTrailer,
   HEADER_LENGTH,
+  keyAt,
   type PackDirectory,
 } from "./pack_format.ts";
 
@@ -47,12 +44,11 @@ export async function verifyPackFile(
   for (let position = 0; position < entries.count; position++) {
     if (position % BLOCKS_PER_TURN === 0) await yieldNow();
     const block = blockAt(entries, position);
-    const { offset, length, kind, score } = block;
+    const { offset, length, kind, key } = block;
     const stored = bytes.subarray(offset, offset + length);
     const codec = entries.codecs[position] as number;
-    if (typeof verifier.verify({ kind, codec, stored, score }) === "string") {
-      bad.push({ ...block, score: score.slice() });
-    }
+    const found = verifier.verifyListed({ kind, codec, stored, key });
+    if (typeof found === "string") bad.push({ ...block, key: key.slice() });
   }
   const fault = faultOf(name, found, directory, bad.length);
   return {
@@ -93,10 +89,9 @@ function faultOf(
 }
 
 function blockAt(entries: PackDirectory, position: number): BadBlock {
-  const at = position * SCORE_LENGTH;
   return {
     kind: entries.kinds[position] as number,
-    score: entries.scores.subarray(at, at + SCORE_LENGTH),
+    key: keyAt(entries, position),
     offset: entries.offsets[position] as number,
     length: entries.lengths[position] as number,
   };

@@ -23,7 +23,8 @@ export const inspectCommand: Command = defineCommand({
 the index) or, with --store, a blob's key such as format, the name of a pack, the
 score of a block, or root:HASH. The exit status is 20 where something in it is damaged.
 
---block SCORE    of a pack, show this block: bytes of data, scores of pointers`,
+--block SCORE    of a pack, show this block: bytes of data, scores of pointers;
+                 the first 40 digits will do`,
   options: { ...ARCHIVE_OPTIONS, block: { type: "string" } },
   positionalCountMax: 1,
   async run({ values, positionals, output }): Promise<number> {

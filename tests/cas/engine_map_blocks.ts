@@ -124,6 +124,12 @@ export class MapBlocks implements BlockStore {
     }
   }
 
+  probe(): Promise<void> {
+    return Promise.reject(
+      new Error("Packs without directories are not probed"),
+    );
+  }
+
   knownPacks(): Iterable<string> {
     return this.packs;
   }

@@ -134,7 +134,8 @@ Deno.test("damage is told by pack, block, volume, state and sector", async () =>
   await archive.close();
   // The block that value 254 filled lies in one pack, as the last data of its checkpoint.
   const data = new Uint8Array(4096).fill(254);
-  const score = hasher.hash(data).toHex();
+  // As much of its score as the pack's directory has.
+  const score = hasher.hash(data).toHex().slice(0, 40);
   const place = [...bench.space.blobs].find(([key, body]) =>
     key.startsWith("packs/") && body.toHex().includes(score)
   );
@@ -142,7 +143,7 @@ Deno.test("damage is told by pack, block, volume, state and sector", async () =>
   const [key, body] = place;
   const entry = body.toHex().lastIndexOf(score) / 2;
   const view = new DataView(body.buffer, body.byteOffset);
-  const offset = view.getUint32(entry + 32, true);
+  const offset = view.getUint32(entry + 20, true);
   body[offset + 1]! ^= 1;
 
   const report = await scrub(bench);

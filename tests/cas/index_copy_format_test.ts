@@ -14,14 +14,16 @@ const HEAD_ENTRY = 16;
 Deno.test("a copy is the bytes that docs/format.md says", () => {
   const entries = {
     count: 2,
-    scores: Uint8Array.from({ length: 64 }, (_, i) => i),
+    keys: Uint8Array.from({ length: 40 }, (_, i) => i),
     offsets: Uint32Array.of(16, 16 + 4096),
     lengths: Uint16Array.of(4096, 5),
     codecs: Uint8Array.of(0, 1),
   };
-  const size = 16 + 4096 + 5 + 2 * 40 + 48;
+  const size = 16 + 4096 + 5 + 2 * 28 + 48;
   const blocks = encodeBlocks(entries, size)!;
   assert.equal(encodeBlocks(entries, size + 1), undefined);
+  // A pack of the first version has 12 bytes more for each.
+  assert.deepEqual(encodeBlocks(entries, size + 2 * 12), blocks);
   const name = "ab".repeat(32);
   const bytes = encodeCopy([{ name, size, blocks }], 7, hasher.hash);
   assert.equal(bytes.length, 48 + 40 + 2 * 22);
@@ -36,7 +38,7 @@ Deno.test("a copy is the bytes that docs/format.md says", () => {
   assert.equal(bytes.subarray(56, 88).toHex(), head);
   assert.equal(bytes[88 + 19], 19);
   assert.equal(view.getUint16(88 + 20, true), 4095);
-  assert.equal(bytes[110], 32);
+  assert.equal(bytes[110], 20);
   assert.equal(view.getUint16(110 + 20, true), 4 | 1 << 12);
   const sections = decodeCopy(hasher.hash(bytes).toHex(), bytes, hasher.hash);
   assert.ok(typeof sections !== "string");

@@ -153,8 +153,8 @@ Deno.test("keys that all begin alike take no more memory: what is too much is le
   const { index } = openIndex(disk, { entriesMax: TABLE });
   await index.beginRebuild();
   const packs = distinctPacks(100);
-  for (const { entries: { scores, count } } of packs) {
-    for (let i = 0; i < count; i++) scores.fill(0xab, i * 32, i * 32 + 4);
+  for (const { entries: { keys, count } } of packs) {
+    for (let i = 0; i < count; i++) keys.fill(0xab, i * 20, i * 20 + 4);
   }
   const fill = index.fill(sumEntries(packs));
   await addAll(fill, packs);
@@ -163,7 +163,7 @@ Deno.test("keys that all begin alike take no more memory: what is too much is le
   const location = emptyLocation();
   for (const { name, entries } of packs) {
     for (let i = 0; i < entries.count; i++) {
-      const found = index.get(entries.scores, i * 32, location);
+      const found = index.get(entries.keys, i * 20, location);
       assert.ok(
         found ? index.packName(location.pack) === name : partial.has(name),
       );

@@ -37,14 +37,16 @@ export function makePack(
   numbers: readonly number[],
 ): TestPack {
   const unique = [...new Set(numbers)];
-  const scores = new Uint8Array(unique.length * 32);
-  unique.forEach((number, i) => scores.set(scoreOfNumber(number), i * 32));
+  const keys = new Uint8Array(unique.length * 20);
+  unique.forEach((number, i) =>
+    keys.set(scoreOfNumber(number).subarray(0, 20), i * 20)
+  );
   return {
     name: hasher.hash(new TextEncoder().encode(`pack ${pack}`)).toHex(),
     numbers: unique,
     entries: {
       count: unique.length,
-      scores,
+      keys,
       offsets: Uint32Array.from(unique, (number) => 16 + number * 3),
       lengths: Uint16Array.from(unique, (number) => 1 + number % 4096),
       codecs: Uint8Array.from(unique, (number) => number % 3),

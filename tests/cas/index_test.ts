@@ -230,14 +230,14 @@ Deno.test("keys that share their first word are told apart", async () => {
   const { index } = openIndex(disk, { entriesMax: 1000 });
   const pack = makePack(0, everyNumber);
   for (let i = 0; i < pack.entries.count; i++) {
-    pack.entries.scores.fill(7, i * 32, i * 32 + 4);
+    pack.entries.keys.fill(7, i * 20, i * 20 + 4);
   }
   await index.addPack(pack.name, pack.entries);
   await index.close();
   const reopened = openIndex(disk).index;
   const location = emptyLocation();
   for (let i = 0; i < pack.entries.count; i++) {
-    assert.ok(reopened.get(pack.entries.scores, i * 32, location));
+    assert.ok(reopened.get(pack.entries.keys, i * 20, location));
     assert.equal(location.offset, pack.entries.offsets[i]);
   }
   const stranger = scoreOfNumber(5000).slice().fill(7, 0, 4);

@@ -20,22 +20,22 @@ Deno.test("a flipped byte anywhere in a pack costs at most the block it is in", 
   const blocks = sampleBlocks(6);
   await writeBlocks(rig.packs, blocks);
   const pack = onlyPack(rig.store);
-  const directory = pack.length - 48 - 6 * 40;
+  const directory = pack.length - 48 - 6 * 28;
   const positions = [0, 8, 15, 16, directory - 1, directory];
   for (let at = 16; at < directory; at += 997) positions.push(at);
   for (let at = directory; at < pack.length; at += 3) positions.push(at);
   const view = new DataView(pack.buffer);
   for (const at of positions) {
     const extents = blocks.map((_, i) => {
-      const offset = view.getUint32(directory + i * 40 + 32, true);
-      return [offset, offset + view.getUint16(directory + i * 40 + 36, true)];
+      const offset = view.getUint32(directory + i * 28 + 20, true);
+      return [offset, offset + view.getUint16(directory + i * 28 + 24, true)];
     }) as [number, number][];
     pack[at] = (pack[at] as number) ^ 0x40;
     const hit = extents.findIndex(([from, to]) => at >= from && at < to);
     const damaged = hit < 0 ? [] : [hit];
     await assertReads(rig.packs, blocks, damaged);
     // With a new index a flipped entry is lost too, and nothing else.
-    const entry = Math.floor((at - directory) / 40);
+    const entry = Math.floor((at - directory) / 28);
     const lost = at >= directory && entry < 6 ? [entry] : damaged;
     const fresh = openRig({ store: new PliableStore(rig.store.space) });
     await fresh.packs.rebuild();

@@ -10,7 +10,10 @@ const BLOCK_SIZE = 4096;
 const SCORE_SIZE = 32;
 const SCORES_PER_POINTER = 128;
 const ROOT_KIND = 128;
-const ENTRY_SIZE = 40;
+/** Bytes of a score that a directory entry has, by the last character of both magics. */
+const ENTRY_SCORE_SIZE: Readonly<Record<string, number>> = { 1: 32, 2: 20 };
+const ENTRY_PLACE_SIZE = 8;
+const KEY_SIZE = 20;
 const TRAILER_SIZE = 48;
 const ROOT_RECORD_SIZE = 256;
 const NULL_SCORE = "0".repeat(64);
@@ -19,6 +22,16 @@ interface Place {
   readonly pack: string;
   readonly offset: number;
   readonly length: number;
+  readonly codec: number;
+}
+
+/** A directory entry. */
+interface Entry {
+  /** The first 20 bytes of the score, in hexadecimal. */
+  readonly key: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly kind: number;
   readonly codec: number;
 }
 
@@ -32,7 +45,7 @@ interface Root {
 /** Restores volumes from a folder of blobs. */
 export class IndependentReader {
   readonly #folder: string;
-  /** By kind and score: "0 1f2e..." */
+  /** By kind and the first 20 bytes of the score: "0 1f2e..." */
   readonly #places = new Map<string, Place>();
   readonly #packs = new Map<string, Uint8Array>();
 
@@ -100,22 +113,20 @@ export class IndependentReader {
       const pack = this.#pack(name);
       check(view.getUint32(entry + 32, true) === pack.length, "another size");
       let offset = 16;
-      let directory = viewOf(pack).getUint32(pack.length - TRAILER_SIZE, true);
+      const entries = directoryOf(pack, name);
       for (let left = view.getUint32(entry + 36, true); left > 0; left--) {
         const extent = view.getUint16(at + 20, true);
         const length = extent % 4096 + 1;
-        const found = pack.subarray(directory, directory + ENTRY_SIZE);
-        const place = viewOf(found);
-        const key = bytes.subarray(at, at + 20).toHex();
-        check(found.subarray(0, 20).toHex() === key, "another block");
-        check(place.getUint32(32, true) === offset, "another place");
-        check(place.getUint16(36, true) === length, "another length");
-        check(found[39] === extent >> 12, "another codec");
+        const found = entries.shift();
+        const key = bytes.subarray(at, at + KEY_SIZE).toHex();
+        check(found?.key === key, "another block");
+        check(found?.offset === offset, "another place");
+        check(found?.length === length, "another length");
+        check(found?.codec === extent >> 12, "another codec");
         offset += length;
-        directory += ENTRY_SIZE;
-        at += 22;
+        at += KEY_SIZE + 2;
       }
-      check(directory === pack.length - TRAILER_SIZE, "blocks are missing");
+      check(entries.length === 0, "blocks are missing");
     }
     check(at === bytes.length, "it has another length");
     return packCount;
@@ -146,7 +157,8 @@ export class IndependentReader {
 
   /** A block by kind and score, verified. */
   #block(kind: number, score: Uint8Array): Uint8Array {
-    const place = this.#places.get(`${kind} ${score.toHex()}`);
+    const key = score.subarray(0, KEY_SIZE).toHex();
+    const place = this.#places.get(`${kind} ${key}`);
     check(place !== undefined, `no pack has ${score.toHex()}`);
     const { pack, offset, length, codec } = place!;
     const stored = this.#pack(pack).subarray(offset, offset + length);
@@ -157,25 +169,8 @@ export class IndependentReader {
   }
 
   #readDirectory(name: string): void {
-    const pack = this.#pack(name);
-    const end = pack.length - TRAILER_SIZE;
-    check(ascii(pack, 0, 8) === "DSPACK1\n", `${name} begins otherwise`);
-    check(ascii(pack, end + 40, 8) === "DSPKEND1", `${name} ends otherwise`);
-    const view = viewOf(pack);
-    const directory = view.getUint32(end, true);
-    const count = view.getUint32(end + 4, true);
-    check(directory + count * ENTRY_SIZE === end, `${name} has another length`);
-    const checksum = blake3(pack.subarray(directory, end + 8)).toHex();
-    const expected = pack.subarray(end + 8, end + 40).toHex();
-    check(checksum === expected, `the directory of ${name} is damaged`);
-    for (let at = directory; at < end; at += ENTRY_SIZE) {
-      const score = pack.subarray(at, at + SCORE_SIZE).toHex();
-      this.#places.set(`${pack[at + 38]} ${score}`, {
-        pack: name,
-        offset: view.getUint32(at + 32, true),
-        length: view.getUint16(at + 36, true),
-        codec: pack[at + 39]!,
-      });
+    for (const { kind, key, ...place } of directoryOf(this.#pack(name), name)) {
+      this.#places.set(`${kind} ${key}`, { pack: name, ...place });
     }
   }
 
@@ -211,6 +206,35 @@ export class IndependentReader {
   #blob(key: string): Uint8Array {
     return Deno.readFileSync(`${this.#folder}/${key}`);
   }
+}
+
+function directoryOf(pack: Uint8Array, name: string): Entry[] {
+  const end = pack.length - TRAILER_SIZE;
+  const version = ascii(pack, 6, 1);
+  const scoreSize = ENTRY_SCORE_SIZE[version]!;
+  check(scoreSize !== undefined, `${name} is of another version`);
+  check(ascii(pack, 0, 8) === `DSPACK${version}\n`, `${name} begins otherwise`);
+  const ending = ascii(pack, end + 40, 8);
+  check(ending === `DSPKEND${version}`, `${name} ends otherwise`);
+  const view = viewOf(pack);
+  const directory = view.getUint32(end, true);
+  const count = view.getUint32(end + 4, true);
+  const entrySize = scoreSize + ENTRY_PLACE_SIZE;
+  check(directory + count * entrySize === end, `${name} has another length`);
+  const checksum = blake3(pack.subarray(directory, end + 8)).toHex();
+  const expected = pack.subarray(end + 8, end + 40).toHex();
+  check(checksum === expected, `the directory of ${name} is damaged`);
+  return Array.from({ length: count }, (_, i) => {
+    const at = directory + i * entrySize;
+    const place = at + scoreSize;
+    return {
+      key: pack.subarray(at, at + KEY_SIZE).toHex(),
+      offset: view.getUint32(place, true),
+      length: view.getUint16(place + 4, true),
+      kind: pack[place + 6]!,
+      codec: pack[place + 7]!,
+    };
+  });
 }
 
 function decodeRoot(bytes: Uint8Array): Root {

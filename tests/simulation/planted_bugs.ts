@@ -123,7 +123,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: "blocks served without verifying them",
     patch: {
       file: "cas/packs/block_verifier.ts",
-      find: "if (this.#found[i] !== claim.score[i]) {",
+      find: "if (this.#found[i] !== expected[i]) {",
       replace: "if (this.#found[i] === undefined) {",
     },
   },

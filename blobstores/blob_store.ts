@@ -48,6 +48,19 @@ export interface GetOptions extends OperationOptions {
   readonly allocate?: (length: number) => Uint8Array<ArrayBuffer>;
 }
 
+/** A range of a blob, one of many that are read together. */
+export interface KeyedRange {
+  /** The blob's key. */
+  readonly key: string;
+  /** First byte. */
+  readonly offset: number;
+  /** How many bytes, at least 1. */
+  readonly length: number;
+}
+
+/** What was found of ranges, in their order: all bytes of a range, or undefined. */
+export type FoundRanges = readonly (Uint8Array<ArrayBuffer> | undefined)[];
+
 /** Options of `list`. */
 export interface ListOptions extends OperationOptions {
   /** Only keys that sort behind this one. */
@@ -102,6 +115,20 @@ export interface BlobStore {
 
   /** Reads a blob or a range of it. Rejects with `NotFound` where there is none. The result is the caller's. */
   get(key: string, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>>;
+
+  /**
+   * Reads many small ranges, of any blobs, for less than as many `get`s. Absent
+   * where a store cannot. Only for callers that know what is right: bytes may be
+   * those of a blob that was replaced a second ago.
+   *
+   * Undefined are those that it did not get, for whatever reason: `get` tells
+   * that, or gets them. The same goes for all of them where it rejects. The
+   * bytes are the caller's; ranges may share one buffer.
+   */
+  getRanges?(
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ): Promise<FoundRanges>;
 
   /** Describes a blob; null where there is none. */
   head(

@@ -17,7 +17,9 @@ import {
   BlobError,
   type BlobStore,
   type Capabilities,
+  type FoundRanges,
   type GetOptions,
+  type KeyedRange,
   type ListOptions,
   type OperationOptions,
   type PutOptions,
@@ -29,7 +31,11 @@ import { checkFileKey, LOCK_FILE, pathOf } from "./file_layout.ts";
 import { listFiles } from "./file_listing.ts";
 import { FilePublisher } from "./file_publisher.ts";
 import { readBlob } from "./file_reads.ts";
-import { type FileSystem, systemErrorCode } from "./file_system.ts";
+import {
+  type FileRange,
+  type FileSystem,
+  systemErrorCode,
+} from "./file_system.ts";
 import {
   checkPrefix,
   checkRange,
@@ -41,6 +47,9 @@ import { SystemDisk } from "./system_disk.ts";
 
 /** Operations at once beyond which a disk gets no faster. */
 const CONCURRENCY_MAX = 32;
+
+/** Paths that are kept. */
+const PATHS_MAX = 4096;
 
 /** Answers to opening and reading a name that is no file's. */
 const MISSING: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR"]);
@@ -112,6 +121,8 @@ export class FileStore implements BlobStore {
   readonly #root: string;
   readonly #disk: FileSystem;
   readonly #publisher: FilePublisher;
+  /** By keys that were found to be keys: it takes longer to see that than to read a block. */
+  readonly #paths = new Map<string, string>();
   #hold: StoreHold | null = null;
   #closed = false;
 
@@ -162,6 +173,22 @@ export class FileStore implements BlobStore {
       const bytes = await this.#read(key, options);
       throwIfCancelled(options.signal, action);
       return bytes;
+    } catch (cause) {
+      throw this.#error(cause, action, true);
+    }
+  }
+
+  async getRanges(
+    ranges: readonly KeyedRange[],
+    options: OperationOptions = {},
+  ): Promise<FoundRanges> {
+    const action = `get ${ranges.length} ranges`;
+    this.#check(action, options);
+    const files = ranges.map((range) => this.#keptRange(range));
+    try {
+      const found = await this.#disk.readAllKept?.(files);
+      throwIfCancelled(options.signal, action);
+      return found ?? files.map(() => undefined);
     } catch (cause) {
       throw this.#error(cause, action, true);
     }
@@ -314,6 +341,19 @@ export class FileStore implements BlobStore {
         `file system mounted? \`findmnt -T ${this.#root}\` tells`,
       { code: "Unavailable", retryable: true },
     );
+  }
+
+  #keptRange(range: KeyedRange): FileRange {
+    const { key, offset, length } = range;
+    checkRange(range, key);
+    let path = this.#paths.get(key);
+    if (path === undefined) {
+      checkFileKey(key);
+      path = pathOf(this.#root, key);
+      if (this.#paths.size >= PATHS_MAX) this.#paths.clear();
+      this.#paths.set(key, path);
+    }
+    return { path, offset, length };
   }
 
   #error(cause: unknown, action: string, reading: boolean): BlobError {

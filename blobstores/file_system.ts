@@ -12,6 +12,8 @@
  * @module
  */
 
+import type { FoundRanges } from "./blob_store.ts";
+
 /** What a name stands for. */
 export interface FileStatus {
   /** A regular file, or a link to one. */
@@ -53,6 +55,16 @@ export interface FileReader {
   close(): void;
 }
 
+/** A range of a file. */
+export interface FileRange {
+  /** Where the file is. */
+  readonly path: string;
+  /** First byte. */
+  readonly offset: number;
+  /** How many bytes. */
+  readonly length: number;
+}
+
 /** A lock that the system takes back when its holder dies. */
 export interface FileLock {
   /** Lets go. Safe to call twice. */
@@ -87,6 +99,13 @@ export interface FileSystem {
     offset: number,
     length: number,
   ): Promise<Uint8Array<ArrayBuffer>> | undefined;
+  /**
+   * The same for many at once: the disk works on all of them together. Each is
+   * undefined that could not be read, or ends before; they share one buffer.
+   */
+  readAllKept?(
+    ranges: readonly FileRange[],
+  ): Promise<FoundRanges> | undefined;
   /** Closes the files that were kept open for `readKept`, which keeps no more; no more are made by `createDirect`. */
   closeKept?(): void;
   /**

@@ -137,18 +137,28 @@ function retire(entry: Entry): void {
   if (entry.users === 0) closeSync(entry.descriptor);
 }
 
-/** Reads from a file's byte `offset` on, waiting for the disk; fewer than `length` bytes only at its end. */
-export function readFileNow(
+/** Fills `bytes` from a file's byte `offset` on, waiting for the disk; how many there were: fewer only at its end. */
+export function readFileInto(
   { descriptor }: OpenFile,
+  bytes: Uint8Array,
+  offset: number,
+): number {
+  const { length } = bytes;
+  for (let done = 0; done < length;) {
+    const left = length - done;
+    const count = readSync(descriptor, bytes, done, left, offset + done);
+    if (count === 0) return done;
+    done += count;
+  }
+  return length;
+}
+
+/** The same with new memory. */
+export function readFileNow(
+  file: OpenFile,
   offset: number,
   length: number,
 ): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
-  for (let done = 0; done < length;) {
-    const left = length - done;
-    const count = readSync(descriptor, bytes, done, left, offset + done);
-    if (count === 0) return bytes.subarray(0, done);
-    done += count;
-  }
-  return bytes;
+  return bytes.subarray(0, readFileInto(file, bytes, offset));
 }

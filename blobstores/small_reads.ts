@@ -13,7 +13,14 @@
  */
 
 import { setImmediate } from "node:timers";
-import { OpenFiles, readFileNow } from "./open_files.ts";
+import type { FoundRanges } from "./blob_store.ts";
+import { type FileRange, systemErrorCode } from "./file_system.ts";
+import {
+  type OpenFile,
+  OpenFiles,
+  readFileInto,
+  readFileNow,
+} from "./open_files.ts";
 import {
   isRemoteType,
   type ReadAnnouncer,
@@ -76,6 +83,17 @@ export class SmallReads {
     return this.#read(path, offset, length);
   }
 
+  /**
+   * The same with many ranges, for which it waits together. Those are undefined
+   * that the system refuses, that end before, or that are not to be read here.
+   */
+  readAll(ranges: readonly FileRange[]): Promise<FoundRanges> | undefined {
+    if (this.#closed || this.#options.nowMs() < this.#pausedUntilMs) {
+      return undefined;
+    }
+    return this.#readAll(ranges);
+  }
+
   /** What stands at `path` is another file from now on, or none. */
   forget(path: string): void {
     this.#options.files.forget(path);
@@ -106,17 +124,54 @@ export class SmallReads {
       await (this.#turn ??= this.#nextTurn());
       const readMs = nowMs();
       const bytes = readFileNow(file, offset, length);
-      this.#noteWait(openedMs - openMs + nowMs() - readMs);
+      this.#noteWait(openedMs - openMs + nowMs() - readMs, 1);
       return bytes;
     } finally {
       files.give(file);
-      this.#active--;
-      if (this.#closed && this.#active === 0) announcer.close();
+      this.#endRead();
     }
   }
 
-  #noteWait(waitMs: number): void {
-    this.#meanWaitMs += (waitMs - this.#meanWaitMs) / WAITS_AVERAGED;
+  async #readAll(ranges: readonly FileRange[]): Promise<FoundRanges> {
+    const { files, nowMs } = this.#options;
+    const openMs = nowMs();
+    const taken: (OpenFile | undefined)[] = [];
+    this.#active++;
+    try {
+      for (const range of ranges) taken.push(this.#announce(range));
+      const openedMs = nowMs();
+      await (this.#turn ??= this.#nextTurn());
+      const readMs = nowMs();
+      const found = readAllNow(ranges, taken);
+      this.#noteWait(openedMs - openMs + nowMs() - readMs, ranges.length);
+      return found;
+    } finally {
+      for (const file of taken) if (file !== undefined) files.give(file);
+      this.#endRead();
+    }
+  }
+
+  /** The file of a range that the system fetches now; undefined where that cannot be. */
+  #announce({ path, offset, length }: FileRange): OpenFile | undefined {
+    if (length > BYTES_MAX) return undefined;
+    try {
+      const file = this.#options.files.take(path);
+      this.#options.announcer.announce(file.descriptor, offset, length);
+      return file;
+    } catch (error) {
+      return nothingOf(error);
+    }
+  }
+
+  #endRead(): void {
+    this.#active--;
+    if (this.#closed && this.#active === 0) this.#options.announcer.close();
+  }
+
+  /** Notes how long `count` reads kept the thread waiting, all together. */
+  #noteWait(waitMs: number, count: number): void {
+    const share = Math.min(1, count / WAITS_AVERAGED);
+    this.#meanWaitMs += (waitMs / count - this.#meanWaitMs) * share;
     if (this.#meanWaitMs < WAIT_MS_MAX) return;
     this.#meanWaitMs = 0;
     this.#pausedUntilMs = this.#options.nowMs() + PAUSE_MS;
@@ -130,6 +185,35 @@ export class SmallReads {
       })
     );
   }
+}
+
+/** What `taken` files have of their ranges, in one buffer. */
+function readAllNow(
+  ranges: readonly FileRange[],
+  taken: readonly (OpenFile | undefined)[],
+): FoundRanges {
+  let byteCount = 0;
+  taken.forEach((file, place) => {
+    if (file !== undefined) byteCount += ranges[place]!.length;
+  });
+  const buffer = new ArrayBuffer(byteCount);
+  let start = 0;
+  return taken.map((file, place) => {
+    if (file === undefined) return undefined;
+    const { offset, length } = ranges[place]!;
+    const bytes = new Uint8Array(buffer, start, length);
+    start += length;
+    try {
+      return readFileInto(file, bytes, offset) === length ? bytes : undefined;
+    } catch (error) {
+      return nothingOf(error);
+    }
+  });
+}
+
+/** Nothing, where the system refuses; throws any other error on. */
+function nothingOf(error: unknown): undefined {
+  if (systemErrorCode(error) === "") throw error;
 }
 
 /**

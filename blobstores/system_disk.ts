@@ -5,8 +5,10 @@
  */
 
 import { DirectFiles } from "./direct_file.ts";
+import type { FoundRanges } from "./blob_store.ts";
 import {
   type FileLock,
+  type FileRange,
   type FileReader,
   type FileStatus,
   type FileSystem,
@@ -79,6 +81,15 @@ export class SystemDisk implements FileSystem {
   ): Promise<Uint8Array<ArrayBuffer>> | undefined {
     if (!this.#isDecided) this.#decide(path);
     return this.#smallReads?.read(path, offset, length);
+  }
+
+  readAllKept(
+    ranges: readonly FileRange[],
+  ): Promise<FoundRanges> | undefined {
+    const [first] = ranges;
+    if (first === undefined) return undefined;
+    if (!this.#isDecided) this.#decide(first.path);
+    return this.#smallReads?.readAll(ranges);
   }
 
   closeKept(): void {

@@ -13,7 +13,9 @@ import type {
   BlobDescription,
   BlobStore,
   Capabilities,
+  FoundRanges,
   GetOptions,
+  KeyedRange,
   ListOptions,
   OperationOptions,
   PutOptions,
@@ -40,6 +42,10 @@ export class GuardedStore implements BlobStore {
   readonly capabilities: Capabilities;
   readonly hold?: (options?: OperationOptions) => Promise<StoreHold | null>;
   readonly delete?: (key: string, options?: OperationOptions) => Promise<void>;
+  readonly getRanges?: (
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ) => Promise<FoundRanges>;
   readonly #store: BlobStore;
   readonly #errors: GuardedErrors;
   readonly #closeTimeoutMs: number;
@@ -64,6 +70,9 @@ export class GuardedStore implements BlobStore {
     if (hold) this.hold = (options) => this.#hold(options);
     if (typeof store.delete === "function") {
       this.delete = (key, options) => this.#delete(key, options);
+    }
+    if (typeof store.getRanges === "function") {
+      this.getRanges = (ranges, options) => this.#getRanges(ranges, options);
     }
   }
 
@@ -183,6 +192,33 @@ export class GuardedStore implements BlobStore {
       release: () =>
         this.#call(`let go of ${this.display}`, {}, () => found.release()),
     };
+  }
+
+  async #getRanges(
+    ranges: readonly KeyedRange[],
+    options: OperationOptions = {},
+  ): Promise<FoundRanges> {
+    const action = `get ${ranges.length} ranges from ${this.display}`;
+    const found: unknown = await this.#call(
+      action,
+      options,
+      async () => await this.#store.getRanges?.(ranges, options),
+    );
+    if (!Array.isArray(found) || found.length !== ranges.length) {
+      throw this.#errors.violation(action, `returned no array of as many`);
+    }
+    return found.map((bytes: unknown, place) => {
+      if (bytes === undefined) return undefined;
+      if (isBytes(bytes) && bytes.length === ranges[place]!.length) {
+        return bytes;
+      }
+      throw this.#errors.violation(
+        action,
+        `returned something else than ${
+          ranges[place]!.length
+        } bytes or undefined`,
+      );
+    });
   }
 
   async #delete(key: string, options: OperationOptions = {}): Promise<void> {

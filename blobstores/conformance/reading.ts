@@ -14,6 +14,7 @@ import {
 } from "./check.ts";
 
 const MEBIBYTE = 1 << 20;
+const TOGETHER_TURNS = 3;
 
 async function checkRoundTrip(
   { store, prefix, reopen }: CheckContext,
@@ -111,6 +112,39 @@ async function checkMissing({ store, prefix }: CheckContext): Promise<void> {
   }
 }
 
+/** What does not come is no fault: `get` is asked for it. */
+async function checkTogether({ store, prefix }: CheckContext): Promise<void> {
+  const [one, other] = [`${prefix}one`, `${prefix}other`];
+  const body = bytesOf(70_001, 5);
+  await store.put(one, body);
+  await store.put(other, body.subarray(1));
+  const ranges = [
+    { key: other, offset: 60_000, length: 10_000 },
+    { key: one, offset: 0, length: 1 },
+    { key: `${prefix}none`, offset: 0, length: 1 },
+    { key: one, offset: 4095, length: 4098 },
+    { key: one, offset: 70_000, length: 2 },
+    { key: one, offset: 0, length: 70_001 },
+  ];
+  // The first answer of a store may be that it does not know yet.
+  for (let turn = 0; turn < TOGETHER_TURNS; turn++) {
+    const found = await store.getRanges!(ranges);
+    expect(
+      found.length === ranges.length,
+      `of ${ranges.length} ranges read together ${found.length} came back`,
+    );
+    ranges.forEach(({ key, offset, length }, place) => {
+      const bytes = found[place];
+      if (bytes === undefined) return;
+      const what = `the range from ${offset} to ${offset + length} of ${key}`;
+      const blob = { [one]: body, [other]: body.subarray(1) }[key];
+      const expected = blob?.subarray(offset, offset + length);
+      expect(expected?.length === length, `${what}, which there is not, came`);
+      expectBytes(bytes, expected, what);
+    });
+  }
+}
+
 /** Checks of `get` and `head`. */
 export const readingChecks: readonly BlobStoreCheck[] = [
   {
@@ -127,5 +161,10 @@ export const readingChecks: readonly BlobStoreCheck[] = [
   },
   { name: "a range is exactly the bytes asked for", run: checkRanges },
   { name: "a range that does not exist is refused", run: checkBadRanges },
+  {
+    name: "ranges that are read together are what was asked, or left out",
+    needs: (_, store) => store.getRanges !== undefined,
+    run: checkTogether,
+  },
   { name: "a missing blob is NotFound, and null for head", run: checkMissing },
 ];

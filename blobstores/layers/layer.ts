@@ -9,7 +9,9 @@ import type {
   BlobDescription,
   BlobStore,
   Capabilities,
+  FoundRanges,
   GetOptions,
+  KeyedRange,
   ListOptions,
   OperationOptions,
   PutOptions,
@@ -30,6 +32,10 @@ export class StoreLayer implements BlobStore {
   readonly capabilities: Capabilities;
   readonly hold?: (options?: OperationOptions) => Promise<StoreHold | null>;
   readonly delete?: (key: string, options?: OperationOptions) => Promise<void>;
+  readonly getRanges?: (
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ) => Promise<FoundRanges>;
   /** The store underneath; owned. */
   protected readonly store: BlobStore;
 
@@ -38,6 +44,9 @@ export class StoreLayer implements BlobStore {
     this.store = store;
     this.display = store.display;
     this.capabilities = store.capabilities;
+    if (store.getRanges !== undefined && this.takeRanges !== undefined) {
+      this.getRanges = (ranges, options) => this.takeRanges!(ranges, options);
+    }
     if (isReadOnly) return;
     if (store.hold !== undefined) {
       this.hold = (options) => this.takeHold(options);
@@ -69,6 +78,15 @@ export class StoreLayer implements BlobStore {
   close(): Promise<void> {
     return this.store.close();
   }
+
+  /**
+   * What `getRanges` does where the store has it. A layer that has not this one
+   * hides that: it is about what `get` does.
+   */
+  protected takeRanges?(
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ): Promise<FoundRanges>;
 
   /** What `hold` does where the store has it. */
   protected takeHold(options?: OperationOptions): Promise<StoreHold | null> {

@@ -15,7 +15,12 @@
  * @module
  */
 
-import type { BlobStore } from "../blob_store.ts";
+import type {
+  BlobStore,
+  FoundRanges,
+  KeyedRange,
+  OperationOptions,
+} from "../blob_store.ts";
 import { type LayerClock, StoreLayer } from "./layer.ts";
 import { LimitedStore, type StoreLimits } from "./limits.ts";
 import { MeteredStore, type StoreMetrics } from "./metrics.ts";
@@ -79,5 +84,12 @@ class Layers extends StoreLayer implements LayeredStore {
 
   get metrics(): StoreMetrics {
     return this.#metered.metrics;
+  }
+
+  protected override takeRanges(
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ): Promise<FoundRanges> {
+    return this.store.getRanges!(ranges, options);
   }
 }

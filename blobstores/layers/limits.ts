@@ -8,7 +8,9 @@
 import type {
   BlobDescription,
   BlobStore,
+  FoundRanges,
   GetOptions,
+  KeyedRange,
   ListOptions,
   OperationOptions,
   PutOptions,
@@ -70,6 +72,21 @@ export class LimitedStore extends StoreLayer {
       // What a whole blob takes is known afterwards.
       this.#down?.spend(bytes.length - length);
       return bytes;
+    });
+  }
+
+  /** All of them take one turn. */
+  protected override takeRanges(
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ): Promise<FoundRanges> {
+    const action = `get ${ranges.length} ranges`;
+    return this.#run(action, options, async (signal) => {
+      if (this.#down !== undefined) {
+        const byteCount = ranges.reduce((sum, { length }) => sum + length, 0);
+        await this.#down.take(byteCount, signal);
+      }
+      return await this.store.getRanges!(ranges, options);
     });
   }
 

@@ -9,7 +9,9 @@ import {
   type BlobErrorCode,
   blobErrorCode,
   type BlobStore,
+  type FoundRanges,
   type GetOptions,
+  type KeyedRange,
   type ListOptions,
   type OperationOptions,
   type PutOptions,
@@ -108,6 +110,30 @@ export class MeteredStore extends StoreLayer {
     );
   }
 
+  /** Those that came count as a get each; the others are asked for once more. */
+  protected override async takeRanges(
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ): Promise<FoundRanges> {
+    const counter = this.#counter("get");
+    const startMs = this.#clock.nowMs();
+    let count = 0;
+    let bytes = 0;
+    counter.begin();
+    try {
+      const found = await this.store.getRanges!(ranges, options);
+      for (const range of found) {
+        if (range === undefined) continue;
+        count++;
+        bytes += range.length;
+      }
+      return found;
+    } finally {
+      const durationMs = this.#clock.nowMs() - startMs;
+      counter.end({ durationMs, bytes, count });
+    }
+  }
+
   override head(
     key: string,
     options?: OperationOptions,
@@ -182,7 +208,10 @@ export class MeteredStore extends StoreLayer {
 }
 
 interface Outcome {
+  /** Of each. */
   readonly durationMs: number;
+  /** How many were done at once; 1 when absent. */
+  readonly count?: number;
   readonly bytes?: number;
   readonly error?: BlobErrorCode | undefined;
 }
@@ -200,15 +229,16 @@ class Counter {
     this.#active++;
   }
 
-  end({ durationMs, bytes = 0, error }: Outcome): void {
+  end({ durationMs, bytes = 0, count = 1, error }: Outcome): void {
     this.#active--;
-    this.#count++;
+    if (count === 0) return;
+    this.#count += count;
     this.#bytes += bytes;
-    this.#totalMs += durationMs;
+    this.#totalMs += durationMs * count;
     this.#maxMs = Math.max(this.#maxMs, durationMs);
     const bucket = LATENCY_BOUNDS_MS.findIndex((bound) => durationMs <= bound);
     const at = bucket < 0 ? LATENCY_BOUNDS_MS.length : bucket;
-    this.#latencies[at] = this.#latencies[at]! + 1;
+    this.#latencies[at] = this.#latencies[at]! + count;
     if (error !== undefined) {
       this.#errors[error] = (this.#errors[error] ?? 0) + 1;
     }

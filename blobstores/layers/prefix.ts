@@ -8,7 +8,9 @@ import {
   type BlobDescription,
   BlobError,
   type BlobStore,
+  type FoundRanges,
   type GetOptions,
+  type KeyedRange,
   type ListOptions,
   type OperationOptions,
   type PutOptions,
@@ -47,6 +49,18 @@ export class PrefixedStore extends StoreLayer {
     options?: GetOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
     return super.get(this.#inner(key), options);
+  }
+
+  // deno-lint-ignore require-await -- rejects instead of throwing
+  protected override async takeRanges(
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ): Promise<FoundRanges> {
+    const inner = ranges.map((range) => ({
+      ...range,
+      key: this.#inner(range.key),
+    }));
+    return this.store.getRanges!(inner, options);
   }
 
   override async head(

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { BlobError, type BlobStore, type Capabilities } from "../blob_store.ts";
+import {
+  BlobError,
+  type BlobStore,
+  type Capabilities,
+  type FoundRanges,
+  type KeyedRange,
+  type OperationOptions,
+} from "../blob_store.ts";
 import { StoreLayer } from "./layer.ts";
 
 const REASON = "it was opened to be read only";
@@ -22,6 +29,13 @@ export class ReadOnlyStore extends StoreLayer {
       createExclusiveFault: `${REASON}. Leave out read-only to write to it`,
       hold: false,
     };
+  }
+
+  protected override takeRanges(
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ): Promise<FoundRanges> {
+    return this.store.getRanges!(ranges, options);
   }
 
   override put(key: string): Promise<void> {

@@ -14,7 +14,9 @@ import {
   type BlobDescription,
   blobErrorCode,
   type BlobStore,
+  type FoundRanges,
   type GetOptions,
+  type KeyedRange,
   type ListOptions,
   type OperationOptions,
   type PutOptions,
@@ -98,6 +100,14 @@ export class RetryingStore extends StoreLayer {
       options,
       () => super.get(key, options),
     );
+  }
+
+  /** Who asks for what did not come has all attempts. */
+  protected override takeRanges(
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ): Promise<FoundRanges> {
+    return this.store.getRanges!(ranges, options);
   }
 
   override head(

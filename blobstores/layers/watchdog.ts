@@ -13,7 +13,9 @@ import {
   type BlobDescription,
   BlobError,
   type BlobStore,
+  type FoundRanges,
   type GetOptions,
+  type KeyedRange,
   type ListOptions,
   type OperationOptions,
   type PutOptions,
@@ -83,6 +85,18 @@ export class WatchedStore extends StoreLayer {
       `get ${JSON.stringify(key)} from ${this.display}`,
       { signal: signalOf(options), byteCount },
       (signal) => super.get(key, { ...options, signal }),
+    );
+  }
+
+  protected override takeRanges(
+    ranges: readonly KeyedRange[],
+    options: OperationOptions = {},
+  ): Promise<FoundRanges> {
+    const byteCount = ranges.reduce((sum, { length }) => sum + length, 0);
+    return this.#watch(
+      `get ${ranges.length} ranges from ${this.display}`,
+      { signal: signalOf(options), byteCount },
+      (signal) => this.store.getRanges!(ranges, { ...options, signal }),
     );
   }
 

@@ -17,6 +17,8 @@ import type { EventSink } from "../events.ts";
 
 /** What the keys of all packs begin with. */
 export const PACKS_PREFIX = "packs/";
+/** Keys that are kept. */
+const KEYS_MAX = 4096;
 const KEY = /^packs\/([0-9a-f]{2})\/(\1[0-9a-f]{62})$/;
 
 /** The key of a pack: `packs/<first two digits>/<name>`. */
@@ -35,6 +37,16 @@ export interface PackFile {
   readonly name: string;
   /** Its length in bytes. */
   readonly size: number;
+}
+
+/** Bytes of a pack. */
+export interface PackRange {
+  /** Its name. */
+  readonly name: string;
+  /** First byte. */
+  readonly offset: number;
+  /** How many bytes. */
+  readonly length: number;
 }
 
 /** Why bytes of a pack could not be had, as half a sentence. */
@@ -69,6 +81,7 @@ export class PackFiles {
   readonly #store: BlobStore;
   readonly #closing = new AbortController();
   readonly #retry: Retry;
+  readonly #keys = new Map<string, string>();
 
   /** Opens nothing: every call goes to the store. */
   constructor(options: PackFilesOptions) {
@@ -128,6 +141,32 @@ export class PackFiles {
     return new PackFault(
       `the store returned ${bytes.length} bytes where ${length} were asked`,
     );
+  }
+
+  /**
+   * Bytes of packs that the store reads together, by the places of `ranges`; to
+   * be read one by one are those that are undefined. All are, where it has no
+   * such way or it failed: `read` tries again, and tells.
+   */
+  async readTogether(
+    ranges: readonly PackRange[],
+  ): Promise<readonly (Uint8Array | undefined)[]> {
+    const store = this.#store;
+    if (store.getRanges === undefined) return [];
+    const keyed = ranges.map(({ name, offset, length }) => ({
+      key: this.#keyOf(name),
+      offset,
+      length,
+    }));
+    try {
+      const { signal } = this.#closing;
+      const found = await store.getRanges(keyed, { signal });
+      return found.map((bytes, place) =>
+        bytes?.length === ranges[place]?.length ? bytes : undefined
+      );
+    } catch {
+      return [];
+    }
   }
 
   /** The whole of a pack, or why it cannot be had; `accept` as for `read`. */
@@ -201,6 +240,17 @@ export class PackFiles {
       }
       throw error;
     }
+  }
+
+  /** The same text each time: what looks it up need not read it. */
+  #keyOf(name: string): string {
+    let key = this.#keys.get(name);
+    if (key === undefined) {
+      key = packKey(name);
+      if (this.#keys.size >= KEYS_MAX) this.#keys.clear();
+      this.#keys.set(name, key);
+    }
+    return key;
   }
 
   #call<T>(action: string, operation: () => Promise<T>): Promise<T> {

@@ -33,6 +33,14 @@ import {
 /** What is told of a block that is in no pack, as far as is known. */
 export const UNKNOWN = "no pack is known to hold it";
 
+/** Ranges up to this length are read together: each costs more than its bytes. */
+const TOGETHER_BYTES_MAX = 64 * 1024;
+
+/** A range of a pack that has a name. */
+interface NamedRange extends PlannedRange {
+  readonly name: string;
+}
+
 /** What a reader works with. */
 export interface PackReaderOptions {
   /** The pack files. */
@@ -180,12 +188,36 @@ export class PackReader {
     request: Request,
     wanted: readonly WantedBlock[],
   ): Promise<FailedBlock[]> {
-    const results = await Promise.all(
-      planRanges(wanted).map((range) =>
-        this.#readRange(request, range, this.#index.packName(range.pack))
-      ),
-    );
-    return results.flat();
+    const short: NamedRange[] = [];
+    const results: Promise<FailedBlock[]>[] = [];
+    for (const range of planRanges(wanted)) {
+      const name = this.#index.packName(range.pack);
+      if (range.length > TOGETHER_BYTES_MAX) {
+        results.push(this.#readRange(request, range, name));
+      } else short.push({ ...range, name });
+    }
+    if (short.length > 0) results.push(this.#readTogether(request, short));
+    return (await Promise.all(results)).flat();
+  }
+
+  /** Gets short ranges with one operation, if the store can; those that it does not get, or get right, one by one. */
+  async #readTogether(
+    request: Request,
+    ranges: readonly NamedRange[],
+  ): Promise<FailedBlock[]> {
+    const found = await this.#files.readTogether(ranges);
+    const alone: Promise<FailedBlock[]>[] = [];
+    ranges.forEach((range, place) => {
+      const bytes = found[place];
+      const { name, offset } = range;
+      const left = bytes === undefined
+        ? range.blocks
+        : this.#deliverAll(request, range.blocks, bytes, offset)
+          .map(({ block }) => block);
+      if (left.length === 0) return;
+      alone.push(this.#readRange(request, { ...range, blocks: left }, name));
+    });
+    return alone.length === 0 ? [] : (await Promise.all(alone)).flat();
   }
 
   /**

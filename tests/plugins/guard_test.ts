@@ -95,6 +95,15 @@ const VIOLATIONS: readonly [
     "Corrupt",
     /returned no Uint8Array/,
   ],
+  ...[undefined, [], [new Uint8Array(3)], [null], ["text"], "a"].map((found) =>
+    [
+      `for a range ${Deno.inspect(found)}`,
+      { getRanges: () => Promise.resolve(found) },
+      (store: BlobStore) => store.getRanges!([{ key: "a", ...range }]),
+      "Corrupt",
+      /returned (no array of as many|something else than 4 bytes)/,
+    ] as const
+  ).map((row): typeof VIOLATIONS[number] => [...row]),
   [
     "a description without a size",
     { head: () => Promise.resolve({ key: "a" }) },

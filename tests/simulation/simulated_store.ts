@@ -8,7 +8,9 @@ import type {
   BlobErrorCode,
   BlobStore,
   Capabilities,
+  FoundRanges,
   GetOptions,
+  KeyedRange,
   ListOptions,
   OperationOptions,
   PutOptions,
@@ -170,6 +172,18 @@ export class SimulatedStore implements BlobStore {
 
   get(key: string, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
     return this.#done(`get ${key}`, this.#store.get(key, options));
+  }
+
+  /** Each range is delayed, fails and lies by itself. */
+  getRanges(
+    ranges: readonly KeyedRange[],
+    options?: OperationOptions,
+  ): Promise<FoundRanges> {
+    const found = ranges.map(({ key, offset, length }) => {
+      const range = { offset, length };
+      return this.#store.get(key, { ...options, range }).catch(() => undefined);
+    });
+    return this.#done(`get ${ranges.length} ranges`, Promise.all(found));
   }
 
   head(

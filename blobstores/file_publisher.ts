@@ -96,8 +96,6 @@ export class FilePublisher {
   readonly #writerId: string;
   readonly #folders: StoreFolders;
   #sequence = 0;
-  /** Whether large files can be written past the system's memory; undefined before the first. */
-  #isDirect: boolean | undefined;
   readonly #marks = new Set<string>();
   #renaming: Promise<unknown> = Promise.resolve();
 
@@ -167,10 +165,8 @@ export class FilePublisher {
 
   async #write(publication: Publication): Promise<string> {
     const { key, body } = publication;
-    if (this.#isDirect !== false && body.length >= DIRECT_BYTES_MIN) {
+    if (body.length >= DIRECT_BYTES_MIN) {
       const draft = await this.#writeDirectly(publication);
-      // Where that once was possible, the disk may be full.
-      this.#isDirect ??= draft !== undefined;
       if (draft !== undefined) return draft;
     }
     const draft = this.#draftPath(key);
@@ -179,7 +175,11 @@ export class FilePublisher {
     return draft;
   }
 
-  /** Undefined where that is not possible. */
+  /**
+   * Undefined where that is not possible. It is tried with every large blob: a
+   * refusal tells of this one, whose memory may not lie where the disk needs it,
+   * or of a disk that was full; and costs little beside so many bytes.
+   */
   async #writeDirectly(publication: Publication): Promise<string | undefined> {
     const draft = this.#draftPath(publication.key);
     try {

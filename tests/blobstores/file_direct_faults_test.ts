@@ -141,10 +141,10 @@ Deno.test("where direct files are refused, once or always, every large blob is w
   const disk = new CountingDisk();
   disk.direct = true;
   const store = await openOn(disk);
-  for (const fault of ["EINVAL", "ENOSPC", undefined]) {
+  for (const [at, fault] of ["EINVAL", "ENOSPC", undefined].entries()) {
     disk.directFault = fault;
-    await store.put(`packs/${fault}`, largeBody(3));
-    const found = await store.get(`packs/${fault}`);
+    await store.put(`packs/${at}`, largeBody(3));
+    const found = await store.get(`packs/${at}`);
     assert.equal(Buffer.compare(found, largeBody(3)), 0);
   }
   assert.equal(disk.directCount, 3);

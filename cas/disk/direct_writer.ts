@@ -35,15 +35,27 @@ export function alignedBytes(length: number): Uint8Array {
   return new Uint8Array(memory.buffer, 0, length);
 }
 
+/**
+ * Writes to an open file once, on another thread: how many bytes, or less than 1
+ * where the system could not. `bytes` are borrowed until it settles.
+ */
+export type WriteElsewhere = (
+  descriptor: number,
+  bytes: Uint8Array,
+  position: number,
+) => Promise<number>;
+
 /** Writes directly to one file, from when it is first asked to. */
 export class DirectWriter {
   readonly #path: string;
+  readonly #writeElsewhere: WriteElsewhere | undefined;
   #descriptor: number | undefined;
   #unable = false;
 
   /** For the file at `path`, which must be there under this name when it is first written. */
-  constructor(path: string) {
+  constructor(path: string, writeElsewhere?: WriteElsewhere) {
     this.#path = path;
+    this.#writeElsewhere = writeElsewhere;
   }
 
   /**
@@ -58,6 +70,32 @@ export class DirectWriter {
         const left = bytes.length - done;
         const at = position + done;
         done += writeSync(descriptor, bytes, done, left, at);
+      }
+      return true;
+    } catch (error) {
+      return this.#noteFailure(error, bytes, position);
+    }
+  }
+
+  /**
+   * The same on another thread. It resolves to false when the disk failed, too:
+   * why is a variable of that thread. Who then writes all of `bytes` in another
+   * way, and syncs them, is told.
+   */
+  async writeSoon(bytes: Uint8Array, position: number): Promise<boolean> {
+    const writeElsewhere = this.#writeElsewhere;
+    if (writeElsewhere === undefined) return false;
+    if (!this.#isPossible(bytes, position)) return false;
+    try {
+      const descriptor = this.#open();
+      for (let done = 0; done < bytes.length;) {
+        const left = done === 0 ? bytes : bytes.subarray(done);
+        const count = await writeElsewhere(descriptor, left, position + done);
+        if (count <= 0) {
+          this.#unable = true;
+          return false;
+        }
+        done += count;
       }
       return true;
     } catch (error) {

@@ -23,17 +23,26 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { DirectWriter } from "./direct_writer.ts";
+import { DirectWriter, type WriteElsewhere } from "./direct_writer.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { attempt, toDiskError } from "./system_error.ts";
 
+/** Options of `openRealDisk`. */
+export interface RealDiskOptions {
+  /** Without it a durable write on another thread goes through the system's cache. */
+  readonly writeElsewhere?: WriteElsewhere;
+}
+
 /** Opens a directory, making it if need be. */
-export function openRealDisk(path: string): Disk {
+export function openRealDisk(
+  path: string,
+  options: RealDiskOptions = {},
+): Disk {
   attempt(`Cannot make the directory ${path}`, function make(): void {
     const newest = mkdirSync(path, { recursive: true });
     if (newest !== undefined) syncParents(resolve(path), resolve(newest));
   });
-  return new RealDisk(path);
+  return new RealDisk(path, options);
 }
 
 /** Makes the names of new directories durable: of `path`, up to `topmost`. */
@@ -51,9 +60,11 @@ function syncParents(path: string, topmost: string): void {
 
 class RealDisk implements Disk {
   readonly location: string;
+  readonly #options: RealDiskOptions;
 
-  constructor(path: string) {
+  constructor(path: string, options: RealDiskOptions) {
     this.location = path;
+    this.#options = options;
   }
 
   list(): string[] {
@@ -119,7 +130,7 @@ class RealDisk implements Disk {
     return attempt(
       `Cannot open ${path}`,
       // Only this server's user reads what its clients wrote.
-      () => new RealFile(path, openSync(path, flags, 0o600)),
+      () => new RealFile(path, openSync(path, flags, 0o600), this.#options),
     );
   }
 
@@ -133,10 +144,10 @@ class RealFile implements DiskFile {
   readonly #descriptor: number;
   readonly #direct: DirectWriter;
 
-  constructor(path: string, descriptor: number) {
+  constructor(path: string, descriptor: number, options: RealDiskOptions) {
     this.#path = path;
     this.#descriptor = descriptor;
-    this.#direct = new DirectWriter(path);
+    this.#direct = new DirectWriter(path, options.writeElsewhere);
   }
 
   get size(): number {
@@ -203,8 +214,9 @@ class RealFile implements DiskFile {
     }
   }
 
-  /** Not directly: such a write waits for the disk on this thread, even if it is called asynchronous (Deno 2.9.6). */
+  /** Not by `node:fs` directly: that waits for the disk on this thread, even if it is called asynchronous (Deno 2.9.6). */
   async writeDurablySoon(bytes: Uint8Array, position: number): Promise<void> {
+    if (await this.#direct.writeSoon(bytes, position)) return;
     this.write(bytes, position);
     await this.sync();
   }

@@ -28,6 +28,7 @@ import {
   machineMemoryBytes,
   memoryBudget,
 } from "../archive/memory_budget.ts";
+import { type JournalWrites, openJournalWrites } from "./journal_writes.ts";
 import { describeHolder, newestClaim, thisHolder } from "../state/holder.ts";
 import { randomBytes } from "../archive/random_bytes.ts";
 import {
@@ -106,6 +107,7 @@ export async function openServingArchive(
     lagMsMax,
   );
   const pool = BlockPool.allocate(budget.poolSlotCount);
+  const journalWrites = openJournalWrites();
   let port: OpenedArchive | undefined;
   try {
     port = await options.openPort(
@@ -135,7 +137,7 @@ export async function openServingArchive(
     const front = await ArchiveFront.open({
       port,
       pool,
-      disk: journalDisk(journaled),
+      disk: journalDisk(journaled, journalWrites),
       stateId,
       // In memory there is nothing to be gained by files that are filled ahead.
       budget: journaled === undefined
@@ -152,12 +154,14 @@ export async function openServingArchive(
       ...(state === undefined ? {} : { state }),
       async close(): Promise<void> {
         await front.close();
+        journalWrites?.close();
         await opened.close();
         state?.close();
       },
     };
   } catch (error) {
     await port?.close();
+    journalWrites?.close();
     state?.close();
     throw error;
   }
@@ -245,8 +249,11 @@ async function heldError(
 }
 
 /** Where nothing is written that outlives the process, the journal need not, either. */
-function journalDisk(state: StateFolder | undefined): Disk {
-  return state === undefined
-    ? new SimulatedDisk({ random: Math.random })
-    : openRealDisk(state.journalPath);
+function journalDisk(
+  state: StateFolder | undefined,
+  writes: JournalWrites | undefined,
+): Disk {
+  if (state === undefined) return new SimulatedDisk({ random: Math.random });
+  const options = writes && { writeElsewhere: writes.write };
+  return openRealDisk(state.journalPath, options);
 }

@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { alignedBytes } from "../../cas/disk/direct_writer.ts";
@@ -175,6 +175,65 @@ Deno.test("durable writes of the system's files are read back, wherever they lie
       }
     }
     assert.equal(file.size, expected.length);
+    file.close();
+  } finally {
+    rmSync(path, { recursive: true });
+  }
+});
+
+Deno.test("a durable write on another thread goes on where it stopped, and is made in the ordinary way when it fails", async () => {
+  const path = mkdtempSync(join(tmpdir(), "deepshelf-disk-"));
+  try {
+    const answers = [8192, 4096, 4096, 4096, -1];
+    const asked: { position: number; length: number }[] = [];
+    const disk = openRealDisk(path, {
+      async writeElsewhere(descriptor, bytes, position): Promise<number> {
+        asked.push({ position, length: bytes.length });
+        await Promise.resolve();
+        const count = answers.shift() ?? assert.fail("asked once too often");
+        const some = Math.max(0, count);
+        return some === 0
+          ? count
+          : writeSync(descriptor, bytes, 0, some, position);
+      },
+    });
+    const file = disk.create("a");
+    const bytes = alignedBytes(8192);
+    // Whole; in two parts; one part and a failure; not this way any more.
+    for (const position of [0, 8192, 16_384, 24_576]) {
+      bytes.fill(1 + position / 8192);
+      await file.writeDurablySoon(bytes, position);
+    }
+    assert.deepEqual(asked, [
+      { position: 0, length: 8192 },
+      { position: 8192, length: 8192 },
+      { position: 12_288, length: 4096 },
+      { position: 16_384, length: 8192 },
+      { position: 20_480, length: 4096 },
+    ]);
+    const found = new Uint8Array(file.size);
+    file.read(found, 0);
+    assert.equal(found.length, 32_768);
+    assert.ok(found.every((byte, at) => byte === 1 + Math.floor(at / 8192)));
+    file.close();
+  } finally {
+    rmSync(path, { recursive: true });
+  }
+});
+
+Deno.test("what cannot be written directly is not tried on another thread", async () => {
+  const path = mkdtempSync(join(tmpdir(), "deepshelf-disk-"));
+  try {
+    const disk = openRealDisk(path, {
+      writeElsewhere: () => assert.fail("tried"),
+    });
+    const file = disk.create("a");
+    const bytes = alignedBytes(8192).fill(7);
+    await file.writeDurablySoon(bytes.subarray(0, 4096), 512);
+    await file.writeDurablySoon(bytes.subarray(0, 512), 0);
+    const found = new Uint8Array(4608);
+    assert.equal(file.read(found, 0), 4608);
+    assert.ok(found.every((byte) => byte === 7));
     file.close();
   } finally {
     rmSync(path, { recursive: true });

@@ -7,7 +7,9 @@
 import {
   BlobError,
   type BlobStore,
+  type FoundRanges,
   type GetOptions,
+  type KeyedRange,
   type ListOptions,
   type OperationOptions,
   type PutOptions,
@@ -20,6 +22,14 @@ export class AlteredStore extends MemoryStore {
   constructor(space: MemorySpace) {
     super({ space });
     this.space = space;
+  }
+
+  getRanges(ranges: readonly KeyedRange[]): Promise<FoundRanges> {
+    return Promise.resolve(ranges.map(({ key, offset, length }) => {
+      const blob = this.space.blobs.get(key);
+      if (blob === undefined || offset + length > blob.length) return undefined;
+      return new Uint8Array(blob.slice(offset, offset + length));
+    }));
   }
 }
 

@@ -101,6 +101,8 @@ class Fold {
 
   async batch(start: number, end: number): Promise<void> {
     await this.#loadBases(start, end);
+    const { hasher, writer } = this.#options;
+    const indexes: number[] = [];
     for (let index = start; index < end; index++) {
       if (this.#waiting[index] === 1) continue;
       const block = this.#complete(index, index - start);
@@ -108,11 +110,15 @@ class Fold {
         this.#blocksZero++;
         continue;
       }
-      const { hasher, writer } = this.#options;
-      const offset = index * SCORE_LENGTH;
-      hasher.score(BlockKind.Data, block, this.#scores, offset);
+      hasher.score(BlockKind.Data, block, this.#scores, index * SCORE_LENGTH);
+      indexes.push(index);
+    }
+    const news = writer.findNew(this.#scoresOf(indexes));
+    for (const [place, index] of indexes.entries()) {
       const score = scoreAt(this.#scores, index);
-      const added = writer.add(BlockKind.Data, score, block);
+      const block = this.#blockAt(index - start);
+      const isNew = news[place] === 1;
+      const added = writer.add(BlockKind.Data, score, block, isNew);
       if (added instanceof Promise ? await added : added) this.#blocksNew++;
       else this.#blocksDuplicate++;
     }
@@ -125,10 +131,7 @@ class Fold {
     this.#waiting.forEach((waits, index) =>
       (waits === 1 ? deferred : folded).push(index)
     );
-    const scores = new Uint8Array(folded.length * SCORE_LENGTH);
-    folded.forEach((index, place) =>
-      scores.set(scoreAt(this.#scores, index), place * SCORE_LENGTH)
-    );
+    const scores = this.#scoresOf(folded);
     const numbers = (indexes: number[]): Float64Array =>
       Float64Array.from(indexes, (index) => this.#frozen.blocks[index]!);
     const changes = { blocks: numbers(folded), scores };
@@ -147,6 +150,14 @@ class Fold {
       blocksDuplicate: this.#blocksDuplicate,
       blocksZero: this.#blocksZero,
     };
+  }
+
+  #scoresOf(indexes: readonly number[]): Uint8Array<ArrayBuffer> {
+    const scores = new Uint8Array(indexes.length * SCORE_LENGTH);
+    indexes.forEach((index, place) =>
+      scores.set(scoreAt(this.#scores, index), place * SCORE_LENGTH)
+    );
+    return scores;
   }
 
   /** Loads what lies below the partial blocks of a batch. */
@@ -177,8 +188,7 @@ class Fold {
   /** The whole content of a block, out of shared memory: a view of the batch's bases. */
   #complete(index: number, place: number): Uint8Array {
     const { slots, masks } = this.#frozen;
-    const offset = place * BLOCK_SIZE;
-    const block = this.#bases.subarray(offset, offset + BLOCK_SIZE);
+    const block = this.#blockAt(place);
     const written = this.#options.pool.slot(slots[index]!);
     const mask = masks[index]!;
     if (mask === FULL_MASK) {
@@ -191,5 +201,11 @@ class Fold {
       block.set(written.subarray(from, from + SECTOR_SIZE), from);
     }
     return block;
+  }
+
+  /** What is in a place of the batch's bases: a view. */
+  #blockAt(place: number): Uint8Array {
+    const offset = place * BLOCK_SIZE;
+    return this.#bases.subarray(offset, offset + BLOCK_SIZE);
   }
 }

@@ -9,14 +9,16 @@
  * is in memory only is lost by a crash, and with it the knowledge of its packs.
  * Files are written by one piece of work at a time.
  *
- * Memory: about 9.5 bits an entry for the filters, 4 bytes for every 127 entries,
- * and the tables.
- *
  * @module
  */
 
 import { Compaction } from "./compaction.ts";
-import { type DiskIndexOptions, TABLE_ENTRIES_MAX } from "./index_options.ts";
+import {
+  type DiskIndexOptions,
+  TABLE_ENTRIES_MAX,
+  UNSAVED_PACKS_MAX,
+  UNSAVED_TABLES_MAX,
+} from "./index_options.ts";
 import {
   ENTRY_WORDS,
   PACK_WORD,
@@ -25,6 +27,7 @@ import {
   setKey,
   setSuspect,
 } from "./entry.ts";
+import { DamageMemory } from "./damage_memory.ts";
 import { DirectFill } from "./direct_fill.ts";
 import { EntryTables } from "./entry_tables.ts";
 import { indexDiscarded, indexFull } from "./index_events.ts";
@@ -32,10 +35,11 @@ import { FormerRuns } from "./former_index.ts";
 import { IndexFiles } from "./index_files.ts";
 import { MemoryLimit } from "./memory_limit.ts";
 import { MergeDebt } from "./merge_debt.ts";
+import { NewScores } from "./new_scores.ts";
 import { PackTable } from "./pack_table.ts";
 import { PartitionedFill } from "./partitioned_fill.ts";
 import { SaveFailure } from "./save_failure.ts";
-import { type FoundEntry, RunList } from "./run_list.ts";
+import { type FoundEntry, RunList, statisticsOf } from "./run_list.ts";
 import {
   type BlockLocation,
   IndexDamagedError,
@@ -45,11 +49,6 @@ import {
   type ScoreIndex,
 } from "./score_index.ts";
 import { writeTable } from "./write_table.ts";
-
-/** So many tables' worth of entries may be in memory while the disk takes none. */
-const UNSAVED_TABLES_MAX = 8;
-/** Packs in memory that are then written: a start after a crash reads the directories of so many at most. */
-const UNSAVED_PACKS_MAX = 64;
 
 /** An index on disk. */
 export class DiskIndex implements ScoreIndex {
@@ -61,6 +60,7 @@ export class DiskIndex implements ScoreIndex {
   readonly #pause: () => Promise<void>;
   readonly #files: IndexFiles;
   readonly #entry = new Uint32Array(ENTRY_WORDS);
+  readonly #newScores = new NewScores();
   #tables = new EntryTables();
   /** Packs that were there when a table was frozen. */
   #frozenPackCount = 0;
@@ -76,7 +76,7 @@ export class DiskIndex implements ScoreIndex {
   #dirty = false;
   #rebuilding = false;
   #closed = false;
-  #damage: IndexDamagedError | undefined;
+  readonly #damage = new DamageMemory();
   #work: Promise<void> | undefined;
   #flushWanted = false;
   readonly #debt: MergeDebt;
@@ -115,12 +115,7 @@ export class DiskIndex implements ScoreIndex {
   }
 
   get statistics(): IndexStatistics {
-    return {
-      entryCount: this.#tables.count + this.#runs.entryCount,
-      passedOverCount: this.#runs.unfilteredCount,
-      memoryBytes: this.#tables.memoryBytes + this.#runs.filterBytes,
-      pageReads: this.#runs.pageReads,
-    };
+    return statisticsOf(this.#tables, this.#runs);
   }
 
   get shortage(): string | undefined {
@@ -142,6 +137,12 @@ export class DiskIndex implements ScoreIndex {
     location: BlockLocation,
   ): boolean {
     return this.#locate(scores, offset, location, true);
+  }
+
+  findNew(scores: Uint8Array): Uint8Array {
+    return this.#damage.guard(() =>
+      this.#newScores.find(scores, [this.#tables, this.#runs])
+    );
   }
 
   async requireRoom(): Promise<void> {
@@ -196,7 +197,7 @@ export class DiskIndex implements ScoreIndex {
     do await this.#endWork(); while (this.#work !== undefined && !this.#closed);
     this.generation++;
     this.#rebuilding = true;
-    this.#damage = undefined;
+    this.#damage.error = undefined;
     this.#compaction.close();
     // Of attempts that failed the first is kept: it knew the most.
     this.former ??= new FormerRuns(this.#tables, this.#runs, this.#packs);
@@ -307,16 +308,11 @@ export class DiskIndex implements ScoreIndex {
     offset: number,
     cheaply: boolean,
   ): FoundEntry | undefined {
-    if (this.#damage !== undefined) throw this.#damage;
-    setKey(this.#entry, scores, offset);
-    const found = this.#tables.find(this.#entry);
-    if (found !== undefined) return found;
-    try {
-      return this.#runs.find(this.#entry, cheaply);
-    } catch (error) {
-      if (error instanceof IndexDamagedError) this.#damage = error;
-      throw error;
-    }
+    return this.#damage.guard(() => {
+      setKey(this.#entry, scores, offset);
+      return this.#tables.find(this.#entry) ??
+        this.#runs.find(this.#entry, cheaply);
+    });
   }
 
   /** Does what is to be done, unless that is going on; settles, without fail, when all is done. */
@@ -342,7 +338,7 @@ export class DiskIndex implements ScoreIndex {
   async #doWork(): Promise<void> {
     for (;;) {
       await this.#pause();
-      if (this.#damage !== undefined) return;
+      if (this.#damage.error !== undefined) return;
       if (this.#flushWanted) await this.#flushTable();
       else {
         const share = this.#debt.take();
@@ -395,7 +391,7 @@ export class DiskIndex implements ScoreIndex {
    */
   #fail(error: unknown): Error {
     this.#compaction.abandon();
-    if (error instanceof IndexDamagedError) return this.#damage = error;
+    if (error instanceof IndexDamagedError) return this.#damage.error = error;
     this.#dropFormer();
     this.#unsaved.begin(error);
     return indexFull(this.#unsaved.reason as string);

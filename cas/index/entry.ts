@@ -33,15 +33,16 @@ const CODEC_MASK = 0xff;
 const SUSPECT_BIT = 1 << 24;
 const UNPROVEN_BIT = 1 << 25;
 
-/** Writes the key of the score at `offset` of `scores` into `entry`. */
+/** Writes the key of the score at `offset` of `scores` into the entry at word `target` of `words`. */
 export function setKey(
-  entry: Uint32Array,
+  words: Uint32Array,
   scores: Uint8Array,
   offset: number,
+  target: number = 0,
 ): void {
   for (let word = 0; word < KEY_WORDS; word++) {
     const at = offset + 4 * word;
-    entry[word] = (scores[at] as number) << 24 |
+    words[target + word] = (scores[at] as number) << 24 |
       (scores[at + 1] as number) << 16 |
       (scores[at + 2] as number) << 8 | (scores[at + 3] as number);
   }

@@ -27,9 +27,9 @@ export class EntryTable {
     return this.#words;
   }
 
-  /** The word at which the entry with the key of `entry` begins, or -1. */
-  find(entry: Uint32Array): number {
-    const at = this.#locate(entry);
+  /** The word at which the entry with the key at word `key` of `words` begins, or -1. */
+  find(words: Uint32Array, key: number = 0): number {
+    const at = this.#locate(words, key);
     return this.#words[at + EXTENT_WORD] === 0 ? -1 : at;
   }
 
@@ -49,13 +49,13 @@ export class EntryTable {
     this.#count = 0;
   }
 
-  #locate(entry: Uint32Array): number {
+  #locate(entry: Uint32Array, key: number = 0): number {
     const words = this.#words;
     const mask = this.#slots - 1;
-    for (let slot = (entry[SLOT_WORD] as number) & mask;;) {
+    for (let slot = (entry[key + SLOT_WORD] as number) & mask;;) {
       const at = slot * ENTRY_WORDS;
       if (words[at + EXTENT_WORD] === 0) return at;
-      if (compareKeys(words, at, entry, 0) === 0) return at;
+      if (compareKeys(words, at, entry, key) === 0) return at;
       slot = (slot + 1) & mask;
     }
   }

@@ -6,6 +6,7 @@
  */
 
 import { EntryTable } from "./entry_table.ts";
+import type { KeyBatch } from "./key_batch.ts";
 import type { FoundEntry } from "./run_list.ts";
 
 /** Tables of entries by key; the newer entry of a key counts. */
@@ -45,6 +46,18 @@ export class EntryTables {
   /** The entry with the key of `entry`; valid until the tables are changed. */
   find(entry: Uint32Array): FoundEntry | undefined {
     return findIn(this.#table, entry) ?? findIn(this.#frozen, entry);
+  }
+
+  /** Leaves those keys of a batch open that are in no table. */
+  sift(batch: KeyBatch): void {
+    const { words } = batch;
+    for (let key = 0; key < batch.openCount; key++) {
+      const at = batch.wordOf(key);
+      const has = this.#table.find(words, at) >= 0 ||
+        (this.#frozen?.find(words, at) ?? -1) >= 0;
+      batch.answer(key, has);
+    }
+    batch.sift();
   }
 
   /** True when what was found is in memory. */

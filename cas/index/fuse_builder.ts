@@ -23,6 +23,9 @@ const ATTEMPTS = 32;
 const ATTEMPTS_TO_DOUBLES = 2;
 /** Words for a table of usual size: all alike, so that what one gave up suits any other, and nothing is left between them. */
 const ROOM_WORDS = 67 * 256;
+/** Words to make a large table in; the same for all but small ones, for the last tables of runs would leave a pool full of odd pieces. */
+const SCRATCH_WORDS = 330_000;
+const SCRATCH_WORDS_MIN: number = SCRATCH_WORDS / 8;
 const SEED_STEP = 0x1e3779b9;
 /** Words of the keys that seeds come from. */
 const SEED_WORDS = 1024;
@@ -50,7 +53,10 @@ export function buildFuse(
   const layout = fuseLayout(count);
   const slots = slotCount(layout);
   const fingerprintWords = Math.ceil(slots / 2);
-  const words = pool.take(fingerprintWords + 2 * slots + 1 + 2 * count);
+  const words = takeScratch(
+    fingerprintWords + 2 * slots + 1 + 2 * count,
+    pool,
+  );
   let taken = 0;
   const take = (length: number): Uint32Array<ArrayBuffer> =>
     words.subarray(taken, taken += length);
@@ -91,8 +97,19 @@ export function takeTableBytes(
 }
 
 /** Gives the memory of a table back. */
-export function releaseTable({ bytes }: FuseTable, pool: WordPool): void {
+export function releaseTable(
+  bytes: Uint8Array<ArrayBuffer>,
+  pool: WordPool,
+): void {
   pool.release(new Uint32Array(bytes.buffer));
+}
+
+function takeScratch(
+  length: number,
+  pool: WordPool,
+): Uint32Array<ArrayBuffer> {
+  const isUsual = length > SCRATCH_WORDS_MIN && length < SCRATCH_WORDS;
+  return pool.take(isUsual ? SCRATCH_WORDS : length);
 }
 
 function halvesOf(words: Uint32Array<ArrayBuffer>): Uint16Array {

@@ -89,19 +89,104 @@ export function tableBytes(layout: FuseLayout, bits: FingerprintBits): number {
   return Math.ceil(bitCount / WORD_BITS) * WORD_BITS / BYTE_BITS;
 }
 
-/** False if the key in these two words was not put into the table. */
-export function fuseHas(table: FuseTable, low: number, high: number): boolean {
-  const { bytes, bits, segmentLength } = table;
-  const start = mixStart(low, table.seed);
+/** Words of a shape: what is to be known of a table, beside its slots. */
+export const SHAPE_WORDS = 4;
+/** Words in a shape, of which all are zero where there is no table. */
+export const ShapeWord = {
+  seed: 0,
+  segmentLength: 1,
+  segmentCount: 2,
+  bits: 3,
+} as const;
+
+/** Words of a probe: where to look for a key in a table. */
+export const PROBE_WORDS = 4;
+/** The bits at which the slots of the key begin, and what they come to with its fingerprint: bits of a slot (16) | fingerprint (16). */
+const ProbeWord = { first: 0, second: 1, third: 2, fingerprint: 3 } as const;
+const PROBE_BITS_SHIFT = 16;
+
+/** The shapes of tables, one after the other. */
+export function shapesOf(
+  tables: readonly (FuseTable | undefined)[],
+): Uint32Array<ArrayBuffer> {
+  const shapes = new Uint32Array(tables.length * SHAPE_WORDS);
+  tables.forEach((table, i) => {
+    if (table === undefined) return;
+    const at = i * SHAPE_WORDS;
+    shapes[at + ShapeWord.seed] = table.seed;
+    shapes[at + ShapeWord.segmentLength] = table.segmentLength;
+    shapes[at + ShapeWord.segmentCount] = table.segmentCount;
+    shapes[at + ShapeWord.bits] = table.bits;
+  });
+  return shapes;
+}
+
+/** What to look for: a key in a table of a shape. */
+export interface FuseQuestion {
+  /** Shapes of tables. */
+  readonly shapes: Uint32Array;
+  /** Which table. */
+  readonly number: number;
+  /** The key: its words. */
+  readonly low: number;
+  /** The same. */
+  readonly high: number;
+}
+
+/** Works out at word `at` of `probes` where to look, without looking at slots. */
+export function fuseProbe(
+  { shapes, number, low, high }: FuseQuestion,
+  probes: Uint32Array,
+  at: number,
+): void {
+  const shape = number * SHAPE_WORDS;
+  const segmentLength = shapes[shape + ShapeWord.segmentLength] as number;
+  const segmentCount = shapes[shape + ShapeWord.segmentCount] as number;
+  const bits = shapes[shape + ShapeWord.bits] as number;
+  const start = mixStart(low, shapes[shape + ShapeWord.seed] as number);
   const offsets = mixOffsets(high, start);
-  const first = firstSlot(start, startCount(table));
-  const second = secondSlot(first, segmentLength, offsets);
-  const third = thirdSlot(first, segmentLength, offsets);
-  const sum = unpack(bytes, bits, first) ^ unpack(bytes, bits, second) ^
-    unpack(bytes, bits, third);
-  const difference = sum ^
-    mixFingerprint(start, offsets) >>> (WORD_BITS - bits);
-  return (difference & (1 << bits) - 1) === 0;
+  const starts = (segmentCount - ARITY + 1) * segmentLength;
+  const first = firstSlot(start, starts);
+  probes[at + ProbeWord.first] = first * bits;
+  probes[at + ProbeWord.second] = bits *
+    secondSlot(first, segmentLength, offsets);
+  probes[at + ProbeWord.third] = bits *
+    thirdSlot(first, segmentLength, offsets);
+  const fingerprint = mixFingerprint(start, offsets) >>> (WORD_BITS - bits);
+  probes[at + ProbeWord.fingerprint] = fingerprint | bits << PROBE_BITS_SHIFT;
+}
+
+/** Sets a probe that is answered with `has` where all slots are zero, as those of `NO_SLOTS`. */
+export function setProbe(probes: Uint32Array, at: number, has: boolean): void {
+  probes.fill(0, at, at + PROBE_WORDS);
+  probes[at + ProbeWord.fingerprint] = (has ? 0 : 1) | 1 << PROBE_BITS_SHIFT;
+}
+
+/** Reads what `fuseHas` would, and makes nothing of it. */
+export function touchSlots(
+  bytes: Uint8Array,
+  probes: Uint32Array,
+  at: number,
+): number {
+  return (bytes[(probes[at + ProbeWord.first] as number) >>> 3] as number) ^
+    (bytes[(probes[at + ProbeWord.second] as number) >>> 3] as number) ^
+    (bytes[(probes[at + ProbeWord.third] as number) >>> 3] as number);
+}
+
+/** Slots for probes of no table. */
+export const NO_SLOTS: Uint8Array<ArrayBuffer> = new Uint8Array(2);
+
+/** False if the key of the probe at word `at` was not put into the table with these slots. */
+export function fuseHas(
+  bytes: Uint8Array,
+  probes: Uint32Array,
+  at: number,
+): boolean {
+  const sought = probes[at + ProbeWord.fingerprint] as number;
+  const sum = unpack(bytes, probes[at + ProbeWord.first] as number) ^
+    unpack(bytes, probes[at + ProbeWord.second] as number) ^
+    unpack(bytes, probes[at + ProbeWord.third] as number);
+  return ((sum ^ sought) & (1 << (sought >>> PROBE_BITS_SHIFT)) - 1) === 0;
 }
 
 /**
@@ -164,9 +249,8 @@ export function packFuse(
   bytes.fill(0, at);
 }
 
-/** What is at a slot, and other bits above it. */
-function unpack(bytes: Uint8Array, bits: number, slot: number): number {
-  const bit = slot * bits;
+/** What is at a slot that begins at this bit, and other bits above it. */
+function unpack(bytes: Uint8Array, bit: number): number {
   const at = bit >>> 3;
   const word = (bytes[at] as number) | (bytes[at + 1] as number) << BYTE_BITS;
   return word >>> (bit & BYTE_BITS - 1);

@@ -10,7 +10,16 @@
  */
 
 import { releaseTable } from "./fuse_builder.ts";
-import { type FingerprintBits, fuseHas, type FuseTable } from "./fuse_table.ts";
+import {
+  type FingerprintBits,
+  fuseHas,
+  fuseProbe,
+  type FuseTable,
+  NO_SLOTS,
+  PROBE_WORDS,
+  setProbe,
+  shapesOf,
+} from "./fuse_table.ts";
 import { PAGE_ENTRIES } from "./run_format.ts";
 import type { WordPool } from "./word_pool.ts";
 
@@ -35,22 +44,31 @@ export function tableKeysMax({ tablePages }: FilterShape): number {
   return tablePages * PAGE_ENTRIES;
 }
 
+/** A key is before the first of the run. */
+const NO_TABLE = -1;
+/** A key may be in the run, whatever tables say. */
+const ANY_TABLE = -2;
+
 /** A filter over the keys of index entries. */
 export class KeyFilter {
-  /** In the order of the pages; absent where keys fit in none, or nobody asks any more. */
-  readonly #tables: (FuseTable | undefined)[];
+  /** Slots of the tables, in the order of the pages; absent where keys fit in none, or nobody asks any more. */
+  readonly #slots: (Uint8Array<ArrayBuffer> | undefined)[];
+  /** Shapes of the tables: together, for they are in no cache when they are needed. */
+  readonly #shapes: Uint32Array;
   /** First words of the first keys of the tables. */
   readonly #bounds: Uint32Array;
   /** Tables by the difference of first words: keys are spread evenly, so this tells the right one nearly always. */
   readonly #density: number;
+  readonly #probe = new Uint32Array(PROBE_WORDS);
 
   /** Takes over the tables, each for `tablePages`, of a run with these fences. */
   constructor(
-    tables: (FuseTable | undefined)[],
+    tables: readonly (FuseTable | undefined)[],
     tablePages: number,
     fences: Uint32Array,
   ) {
-    this.#tables = tables;
+    this.#slots = tables.map((table) => table?.bytes);
+    this.#shapes = shapesOf(tables);
     this.#bounds = Uint32Array.from(
       tables,
       (_, i) => fences[i * tablePages] as number,
@@ -61,28 +79,35 @@ export class KeyFilter {
 
   /** Bytes of the tables. */
   get byteCount(): number {
-    return this.#tables.reduce(
-      (sum, table) => sum + (table?.bytes.length ?? 0),
-      0,
-    );
+    return this.#slots.reduce((sum, slots) => sum + (slots?.length ?? 0), 0);
   }
 
   /** False if the run does not have the key at word `at` of `entries`. */
   has(entries: Uint32Array, at: number): boolean {
-    const first = entries[at] as number;
-    const bounds = this.#bounds;
-    const last = bounds.length - 1;
-    const distance = first - (bounds[0] as number);
-    if (!(distance >= 0)) return false;
-    let number = Math.min(last, Math.floor(distance * this.#density));
-    while ((bounds[number] as number) > first) number--;
-    while (number < last && (bounds[number + 1] as number) <= first) number++;
-    // A key that begins as this table does may be in the one before.
-    if (bounds[number] === first && number > 0) return true;
-    const table = this.#tables[number];
+    return fuseHas(this.probe(entries, at, this.#probe, 0), this.#probe, 0);
+  }
+
+  /**
+   * Works out at word `target` of `probes` where to look for the key at word
+   * `at` of `entries`, without looking; the slots to look at.
+   */
+  probe(
+    entries: Uint32Array,
+    at: number,
+    probes: Uint32Array,
+    target: number,
+  ): Uint8Array<ArrayBuffer> {
+    const number = this.#tableOf(entries[at] as number);
+    const slots = number < 0 ? undefined : this.#slots[number];
+    if (slots === undefined) {
+      setProbe(probes, target, number !== NO_TABLE);
+      return NO_SLOTS;
+    }
     const key = at + TABLE_KEY_WORD;
-    return table === undefined ||
-      fuseHas(table, entries[key] as number, entries[key + 1] as number);
+    const low = entries[key] as number;
+    const high = entries[key + 1] as number;
+    fuseProbe({ shapes: this.#shapes, number, low, high }, probes, target);
+    return slots;
   }
 
   /** Gives up the tables that only have keys whose first words are below `first`. */
@@ -91,17 +116,30 @@ export class KeyFilter {
     for (let i = 0; i < bounds.length; i++) {
       const isBelow = i + 1 < bounds.length &&
         (bounds[i + 1] as number) < first;
-      const table = this.#tables[i];
-      if (!isBelow || table === undefined) continue;
-      releaseTable(table, pool);
-      this.#tables[i] = undefined;
+      const slots = this.#slots[i];
+      if (!isBelow || slots === undefined) continue;
+      releaseTable(slots, pool);
+      this.#slots[i] = undefined;
     }
   }
 
   /** Gives all memory back. */
   release(pool: WordPool): void {
     this.releaseBelow(Infinity, pool);
-    const last = this.#tables.pop();
+    const last = this.#slots.pop();
     if (last !== undefined) releaseTable(last, pool);
+  }
+
+  /** Which table knows of keys with this first word; `NO_TABLE` or `ANY_TABLE`. */
+  #tableOf(first: number): number {
+    const bounds = this.#bounds;
+    const last = bounds.length - 1;
+    const distance = first - (bounds[0] as number);
+    if (!(distance >= 0)) return NO_TABLE;
+    let number = Math.min(last, Math.floor(distance * this.#density));
+    while ((bounds[number] as number) > first) number--;
+    while (number < last && (bounds[number + 1] as number) <= first) number++;
+    // A key that begins as this table does may be in the one before.
+    return bounds[number] === first && number > 0 ? ANY_TABLE : number;
   }
 }

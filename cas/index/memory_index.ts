@@ -5,6 +5,7 @@
  * @module
  */
 
+import { SCORE_LENGTH } from "../block_store.ts";
 import {
   ENTRY_WORDS,
   PACK_WORD,
@@ -76,6 +77,14 @@ export class MemoryIndex implements ScoreIndex {
     location: BlockLocation,
   ): boolean {
     return this.get(scores, offset, location);
+  }
+
+  findNew(scores: Uint8Array): Uint8Array {
+    const news = new Uint8Array(scores.length / SCORE_LENGTH);
+    return news.map((_, position) => {
+      setKey(this.#entry, scores, position * SCORE_LENGTH);
+      return this.#table.find(this.#entry) < 0 ? 1 : 0;
+    });
   }
 
   requireRoom(): Promise<void> {

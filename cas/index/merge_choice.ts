@@ -2,18 +2,18 @@
  * Which runs to merge, and when to merge them into the base.
  *
  * Recent runs are in order of age, and only neighbours may be merged, because a
- * newer entry hides an older one of the same key. Every eight of one level
- * become one of the next, up to the size of a run of the base. When the recent
- * entries are a fifth of those in the base, all are merged into it. So an entry
- * is written about ten times in its life, and a question meets few runs.
+ * newer entry hides an older one of the same key. Every five of one level become
+ * one of the next, three times. When the recent entries are a sixth of those in
+ * the base, all are merged into it. So an entry is written about ten times in its
+ * life, and a question meets few runs.
  *
  * @module
  */
 
 /** Runs that become one, and the ratio between levels. */
-export const MERGE_RUNS = 8;
+export const MERGE_RUNS = 5;
 /** Recent entries that are merged into the base: one for so many in it. */
-const BASE_SHARE = 5;
+const BASE_SHARE = 6;
 
 /** A recent run, as the choice sees it. */
 export interface MergeCandidate {

@@ -10,6 +10,7 @@
 import type { DiskFile } from "../disk/disk.ts";
 import type { PlainHash } from "../score.ts";
 import { compareKeys, ENTRY_WORDS } from "./entry.ts";
+import type { KeyBatch } from "./key_batch.ts";
 import type { KeyFilter } from "./key_filter.ts";
 import {
   bytesOf,
@@ -144,6 +145,13 @@ export class Run {
       if (!isBeforePage || fences[page] !== first) return -1;
     }
     return -1;
+  }
+
+  /** Has the next `sift` of a batch ask the filter for the open key `index`. Throws `IndexDamagedError`. */
+  ask(batch: KeyBatch, index: number): void {
+    const { filter } = this.#summary ??= this.#loadSummary();
+    if (filter === undefined) batch.answer(index, true);
+    else batch.ask(index, filter);
   }
 
   /** Reads pages from `page` on, as many as `target` takes; the entry count of the last of them. Throws `IndexDamagedError`. */

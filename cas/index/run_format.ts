@@ -18,6 +18,7 @@
 import { equalBytes } from "../bytes.ts";
 import type { PlainHash } from "../score.ts";
 import { ENTRY_WORDS } from "./entry.ts";
+import { SHAPE_WORDS } from "./fuse_table.ts";
 
 /** Bytes of a page. */
 export const PAGE_LENGTH = 4096;
@@ -27,16 +28,6 @@ export const PAGE_WORDS: number = PAGE_LENGTH / 4;
 export const PAGE_ENTRIES = 127;
 /** Bytes of the footer. */
 export const FOOTER_LENGTH: number = 8 + 4 + 4 + 4 + 4 + 16 + 8 + 16;
-
-/** Words of the shape of a table. */
-export const SHAPE_WORDS = 4;
-/** Words in the shape of a table. */
-export const ShapeWord = {
-  seed: 0,
-  segmentLength: 1,
-  segmentCount: 2,
-  bits: 3,
-} as const;
 
 /** Bytes of a checksum. */
 export const CHECKSUM_LENGTH = 16;

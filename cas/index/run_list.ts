@@ -9,8 +9,10 @@
  * @module
  */
 
+import type { KeyBatch } from "./key_batch.ts";
 import type { Run } from "./run.ts";
 import { KEY_END, type RunPart } from "./run_cursor.ts";
+import type { IndexStatistics } from "./score_index.ts";
 
 /** A run of recent entries: it counts for keys from `first` on. */
 export interface RecentRun {
@@ -97,6 +99,26 @@ export class RunList {
     return at >= 0 ? { words: base.run.words, at } : undefined;
   }
 
+  /** Leaves those keys of a batch open that `find` with `filteredOnly` finds in no run; reads no page. Throws `IndexDamagedError`. */
+  sift(batch: KeyBatch): void {
+    for (let i = this.recent.length - 1; i >= 0; i--) {
+      const { run, first } = this.recent[i] as RecentRun;
+      if (!run.keepsFilter) continue;
+      for (let key = 0; key < batch.openCount; key++) {
+        const word = batch.words[batch.wordOf(key)] as number;
+        if (word < first) batch.answer(key, false);
+        else run.ask(batch, key);
+      }
+      batch.sift();
+    }
+    for (let key = 0; key < batch.openCount; key++) {
+      const base = this.#baseFor(batch.words[batch.wordOf(key)] as number);
+      if (base === undefined || !base.run.keepsFilter) batch.answer(key, false);
+      else base.run.ask(batch, key);
+    }
+    batch.sift();
+  }
+
   /** Lets the newest runs keep their filters, as many as fit. */
   limitFilters(filterBytesMax: number): void {
     let bytes = 0;
@@ -167,4 +189,17 @@ export function sumEntries(
   runs: readonly { readonly run: Run }[],
 ): number {
   return runs.reduce((sum, { run }) => sum + run.description.entryCount, 0);
+}
+
+/** How an index of these tables and runs is doing. */
+export function statisticsOf(
+  tables: { readonly count: number; readonly memoryBytes: number },
+  runs: RunList,
+): IndexStatistics {
+  return {
+    entryCount: tables.count + runs.entryCount,
+    passedOverCount: runs.unfilteredCount,
+    memoryBytes: tables.memoryBytes + runs.filterBytes,
+    pageReads: runs.pageReads,
+  };
 }

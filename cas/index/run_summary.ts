@@ -8,15 +8,19 @@
 import { equalBytes } from "../bytes.ts";
 import type { PlainHash } from "../score.ts";
 import { releaseTable, takeTableBytes } from "./fuse_builder.ts";
-import { type FuseTable, tableBytes } from "./fuse_table.ts";
+import {
+  type FuseTable,
+  SHAPE_WORDS,
+  shapesOf,
+  ShapeWord,
+  tableBytes,
+} from "./fuse_table.ts";
 import { KeyFilter } from "./key_filter.ts";
 import {
   bytesOf,
   checksumOf,
   PAGE_LENGTH,
   type RunFooter,
-  SHAPE_WORDS,
-  ShapeWord,
   summaryChecksum,
 } from "./run_format.ts";
 import type { WordPool } from "./word_pool.ts";
@@ -49,18 +53,9 @@ export function summaryPieces(
   tables: FilterTables,
   fences: Uint32Array,
 ): Uint8Array[] {
-  const shapes = new Uint32Array(tables.length * SHAPE_WORDS);
-  tables.forEach((table, i) => {
-    if (table === undefined) return;
-    const at = i * SHAPE_WORDS;
-    shapes[at + ShapeWord.seed] = table.seed;
-    shapes[at + ShapeWord.segmentLength] = table.segmentLength;
-    shapes[at + ShapeWord.segmentCount] = table.segmentCount;
-    shapes[at + ShapeWord.bits] = table.bits;
-  });
   return [
     ...tables.flatMap((table) => table === undefined ? [] : [table.bytes]),
-    bytesOf(shapes),
+    bytesOf(shapesOf(tables)),
     bytesOf(fences),
   ];
 }
@@ -102,7 +97,7 @@ export function readSummary(source: SummarySource): RunSummary | undefined {
   if (equalBytes(summaryChecksum(checksums, hash), footer.summary)) {
     return { filter: new KeyFilter(tables, tablePages, fences), fences };
   }
-  tables.forEach((table) => table && releaseTable(table, pool));
+  tables.forEach((table) => table && releaseTable(table.bytes, pool));
   pool.release(fences);
   return undefined;
 }

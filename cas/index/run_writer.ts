@@ -162,7 +162,7 @@ export class RunWriter {
     this.#releaseBuffers();
     const { pool } = this.#options;
     for (const table of this.#tables) {
-      if (table !== undefined) releaseTable(table, pool);
+      if (table !== undefined) releaseTable(table.bytes, pool);
     }
     pool.release(this.#fences);
   }

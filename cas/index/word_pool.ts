@@ -11,7 +11,7 @@ const SLACK = 4;
 /** Pieces kept beside those in use. */
 const FREE_MAX = 1024;
 /** Words of all of them: what a merge into a large base gives up, for the entries that come next. */
-const FREE_WORDS_MAX: number = 16 * 2 ** 20;
+const FREE_WORDS_MAX: number = 10 * 2 ** 20;
 
 /** Lends pieces of memory. */
 export class WordPool {

@@ -116,13 +116,15 @@ export class Neighbours {
     return found;
   }
 
-  /** As `ScoreIndex.getCheaply`. */
+  /** As `ScoreIndex.getCheaply`; with `isNew` the index is not asked. */
   getCheaply(
     scores: Uint8Array,
     offset: number,
     location: BlockLocation,
+    isNew: boolean,
   ): boolean {
     if (this.#recall(scores, offset, location)) return true;
+    if (isNew) return false;
     const found = this.#options.index.getCheaply(scores, offset, location);
     if (found && location.paged) this.#follow(location.pack);
     return found;

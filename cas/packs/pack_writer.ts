@@ -8,7 +8,11 @@
  * @module
  */
 
-import type { BlockWriter, WrittenPacks } from "../block_store.ts";
+import {
+  type BlockWriter,
+  SCORE_LENGTH,
+  type WrittenPacks,
+} from "../block_store.ts";
 import { BlockCodec } from "../codec/block_codec.ts";
 import type { Lz4 } from "../codec/lz4.ts";
 import { ENTRY_WORDS, EXTENT_WORD, setKey } from "../index/entry.ts";
@@ -66,15 +70,25 @@ export class PackWriter implements BlockWriter {
     this.#codec = new BlockCodec(options.lz4);
   }
 
+  findNew(scores: Uint8Array): Uint8Array {
+    try {
+      return this.#options.index.findNew(scores);
+    } catch (error) {
+      this.#options.onIndexDamage(error);
+      return new Uint8Array(scores.length / SCORE_LENGTH);
+    }
+  }
+
   add(
     kind: number,
     score: Uint8Array,
     block: Uint8Array,
+    isNew: boolean = false,
   ): boolean | Promise<boolean> {
     if (this.#failure !== undefined) throw this.#failure.error;
     setKey(this.#entry, score, 0);
     if (this.#added.find(this.#entry) >= 0) return false;
-    if (!this.#isStored(score)) return this.#store(kind, score, block);
+    if (!this.#isStored(score, isNew)) return this.#store(kind, score, block);
     if (!this.#location.unproven) return false;
     return this.#addProven(kind, score.slice(), block.slice());
   }
@@ -90,7 +104,7 @@ export class PackWriter implements BlockWriter {
     } catch (error) {
       this.#options.onIndexDamage(error);
     }
-    if (this.#isStored(score) && !this.#location.unproven) return false;
+    if (this.#isStored(score, false) && !this.#location.unproven) return false;
     return await this.#store(kind, score, block);
   }
 
@@ -118,9 +132,10 @@ export class PackWriter implements BlockWriter {
     return { packs: this.#names, byteCount: this.#byteCount };
   }
 
-  #isStored(score: Uint8Array): boolean {
+  #isStored(score: Uint8Array, isNew: boolean): boolean {
+    const { neighbours } = this.#options;
     try {
-      return this.#options.neighbours.getCheaply(score, 0, this.#location) &&
+      return neighbours.getCheaply(score, 0, this.#location, isNew) &&
         !this.#location.suspect &&
         !this.#options.isForsaken(this.#location.pack);
     } catch (error) {

@@ -94,6 +94,7 @@ export class MapBlocks implements BlockStore {
   write(): BlockWriter {
     const added = new Map<string, Uint8Array>();
     return {
+      findNew: (scores) => new Uint8Array(scores.length / SCORE_LENGTH),
       add: (kind, score, block): boolean => {
         const key = `${kind}:${score.toHex()}`;
         const known = this.known.has(key) && !this.damaged.has(key);

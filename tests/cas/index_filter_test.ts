@@ -8,7 +8,10 @@ import { buildFuse } from "../../cas/index/fuse_builder.ts";
 import {
   type FingerprintBits,
   fuseHas,
+  fuseProbe,
   type FuseTable,
+  PROBE_WORDS,
+  shapesOf,
 } from "../../cas/index/fuse_table.ts";
 import {
   LARGE_FILTER,
@@ -29,8 +32,12 @@ function wordsOf(seed: number, count: number): Uint32Array<ArrayBuffer> {
   return Uint32Array.from({ length: count }, () => random() * 2 ** 32);
 }
 
+const probe = new Uint32Array(PROBE_WORDS);
+
 function hasKey(table: FuseTable, keys: Uint32Array, key: number): boolean {
-  return fuseHas(table, keys[2 * key]!, keys[2 * key + 1]!);
+  const [low, high] = [keys[2 * key]!, keys[2 * key + 1]!];
+  fuseProbe({ shapes: shapesOf([table]), number: 0, low, high }, probe, 0);
+  return fuseHas(table.bytes, probe, 0);
 }
 
 function countFound(table: FuseTable, keys: Uint32Array): number {

@@ -24,6 +24,13 @@ export function scoreOfNumber(number: number): Uint8Array {
   return score;
 }
 
+/** The made-up scores of numbers, one after the other. */
+export function scoresOf(numbers: readonly number[]): Uint8Array {
+  const scores = new Uint8Array(numbers.length * 32);
+  numbers.forEach((it, i) => scores.set(scoreOfNumber(it), i * 32));
+  return scores;
+}
+
 /** A pack of made-up entries. */
 export interface TestPack {
   readonly name: string;
@@ -72,7 +79,13 @@ export class IndexModel {
   /** Asserts that `index` says the same of these numbers. */
   check(index: ScoreIndex, numbers: Iterable<number>): void {
     const location = emptyLocation();
-    for (const number of numbers) {
+    const asked = [...numbers];
+    const isNew = index.findNew(scoresOf(asked));
+    for (const [i, number] of asked.entries()) {
+      if (isNew[i] === 1) {
+        const found = index.getCheaply(scoreOfNumber(number), 0, location);
+        assert.ok(!found, `number ${number} is not new`);
+      }
       const found = index.get(scoreOfNumber(number), 0, location);
       const place = this.places.get(number);
       assert.equal(found, place !== undefined, `number ${number}`);

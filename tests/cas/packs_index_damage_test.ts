@@ -62,6 +62,15 @@ Deno.test("packs put before a crash and not yet in the index are added again", a
   assert.equal((await writeBlocks(packs, blocks)).newCount, 0);
 });
 
+/** Damages the filter of every run. */
+function damageFilters(disk: SimulatedDisk): void {
+  for (const name of disk.list()) {
+    if (!name.startsWith("run-")) continue;
+    const file = disk.open(name);
+    file.write(new Uint8Array(64), file.size - 200);
+  }
+}
+
 /** Blocks that are written, and their index in use, every run of it damaged since. */
 async function damagedInUse(): Promise<
   {
@@ -112,11 +121,7 @@ Deno.test("an index found damaged while packs are added is rebuilt", async () =>
   await packs.close();
   const other = openRig({ store });
   const more = await writeBlocks(other.packs, blocks.slice(70));
-  for (const name of disk.list()) {
-    if (!name.startsWith("run-")) continue;
-    const file = disk.open(name);
-    file.write(new Uint8Array(64), file.size - 200);
-  }
+  damageFilters(disk);
   const reopened = openDiskRig(disk, store);
   assert.ok(names.every((name) => reopened.packs.knowsPack(name)));
   await reopened.packs.addPacks(more.names);
@@ -134,4 +139,20 @@ Deno.test("a writer that meets a damaged index stores blocks again rather than f
   assert.deepEqual(events.map((event) => event.event), ["index-damaged"]);
   await packs.mend();
   await assertReads(packs, blocks);
+});
+
+Deno.test("a writer that meets damaged filters stores blocks again rather than fail", async () => {
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const store = new PliableStore();
+  const blocks = sampleBlocks(100);
+  const { packs } = openDiskRig(disk, store);
+  await writeBlocks(packs, blocks);
+  await packs.close();
+  damageFilters(disk);
+  const reopened = openDiskRig(disk, store);
+  assert.ok((await writeBlocks(reopened.packs, blocks)).newCount > 0);
+  const told = reopened.events.map((event) => event.event);
+  assert.deepEqual(told, ["index-damaged"]);
+  await reopened.packs.mend();
+  await assertReads(reopened.packs, blocks);
 });

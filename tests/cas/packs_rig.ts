@@ -176,9 +176,13 @@ export async function writeBlocks(
 ): Promise<{ newCount: number; names: readonly string[]; byteCount: number }> {
   const writer = packs.write();
   let newCount = 0;
-  for (const block of blocks) {
+  const scores = new Uint8Array(blocks.length * 32);
+  blocks.forEach((block, i) => scores.set(scoreOf(block), i * 32));
+  const isNew = writer.findNew(scores);
+  for (const [i, block] of blocks.entries()) {
     const { kind, bytes } = block;
-    if (await writer.add(kind, scoreOf(block), bytes)) newCount++;
+    const score = scoreOf(block);
+    if (await writer.add(kind, score, bytes, isNew[i] === 1)) newCount++;
   }
   const { packs: names, byteCount } = await writer.finish();
   return { newCount, names, byteCount };

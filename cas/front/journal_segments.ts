@@ -18,6 +18,7 @@
  * @module
  */
 
+import { alignedBytes } from "../disk/direct_writer.ts";
 import type { Disk, DiskFile } from "../disk/disk.ts";
 import type { Clock } from "./clock.ts";
 import {
@@ -31,8 +32,8 @@ import {
 /** What a file is called between two lives. */
 const SPARE_NAME = "spare";
 
-/** Bytes of zeros written at once: one takes less than a millisecond. */
-const FILL_STEP_BYTES = 1024 * 1024;
+/** What a file is filled with in one step. Nobody writes into it, so that it takes no memory. */
+const ZEROS: Uint8Array = alignedBytes(1024 * 1024);
 /** Between two steps. */
 const FILL_PAUSE_MS = 20;
 
@@ -210,8 +211,7 @@ export class SegmentStore {
     const file = exists ? disk.open(SPARE_NAME) : disk.create(SPARE_NAME);
     try {
       if (file.size >= fillBytes) return false;
-      file.write(new Uint8Array(FILL_STEP_BYTES), file.size);
-      await file.sync();
+      await file.writeDurablySoon(ZEROS, file.size);
       return true;
     } catch {
       this.#discardSpare();

@@ -85,24 +85,33 @@ export class DirectoryLoader {
 
   /** By trailer and directory alone; as a string, what is wrong with them. */
   async #loadTail(file: PackFile): Promise<PackDirectory | string> {
-    const { files, hasher } = this.#options;
-    const { name, size } = file;
+    const { size } = file;
     if (size < HEADER_LENGTH + TRAILER_LENGTH) return `it has ${size} bytes`;
-    const tailLength = Math.min(size, TAIL_BYTES);
+    const found = await this.#readTail(file, Math.min(size, TAIL_BYTES));
+    if (typeof found === "string" || "count" in found) return found;
+    const whole = await this.#readTail(file, size - found.directoryOffset);
+    if (typeof whole === "string" || "count" in whole) return whole;
+    return "its trailer is another one each time it is read";
+  }
+
+  /** What the last bytes of a pack hold: in any copy, where the store has several. */
+  async #readTail(
+    { name, size }: PackFile,
+    length: number,
+  ): Promise<DecodedTail> {
+    const { files, hasher } = this.#options;
     let found: DecodedTail | undefined;
+    // A damaged copy that comes late must not take the place of a sound one.
     const accept = (copy: Uint8Array): boolean => {
-      found = decodeTail(copy, size, hasher);
-      return typeof found !== "string";
+      const decoded = decodeTail(copy, size, hasher);
+      if (typeof decoded === "string") return false;
+      found = decoded;
+      return true;
     };
-    const tail = await files.read(name, size - tailLength, tailLength, accept);
+    const tail = await files.read(name, size - length, length, accept);
     if (tail instanceof PackFault) return tail.reason;
     // A store with one copy need not ask.
-    found ??= decodeTail(tail, size, hasher);
-    if (typeof found === "string" || "count" in found) return found;
-    const { directoryOffset: offset } = found;
-    const bytes = await files.read(name, offset, size - offset);
-    if (bytes instanceof PackFault) return bytes.reason;
-    return decodeDirectory(bytes, found, hasher.hash);
+    return found ?? decodeTail(tail, size, hasher);
   }
 
   #missing(name: string, reason: string): undefined {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { GetOptions } from "../../blobstores/blob_store.ts";
 import { BlockKind } from "../../cas/block_store.ts";
 import {
   assertReads,
@@ -174,3 +175,52 @@ Deno.test("whatever lies under the key of a pack, rebuilding bears it", async ()
     { numRuns: 60 },
   );
 });
+
+Deno.test("of two copies of a pack the one with a sound directory counts, however long it is", async () => {
+  const rig = openRig();
+  // A directory that the first read of its end does not hold.
+  const blocks = Array.from({ length: 8000 }, (_, i) => {
+    const bytes = new Uint8Array(4096);
+    new DataView(bytes.buffer).setUint32(100, i);
+    return { kind: Data, bytes };
+  });
+  await writeBlocks(rig.packs, blocks);
+  const sound = onlyPack(rig.store);
+  const directory = new DataView(sound.buffer).getUint32(
+    sound.length - 48,
+    true,
+  );
+  const damaged = new PliableStore();
+  for (const [key, body] of rig.store.space.blobs) {
+    const copy = body.slice();
+    copy[directory]! ^= 1;
+    damaged.space.blobs.set(key, copy);
+  }
+  const store = new TwoCopies(damaged, rig.store);
+  const { packs, events } = openRig({ store });
+  await packs.rebuild();
+  assert.deepEqual(events, []);
+  await assertReads(packs, blocks.slice(0, 3));
+});
+
+/** Gives what the first store has, or what the second has where that is not accepted. */
+class TwoCopies extends PliableStore {
+  readonly #first: PliableStore;
+  readonly #second: PliableStore;
+
+  constructor(first: PliableStore, second: PliableStore) {
+    super(first.space);
+    this.#first = first;
+    this.#second = second;
+  }
+
+  override async get(
+    key: string,
+    options: GetOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await this.#first.get(key, options);
+    return options.accept?.(bytes) === false
+      ? await this.#second.get(key, options)
+      : bytes;
+  }
+}

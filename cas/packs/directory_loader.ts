@@ -16,6 +16,7 @@ import {
   HEADER_LENGTH,
   isPlausible,
   layoutByHead,
+  mayBeEntry,
   PACK_LAYOUTS,
   type PackDirectory,
   type PackEntry,
@@ -193,6 +194,7 @@ function salvageBackwards(
   const saved: PackEntry[] = [];
   let blocksEnd = HEADER_LENGTH;
   for (let at = from.end - entryLength; at >= blocksEnd; at -= entryLength) {
+    if (!mayBeEntry(file, at, from.layout)) continue;
     const entry = decodeEntry(file, at, from.layout);
     if (!isPlausible(entry, at)) continue;
     const { kind, codec, key, offset, length } = entry;

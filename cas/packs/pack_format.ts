@@ -251,6 +251,22 @@ export function isPlausible(entry: EntryPlace, blocksEnd: number): boolean {
     entry.offset >= HEADER_LENGTH && entry.offset + entry.length <= blocksEnd;
 }
 
+/**
+ * False for nearly all bytes that are no entry: to be asked first where entries
+ * are sought in millions of places.
+ */
+export function mayBeEntry(
+  source: Uint8Array,
+  at: number,
+  { scoreLength }: PackLayout,
+): boolean {
+  const place = at + scoreLength;
+  const length = source[place + Entry.length]! |
+    source[place + Entry.length + 1]! << 8;
+  return length >= 1 && length <= BLOCK_SIZE &&
+    isBlockKind(source[place + Entry.kind]!);
+}
+
 /** Entries as a directory, copied. */
 export function directoryOf(entries: readonly PackEntry[]): PackDirectory {
   const count = entries.length;

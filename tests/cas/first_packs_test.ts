@@ -14,7 +14,7 @@ import { firstPacks } from "../format/first_packs.ts";
 import { IndependentReader } from "../format/independent_reader.ts";
 import { Bench, hasher, whole } from "./engine_bench.ts";
 import { openOver } from "./engine_copies_rig.ts";
-import { openRig, PliableStore } from "./packs_rig.ts";
+import { openRig, PliableStore, readBlocks, writeBlocks } from "./packs_rig.ts";
 
 const lz4 = createPortableLz4();
 /** All that was written, and some around it. */
@@ -157,6 +157,50 @@ Deno.test("a damaged byte of a first pack costs at most the block it is in", asy
       const salvaged = events.some(({ event }) => event === "pack-salvaged");
       assert.equal(salvaged, at >= directory, `byte ${at}`);
       pack[at]! ^= 0x40;
+    }
+  }
+});
+
+Deno.test("a pack of either version that is cut off, or ends as the other one, serves what is left", async () => {
+  const content = firstContent(1);
+  const blocks = Array.from({ length: 12 }, (_, i) => ({
+    kind: 0,
+    bytes: content.subarray(i * 4096, (i + 1) * 4096),
+  }));
+  const { packs, store: written } = openRig();
+  await writeBlocks(packs, blocks);
+  const spaces = { 1: firstPacks(), 2: written.space };
+  for (const [version, space] of Object.entries(spaces)) {
+    const [key, whole] = packsOf(space, `DSPACK${version}\n`)
+      .toSorted((a, b) => b[1].length - a[1].length)[0]!;
+    for (const head of "12") {
+      for (
+        const end of ["cut 1", "cut 47", "cut 48", "cut 50", "1", "2", "3"]
+      ) {
+        const cut = end.startsWith("cut ") ? Number(end.slice(4)) : undefined;
+        const pack = whole.slice(0, cut === undefined ? whole.length : -cut);
+        pack[6] = head.charCodeAt(0);
+        if (cut === undefined) pack[pack.length - 1] = end.charCodeAt(0);
+        const store = new PliableStore();
+        store.space.blobs.set(key, pack);
+        const rig = openRig({ store });
+        await rig.packs.rebuild();
+        const wrong = `version ${version}, ${head}, ${end}`;
+        assert.equal(rig.events.length, end === version ? 0 : 1, wrong);
+        // The last of all blocks is that of the entry that is cut.
+        const found = await readBlocks(rig.packs, blocks);
+        const served = found.filter((it) => it instanceof Uint8Array);
+        assert.ok(served.length >= (cut === 50 ? 11 : 12), wrong);
+        found.forEach((it, i) => {
+          if (it instanceof Uint8Array) assertSame(it, blocks[i]!.bytes, wrong);
+        });
+        const verdict = await rig.packs.verifyPack(
+          key.slice(key.lastIndexOf("/") + 1),
+          () => Promise.resolve(),
+        );
+        const isWhole = head === version && end === version;
+        assert.equal(verdict.fault === undefined, isWhole, wrong);
+      }
     }
   }
 });

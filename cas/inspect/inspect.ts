@@ -17,7 +17,7 @@ import {
   unreadable,
 } from "./inspection.ts";
 import { inspectJournal } from "./journal.ts";
-import { inspectPack } from "./pack.ts";
+import { endsAsPack, inspectPack } from "./pack.ts";
 import { inspectRootBlob } from "./root.ts";
 
 const COPY_START: string = COPY_MAGIC;
@@ -38,6 +38,7 @@ export async function inspectFile(
   if (start === ROOT_START) return inspectRootBlob(bytes, hasher);
   if (start === JOURNAL_START) return await inspectJournal(bytes);
   if (start.startsWith(TEXT_START)) return inspectText(bytes, options);
+  if (endsAsPack(bytes)) return inspectPack(bytes, options);
   if (isIndexRun(bytes, hasher)) return inspectIndexRun(bytes, hasher);
   return unreadable(
     "unknown",

@@ -10,6 +10,7 @@ import {
   decodeDirectory,
   decodeTrailer,
   keyAt,
+  layoutByHead,
   type PackDirectory,
 } from "../packs/pack_format.ts";
 import {
@@ -34,13 +35,20 @@ export function inspectPack(
     (_, index) => describeEntry(bytes, directory, index, verifier),
   );
   const damagedCount = entries.filter(({ found }) => found !== "sound").length;
-  return {
-    kind: KIND,
-    faults: damagedCount === 0 ? [] : [
+  const faults: string[] = [];
+  if (!isOneVersion(bytes)) {
+    faults.push("it does not begin as a pack does that ends like it");
+  }
+  if (damagedCount > 0) {
+    faults.push(
       `${damagedCount} of its ${directory.count} blocks ${
         damagedCount === 1 ? "is" : "are"
       } damaged`,
-    ],
+    );
+  }
+  return {
+    kind: KIND,
+    faults,
     fields: {
       name: hasher.hash(bytes).toHex(),
       bytes: bytes.length,
@@ -48,6 +56,16 @@ export function inspectPack(
     },
     entries,
   };
+}
+
+/** True if a file ends as a pack does. */
+export function endsAsPack(bytes: Uint8Array): boolean {
+  return typeof decodeTrailer(bytes, bytes.length) !== "string";
+}
+
+function isOneVersion(bytes: Uint8Array): boolean {
+  const trailer = decodeTrailer(bytes, bytes.length);
+  return typeof trailer !== "string" && trailer.layout === layoutByHead(bytes);
 }
 
 /** A block that was found by its score. */

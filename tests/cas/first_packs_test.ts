@@ -242,6 +242,16 @@ Deno.test("inspect tells whole scores of both kinds of packs, and takes 40 digit
   for (const [, bytes] of both) {
     const { faults, entries } = await inspectFile(bytes, options);
     assert.deepEqual(faults, []);
+    // The head of the other version, and none at all.
+    for (const digit of [bytes[6] === 49 ? 50 : 49, 63]) {
+      const damaged = bytes.slice();
+      damaged[6] = digit;
+      const { kind, faults } = await inspectFile(damaged, options);
+      assert.equal(kind, "pack");
+      assert.deepEqual(faults, [
+        "it does not begin as a pack does that ends like it",
+      ]);
+    }
     if (!entries.some((entry) => entry.score === whole)) continue;
     foundCount++;
     for (const asked of [whole, whole.slice(0, 40)]) {

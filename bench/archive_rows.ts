@@ -5,21 +5,24 @@
  * @module
  */
 
-import { formatColumns } from "./columns.ts";
-import { busiestThreadUs, TARGET } from "./contenders.ts";
 import {
-  type CodecLimits,
-  dropCaches,
-  measureCodec,
-  measureDiskRead,
-  measureDiskWrite,
-  measureFio,
-} from "./limits.ts";
+  type ArchiveBench,
+  type ArchiveRow,
+  DISK_BYTES,
+  filesBelow,
+  MEBIBYTE,
+  megabytes,
+  withServer,
+  write,
+} from "./archive_bench.ts";
+import { formatColumns } from "./columns.ts";
+import { busiestThreadUs } from "./contenders.ts";
+import { type CodecLimits, measureCodec, measureDiskWrite } from "./limits.ts";
 import type { LoadOutcome } from "./load.ts";
 import type { Load } from "./load_request.ts";
-import { LoadClient } from "./load_client.ts";
-import { Network } from "./network.ts";
-import { ServerProcess } from "./server_process.ts";
+import type { LoadClient } from "./load_client.ts";
+import { reads } from "./read_rows.ts";
+import type { ServerProcess } from "./server_process.ts";
 
 /** What `--only` calls them. */
 const ARCHIVE_NAMES = {
@@ -30,42 +33,9 @@ const ARCHIVE_NAMES = {
   memory: "archive: memory stays inside --memory",
 } as const;
 
-const MEBIBYTE: number = 2 ** 20;
-const DISK_BYTES: number = 64 * 2 ** 30;
-const DURATION_MAX_MS = 600_000;
 /** Distinct requests of 8 KiB among duplicates: 64 MiB. */
 const DISTINCT = 8192;
-const RANDOM_READ_MS = 10_000;
 const MEMORY = "512MiB";
-
-const WRITES: Omit<Load, "durationMs"> = {
-  kind: "write",
-  order: "sequential",
-  sectorsPerRequest: 16,
-  outstanding: 64,
-  regionSectors: DISK_BYTES / 512,
-};
-
-/** How much to measure, and where. */
-export interface ArchiveBench {
-  /** A folder on the disk that is measured. */
-  readonly folder: string;
-  /** Bytes that are written at most. */
-  readonly byteCount: number;
-  /** What `--only` says. */
-  readonly only: string;
-}
-
-/** What a row came to. */
-interface ArchiveRow {
-  readonly name: string;
-  readonly number: string;
-  readonly limit: string;
-  readonly ratio?: number;
-  readonly aim: string;
-  readonly met: boolean;
-  readonly more: string;
-}
 
 /** Measures the rows that are asked for and prints a table. */
 export async function measureArchive(bench: ArchiveBench): Promise<void> {
@@ -185,77 +155,6 @@ function writeRow(
   };
 }
 
-async function reads(
-  bench: ArchiveBench,
-  codec: CodecLimits,
-): Promise<ArchiveRow[]> {
-  const { folder, byteCount } = bench;
-  const archive = `${folder}/reads`;
-  const place = { ...bench, folder: archive, keep: true };
-  await Deno.mkdir(archive);
-  await withServer(
-    place,
-    [],
-    (_, load) => write(load, { content: "random" }, byteCount),
-  );
-  const packs = filesBelow(`${archive}/archive/packs`);
-  const disk = await measureDiskRead(packs);
-  const limit = Math.min(0.7 * disk, codec.verify);
-  const region = { regionSectors: byteCount / 512 };
-  await dropCaches();
-  const sequential = await withServer(place, [], (_, load) =>
-    load.run({
-      target: TARGET,
-      load: {
-        ...WRITES,
-        ...region,
-        kind: "read",
-        durationMs: DURATION_MAX_MS,
-        requestsMax: byteCount / 8192,
-      },
-    }));
-  const { requests, elapsedMs } = sequential.result;
-  const rate = requests * 8192 / elapsedMs * 1000;
-  const path = `${folder}/fio`;
-  await joinFiles(packs, path);
-  const fio = await measureFio(path, RANDOM_READ_MS / 1000);
-  await Deno.remove(path);
-  await dropCaches();
-  const random = await withServer(place, [], (_, load) =>
-    load.run({
-      target: TARGET,
-      load: {
-        ...WRITES,
-        ...region,
-        kind: "read",
-        order: "random",
-        sectorsPerRequest: 8,
-        outstanding: 32,
-        durationMs: RANDOM_READ_MS,
-      },
-    }));
-  await Deno.remove(archive, { recursive: true });
-  const perSecond = random.result.requests / random.result.elapsedMs * 1000;
-  const ratio = perSecond / (fio ?? NaN);
-  return [{
-    name: `read sequential, ${byteCount / MEBIBYTE} MiB`,
-    number: megabytes(rate),
-    limit: megabytes(limit),
-    ratio: rate / limit,
-    aim: ">= 1",
-    met: rate >= limit,
-    more: `the disk: ${megabytes(disk)}`,
-  }, {
-    name: "read 4 KiB random, 32 outstanding",
-    number: `${perSecond.toFixed(0)}/s`,
-    limit: fio === undefined ? "no fio" : `${fio.toFixed(0)}/s`,
-    ratio,
-    aim: ">= 0.4",
-    met: ratio >= 0.4,
-    more: "beside fio, past the page cache",
-  }];
-}
-
 async function space(bench: ArchiveBench): Promise<ArchiveRow[]> {
   const rows: ArchiveRow[] = [];
   const orders = { sequential: 0.015, random: 2.5 };
@@ -314,77 +213,8 @@ async function memory(bench: ArchiveBench): Promise<ArchiveRow> {
   };
 }
 
-/** Runs a server on an archive for as long as `use` takes, then stops it and waits. */
-async function withServer<Result>(
-  place: { readonly folder: string; readonly keep?: boolean },
-  options: readonly string[],
-  use: (server: ServerProcess, load: LoadClient) => Promise<Result>,
-): Promise<{ readonly result: Result; readonly endMs: number }> {
-  await using network = await Network.create(9000);
-  await using load = new LoadClient(network);
-  const archive = `${place.folder}/archive`;
-  const server = await ServerProcess.start(network, [
-    ...["--create", "--store", `file:${archive}`],
-    ...["--target", `${TARGET.shelf}.${TARGET.slot}=disk:${DISK_BYTES}`],
-    ...options,
-  ]);
-  let endMs = 0;
-  try {
-    const result = await use(server, load);
-    endMs = performance.now();
-    await server.end("SIGTERM");
-    endMs = performance.now() - endMs;
-    if (place.keep !== true) await Deno.remove(archive, { recursive: true });
-    return { result, endMs };
-  } catch (error) {
-    await server.end("SIGKILL");
-    throw error;
-  }
-}
-
-function write(
-  client: LoadClient,
-  load: Partial<Load>,
-  byteCount: number,
-): Promise<LoadOutcome> {
-  const { sectorsPerRequest } = { ...WRITES, ...load };
-  return client.run({
-    target: TARGET,
-    load: {
-      ...WRITES,
-      ...load,
-      durationMs: DURATION_MAX_MS,
-      requestsMax: Math.ceil(byteCount / 512 / sectorsPerRequest),
-    },
-  });
-}
-
-function filesBelow(folder: string): string[] {
-  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
-    isDirectory ? filesBelow(`${folder}/${name}`) : [`${folder}/${name}`]
-  );
-}
-
-/** One file with the bytes of all, for what reads one file. */
-async function joinFiles(
-  paths: readonly string[],
-  target: string,
-): Promise<void> {
-  using joined = await Deno.open(target, { write: true, create: true });
-  for (const path of paths) {
-    const bytes = await Deno.readFile(path);
-    for (let done = 0; done < bytes.length;) {
-      done += await joined.write(bytes.subarray(done));
-    }
-  }
-}
-
 /** As the system counts it: `VmHWM` of proc(5), in KiB. */
 function residentBytesMax(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024;
-}
-
-function megabytes(bytesPerSecond: number): string {
-  return `${(bytesPerSecond / 1e6).toFixed(0)} MB/s`;
 }

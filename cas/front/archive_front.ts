@@ -57,7 +57,7 @@ export class ArchiveFront {
 
   private constructor(options: ArchiveFrontOptions, clock: Clock) {
     this.#options = options;
-    this.#cache = new BlockCache(options.pool);
+    this.#cache = new BlockCache(options.pool, options.preparePool);
     const { slotCount } = options.pool;
     const share = Math.floor(slotCount / READ_SHARE);
     const readSlots = Math.max(READ_SLOTS_MIN, share);

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { BlockPool } from "../block_pool.ts";
+import { BLOCK_SIZE, type BlockPool } from "../block_pool.ts";
 import { blockHash, GROUP_SIZE } from "./block_hash.ts";
 
 /** What `CachedBlocks.find` answers beside a slot number. */
@@ -22,6 +22,9 @@ export const CacheAnswer = {
 
 /** What CLOCK knows of a slot. */
 const Use = { NotCached: 0, Unused: 1, Used: 2 } as const;
+
+/** Slots that are told to be needed soon, before they are: 8 MiB. */
+const SLOTS_AHEAD = 2048;
 
 /** All slots. */
 export class BlockCache {
@@ -39,11 +42,15 @@ export class BlockCache {
   /** The one behind each in its chain, likewise. */
   readonly #nexts: Uint32Array;
   #ownerCount = 0;
+  readonly #prepare: ((end: number) => void) | undefined;
+  /** `prepare` is told more when a slot is taken from here on. */
+  #untold = 0;
 
-  /** Takes over all slots of a pool. */
-  constructor(pool: BlockPool) {
+  /** Takes over all slots of a pool; `prepare` is told that its bytes up to `end` are needed soon, for the first time. */
+  constructor(pool: BlockPool, prepare?: (end: number) => void) {
     const { slotCount } = pool;
     this.pool = pool;
+    this.#prepare = prepare;
     this.#uses = new Uint8Array(slotCount);
     this.#blocks = new Float64Array(slotCount);
     this.#owners = new Array<CachedBlocks | undefined>(slotCount);
@@ -71,7 +78,11 @@ export class BlockCache {
 
   /** A slot for the caller alone, its bytes arbitrary; -1 when there is none. */
   take(): number {
-    if (this.#freeCount > 0) return this.#free[--this.#freeCount] as number;
+    if (this.#freeCount > 0) {
+      const slot = this.#free[--this.#freeCount] as number;
+      if (slot >= this.#untold) this.#tell(slot);
+      return slot;
+    }
     if (this.#cachedCount === 0) return -1;
     for (;;) {
       const slot = this.#hand;
@@ -83,6 +94,12 @@ export class BlockCache {
         return slot;
       }
     }
+  }
+
+  /** Free slots are taken in order at first, so few are told of at a time. */
+  #tell(slot: number): void {
+    this.#untold = slot + SLOTS_AHEAD / 2;
+    this.#prepare?.((slot + SLOTS_AHEAD) * BLOCK_SIZE);
   }
 
   /** Gives a taken slot back. */

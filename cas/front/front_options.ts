@@ -47,6 +47,8 @@ export interface ArchiveFrontOptions {
   readonly stateId: string;
   /** Limits. */
   readonly budget: FrontBudget;
+  /** Told that the pool's bytes up to `end` are written to soon, where somebody wants to know. */
+  readonly preparePool?: (end: number) => void;
   /** Takes events. */
   readonly report: EventSink;
   /** Time; the process's own by default. */

@@ -30,6 +30,7 @@ import {
 } from "../archive/memory_budget.ts";
 import { type JournalWrites, openJournalWrites } from "./journal_writes.ts";
 import { describeHolder, newestClaim, thisHolder } from "../state/holder.ts";
+import { PoolPages } from "../archive/pool_pages.ts";
 import { randomBytes } from "../archive/random_bytes.ts";
 import {
   openStateFolder,
@@ -108,6 +109,7 @@ export async function openServingArchive(
   );
   const pool = BlockPool.allocate(budget.poolSlotCount);
   const journalWrites = openJournalWrites();
+  const pages = PoolPages.open(pool.memory);
   let port: OpenedArchive | undefined;
   try {
     port = await options.openPort(
@@ -143,6 +145,9 @@ export async function openServingArchive(
       budget: journaled === undefined
         ? { ...budget.front, journalFillBytes: 0 }
         : budget.front,
+      ...(pages === undefined ? {} : {
+        preparePool: (end) => pages.prepare(end),
+      }),
       report: onEvent,
     });
     const opened = port;
@@ -156,12 +161,14 @@ export async function openServingArchive(
         await front.close();
         journalWrites?.close();
         await opened.close();
+        await pages?.close();
         state?.close();
       },
     };
   } catch (error) {
     await port?.close();
     journalWrites?.close();
+    await pages?.close();
     state?.close();
     throw error;
   }

@@ -1,7 +1,7 @@
 /** The cache of blocks agrees with a model, whoever owns them and whatever order they come in. */
 
 import assert from "node:assert/strict";
-import { BlockPool } from "../../cas/block_pool.ts";
+import { BLOCK_SIZE, BlockPool } from "../../cas/block_pool.ts";
 import {
   BlockCache,
   CacheAnswer,
@@ -79,4 +79,22 @@ Deno.test("a block of zeros takes no slot, and is another one's when it is put",
   blocks.putZero(5);
   assert.equal(blocks.find(5), CacheAnswer.Zero);
   assert.equal(cache.takeableCount, 2);
+});
+
+Deno.test("who gives the pool's memory is told before a slot is used for the first time, and seldom", () => {
+  const slotCount = 10_000;
+  let end = 0;
+  let told = 0;
+  const cache = new BlockCache(BlockPool.allocate(slotCount), (next) => {
+    assert.ok(next > end);
+    end = next;
+    told++;
+  });
+  assert.equal(told, 0);
+  for (let count = 0; count < slotCount; count++) {
+    const slot = cache.take();
+    assert.ok((slot + 1) * BLOCK_SIZE <= end);
+    if (count % 100 === 0) cache.give(slot);
+  }
+  assert.ok(told <= 10, `told ${told} times`);
 });

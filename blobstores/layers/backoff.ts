@@ -50,17 +50,18 @@ export function isTemporary(error: unknown): boolean {
  * ("full jitter": many clients of a service that comes back do not all return at
  * one moment), but never less than
  * the store asked for. `random` answers numbers from 0 to 1; without it the
- * bound itself.
+ * bound itself. With `delayMsMax` the bound grows no further than that.
  */
 export function backoffMs(
   attempt: number,
   error: unknown,
   random: () => number = () => 1,
+  delayMsMax: number = DELAY_MAX_MS,
 ): number {
   const doubled = DELAY_FIRST_MS * 2 ** Math.min(attempt, DOUBLINGS_MAX);
   const isFull = blobErrorCode(error) === "NoSpace";
-  const delayMsMax = isFull ? FULL_DELAY_MAX_MS : DELAY_MAX_MS;
-  const own = Math.round(Math.min(delayMsMax, doubled) * random());
+  const boundMs = isFull ? Math.min(delayMsMax, FULL_DELAY_MAX_MS) : delayMsMax;
+  const own = Math.round(Math.min(boundMs, doubled) * random());
   const asked = (error as { retryAfterMs?: unknown } | null)?.retryAfterMs;
   return typeof asked === "number" && asked > own ? asked : own;
 }

@@ -45,8 +45,11 @@ export class Claim {
   }
 
   /** Rejects with `LostClaim` when another server has claimed the archive. */
-  async check(): Promise<void> {
-    const { store, retry } = this.#context;
+  check(): Promise<void> {
+    return this.#check(this.#context);
+  }
+
+  async #check({ store, retry }: EngineContext): Promise<void> {
     const key = epochKey(this.epoch + 1);
     const newer = await retry.run(
       `look for "${key}" in ${store.display}`,
@@ -58,7 +61,9 @@ export class Claim {
   /**
    * Looks for a newer claim, and answers calls, every so often until the signal
    * aborts. Where the store has no hold, a server that was superseded while it
-   * stood still learns of it here, not only when it next publishes a root.
+   * stood still learns of it here, not only when it next publishes a root. When
+   * the store was away it is no later than that: whoever calls as soon as the
+   * store is back takes over who does not answer.
    */
   watch(intervalMs: number, signal: AbortSignal): void {
     if (this.#hold !== undefined) return;
@@ -67,12 +72,14 @@ export class Claim {
 
   async #watch(intervalMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
-    const calls = new CallAnswerer(this.#context, this.epoch);
+    const retry = this.#context.retry.hurried(intervalMs);
+    const context = { ...this.#context, retry };
+    const calls = new CallAnswerer(context, this.epoch);
     for (;;) {
       await clock.sleep(intervalMs, signal);
       if (signal.aborted) return;
       try {
-        await this.check();
+        await this.#check(context);
         await calls.answer();
       } catch (error) {
         // `lost` has told it, or the archive was closed; else the next look does.

@@ -29,6 +29,8 @@ export interface RetryOptions {
   readonly signal: AbortSignal;
   /** Whom it tells when the store is full, where others tell it, too. */
   readonly room?: StoreRoom;
+  /** The longest wait between attempts, where the store asks for none; as `backoffMs` has it when absent. */
+  readonly delayMsMax?: number;
 }
 
 /** Runs operations of a blob store until they give an answer. */
@@ -58,6 +60,20 @@ export class Retry {
   }
 
   /**
+   * One for what must not be late when the store is back: it waits no longer than
+   * that between attempts, and tries everything that is not an answer again.
+   */
+  hurried(delayMsMax: number): Retry {
+    const hurried = new Retry({
+      ...this.#options,
+      room: this.room,
+      delayMsMax,
+    });
+    hurried.persist();
+    return hurried;
+  }
+
+  /**
    * Runs `operation`; `what` completes "Cannot …" in messages. Rejects with the
    * store's error when that is an answer, and with `Closed` after the abort.
    */
@@ -78,7 +94,7 @@ export class Retry {
     operation: () => Promise<Result>,
     running: object,
   ): Promise<Result> {
-    const { clock, onEvent, signal } = this.#options;
+    const { clock, onEvent, signal, delayMsMax } = this.#options;
     for (let attempt = 0;; attempt++) {
       try {
         const result = await operation();
@@ -97,7 +113,12 @@ export class Retry {
         if (isAnswer(error) || (this.#failFast && !temporary)) throw error;
         if (code === "NoSpace") this.room.refused(running, describe(error));
         else this.room.ended(running);
-        const delayMs = backoffMs(attempt, error, clock.random);
+        const delayMs = backoffMs(
+          attempt,
+          error,
+          clock.random,
+          delayMsMax,
+        );
         onEvent({
           event: "store-failed",
           severity: severityOf(code, temporary),

@@ -10,6 +10,7 @@ export * from "./archive_port.ts";
 export * from "./block_pool.ts";
 export * from "./block_store.ts";
 export * from "./codec/lz4.ts";
+export type { WriteElsewhere } from "./disk/direct_writer.ts";
 export * from "./disk/disk.ts";
 export * from "./disk/real_disk.ts";
 export * from "./disk/simulated_disk.ts";

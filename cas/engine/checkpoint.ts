@@ -4,7 +4,6 @@
  * @module
  */
 
-import { counted } from "../../blobstores/counted.ts";
 import type {
   CheckpointResult,
   DeferredBlocks,
@@ -124,22 +123,6 @@ async function foldFrozen(
     yieldNow: () => clock.yieldNow(),
   });
   report.emit({ onEvent, reported }, { name: volume.name });
-  const blockCount = result.deferred.length;
-  if (blockCount > 0) {
-    onEvent({
-      event: "writes-deferred",
-      severity: report.unsettled ? "strange" : "corrupt",
-      message: report.unsettled
-        ? `Writes to ${
-          counted(blockCount, "block")
-        } of volume "${volume.name}" cannot be archived yet, because what they change has not been found: they stay in the journal until it is`
-        : `Writes to ${
-          counted(blockCount, "block")
-        } of volume "${volume.name}" cannot be archived, because what they change is damaged: they stay in the journal; restore the damaged packs, or overwrite the damaged sectors as a whole`,
-      volume: volume.name,
-      blockCount,
-    });
-  }
   const { unsettled } = report;
   return { ...result, volume, view: frozen.view, unsettled };
 }

@@ -29,7 +29,11 @@ import {
 import { startFront } from "./front_start.ts";
 import type { JournalRoom } from "./journal_room.ts";
 import { OverlayBudget } from "./overlay.ts";
-import { DAMAGE_ADVICE, type RoomWant } from "./oversized_writes.ts";
+import {
+  DAMAGE_ADVICE,
+  type RoomWant,
+  SEARCH_ADVICE,
+} from "./oversized_writes.ts";
 import { Presence } from "./presence.ts";
 import { type RoomShortage, RoomWaiters } from "./room_waiters.ts";
 import type { SectorRange, Volume } from "./volume.ts";
@@ -289,7 +293,9 @@ export class ArchiveFront {
   async #shortage(): Promise<RoomShortage | undefined> {
     const shortage = await this.#options.port.shortage();
     if (shortage !== undefined || !this.#checkpointer.isStuck) return shortage;
-    return { of: "damage", message: DAMAGE_ADVICE };
+    return this.#checkpointer.kept.unsettled
+      ? { of: "search", message: SEARCH_ADVICE }
+      : { of: "damage", message: DAMAGE_ADVICE };
   }
 
   #settled(throughTicket: number, ok: boolean): void {

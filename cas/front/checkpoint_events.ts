@@ -55,7 +55,7 @@ export function writesDeferred(
     severity: unsettled ? "strange" : "corrupt",
     message: unsettled
       ? `${what} yet, because what lies beneath has not been found; this stays in the journal until it is`
-      : `${what}, because what lies beneath is damaged; this stays in the journal until all sectors of the blocks are written, or the archive is repaired`,
+      : `${what}, because what lies beneath is damaged; this stays in the journal until all sectors of the blocks are written, or the damaged packs are restored ("repair --from URL")`,
     volume,
     blocks: [...blocks].slice(0, REPORTED_BLOCKS_MAX),
   };

@@ -106,7 +106,12 @@ export class GenerationArchiver {
   #frozen: FrozenState | undefined;
   /** Blocks of the newest generation, if somebody wanted room and all were kept. */
   #allKept: number | undefined;
-  #kept: KeptRoom = { attempts: 0, slots: 0, journalBytes: 0 };
+  #kept: KeptRoom = {
+    attempts: 0,
+    slots: 0,
+    journalBytes: 0,
+    unsettled: false,
+  };
 
   /** Nothing is frozen yet. */
   constructor(options: GenerationArchiverOptions, signals: ArchiverSignals) {
@@ -204,6 +209,8 @@ export class GenerationArchiver {
       attempts: this.#kept.attempts + 1,
       slots: keptSlots,
       journalBytes: leastJournalBytes(keptSectors),
+      unsettled: result.deferred?.every((one) => one.unsettled === true) ??
+        false,
     };
     this.#frozen = undefined;
     this.#options.lag.noteArchived(result.deferred !== undefined);

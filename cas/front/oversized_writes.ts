@@ -13,6 +13,10 @@ import { GRACE_MS } from "./refusals.ts";
 export const DAMAGE_ADVICE: string =
   "restore the damaged packs, or overwrite the damaged sectors as a whole";
 
+/** What helps where the writes lie over what has not been found yet. */
+export const SEARCH_ADVICE: string =
+  'the index is being made anew, or packs that are missing are sought: the lines "Indexed ... packs" of the log tell how far that is; wait, and they are taken as soon as it is found';
+
 /** So many attempts after the first look, one at least began after it. */
 const ATTEMPTS_MIN = 2;
 
@@ -28,6 +32,15 @@ export interface RoomWant {
 export interface KeptRoom extends RoomWant {
   /** Attempts so far. */
   readonly attempts: number;
+  /** It waits for what has not been found yet: none of it lies over damage that is known. */
+  readonly unsettled: boolean;
+}
+
+/** What is refused, and why. */
+interface Refused {
+  readonly want: RoomWant;
+  readonly unsettled: boolean;
+  readonly reason: Error;
 }
 
 /** Options of `OversizedWrites`. */
@@ -45,7 +58,7 @@ export class OversizedWrites {
   #asked: RoomWant | undefined;
   /** When the first look found one, and the attempts until then. */
   #since: { readonly atMs: number; readonly attempts: number } | undefined;
-  #refused: { readonly want: RoomWant; readonly reason: Error } | undefined;
+  #refused: Refused | undefined;
 
   /** There is room for all. */
   constructor(options: OversizedWritesOptions) {
@@ -75,8 +88,10 @@ export class OversizedWrites {
   /** Looks at what was asked for since the last look, and at what waits. */
   look(nowMs: number, waiting: readonly RoomWant[]): void {
     if (this.#refused !== undefined) {
-      if (this.isOversized(this.#refused.want)) return;
-      this.#refused = undefined;
+      const { want, unsettled } = this.#refused;
+      if (!this.isOversized(want)) this.#refused = undefined;
+      else if (unsettled !== this.#options.kept().unsettled) this.#refuse(want);
+      if (this.#refused !== undefined) return;
     }
     const want = [...(this.#asked ? [this.#asked] : []), ...waiting]
       .find((it) => this.isOversized(it));
@@ -89,7 +104,7 @@ export class OversizedWrites {
     this.#since ??= { atMs: nowMs, attempts };
     const isOver = nowMs - this.#since.atMs >= GRACE_MS &&
       attempts - this.#since.attempts >= ATTEMPTS_MIN;
-    if (isOver) this.#refused = { want, reason: new Error(this.#reason(want)) };
+    if (isOver) this.#refuse(want);
   }
 
   /** Refuses nothing any more. */
@@ -97,9 +112,18 @@ export class OversizedWrites {
     this.#refused = undefined;
   }
 
+  #refuse(want: RoomWant): void {
+    const { unsettled } = this.#options.kept();
+    const reason = new Error(this.#reason(want));
+    this.#refused = { want, unsettled, reason };
+  }
+
   #reason(want: RoomWant): string {
     const { kept, room } = this.#options;
-    const { slots, journalBytes } = kept();
+    const { slots, journalBytes, unsettled } = kept();
+    const cause = unsettled
+      ? `has not been found yet: ${SEARCH_ADVICE}`
+      : `is damaged: ${DAMAGE_ADVICE}`;
     const lack = slots + want.slots > room.slots
       ? `${counted(want.slots, "block")} of memory, of which ${
         room.slots - slots
@@ -107,6 +131,6 @@ export class OversizedWrites {
       : `${want.journalBytes} bytes of the journal, and no more than ${
         Math.max(0, room.journalBytes - journalBytes)
       } are left`;
-    return `a write needs ${lack} beside writes that the archive cannot take, because what lies under them is damaged: ${DAMAGE_ADVICE}`;
+    return `a write needs ${lack} beside writes that the archive cannot take, because what lies under them ${cause}`;
   }
 }

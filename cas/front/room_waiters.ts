@@ -22,7 +22,7 @@ const LOOK_MS = 1000;
 
 /** Why there is no room, and will be none by itself. */
 export type RoomShortage = Shortage | {
-  readonly of: "damage";
+  readonly of: "damage" | "search";
   /** What to do about it. */
   readonly message: string;
 };
@@ -31,6 +31,7 @@ const CAUSES: Readonly<Record<RoomShortage["of"], string>> = {
   store: "the store is full",
   index: "the index in the state folder cannot be saved",
   damage: "what lies under them is damaged",
+  search: "what lies under them has not been found yet",
 };
 
 /** Options of `RoomWaiters`. */
@@ -64,6 +65,8 @@ export class RoomWaiters {
   /** Since then there was no room, and something was full. */
   #fullSinceMs: number | undefined;
   #refusal: Error | undefined;
+  /** Of which shortage that tells. */
+  #refusedFor: RoomShortage["of"] | undefined;
   readonly #oversized: OversizedWrites;
 
   /** Nobody waits yet. */
@@ -131,13 +134,15 @@ export class RoomWaiters {
     if (shortage === undefined) {
       this.#fullSinceMs = undefined;
       if (this.#refusal === undefined) return;
+      this.#refusedFor = undefined;
       this.#refusal = undefined;
       report(writesAccepted());
       return;
     }
     this.#fullSinceMs ??= clock.nowMs();
     const isOver = clock.nowMs() - this.#fullSinceMs >= GRACE_MS;
-    if (!isOver || this.#refusal !== undefined) return;
+    if (!isOver || this.#refusedFor === shortage.of) return;
+    this.#refusedFor = shortage.of;
     const reason =
       `the room for writes is used up, and the archive takes none of them, for ${
         CAUSES[shortage.of]

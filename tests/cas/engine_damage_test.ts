@@ -119,7 +119,11 @@ Deno.test("a partial write over a damaged block is deferred, and folds once the 
   const found = await bench.read(archive, view, [5, 6]);
   assert.equal(found[0], null);
   assert.equal(found[1]![0], 3);
-  assert.equal(bench.eventsOf("writes-deferred").length, 1);
+  assert.deepEqual(
+    bench.eventsOf("writes-deferred"),
+    [],
+    "who keeps them tells",
+  );
   const again = await bench.write(archive, view, [partial]);
   assert.deepEqual(again.deferred, result.deferred);
   assert.deepEqual(again.roots, [], "nothing has changed");

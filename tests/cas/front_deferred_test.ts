@@ -363,3 +363,51 @@ Deno.test("writes over what is only not found yet are not told of as damage", as
   }
   await rig.front.abandon();
 });
+
+for (const { what, damagedCount, sectorCount, ...how } of NEARLY_FULL) {
+  for (const isLarge of [true, false]) {
+    const which = isLarge
+      ? "too large for what is left"
+      : "for which none is left";
+    Deno.test(`a write ${which} of the ${what} while the index is made anew is told to wait, and of damage only when there is some`, async () => {
+      const damaged = new Set<number>();
+      const rig = await openRig({ ...how, port: { damaged } });
+      rig.port.unsettled = true;
+      const volume = await openDisk(rig);
+      let block = 0;
+      function writeOver(): boolean {
+        damaged.add(block);
+        const range = { lba: block * 8, sectorCount: 1 };
+        if (volume.write(range, stamped(2, 1), 0) === 0) return false;
+        block++;
+        return true;
+      }
+      while (isLarge ? block < damagedCount : true) {
+        if (writeOver()) continue;
+        await rig.clock.advanceBy(50, 500);
+        if (!writeOver()) break;
+      }
+      await rig.clock.advanceBy(50, 500);
+      const range = { lba: 2048, sectorCount: isLarge ? sectorCount : 1 };
+      const bytes = stamped(3, range.sectorCount);
+      async function refusal(): Promise<string> {
+        let refused: unknown;
+        const client = (async (): Promise<void> => {
+          while (volume.write(range, bytes, 0) === 0) await volume.writable();
+        })().catch((error: unknown) => void (refused = error));
+        for (let turn = 0; refused === undefined && turn < 200; turn++) {
+          await rig.clock.advance(200);
+        }
+        await client;
+        return String(refused);
+      }
+      const told = await refusal();
+      assert.match(told, /not been found yet.*being made anew.*Indexed.*wait/);
+      assert.doesNotMatch(told, /damage|restore/);
+      rig.port.unsettled = false;
+      await rig.clock.advanceBy(200, 10_000);
+      assert.match(await refusal(), /damaged: restore the damaged packs/);
+      await rig.front.abandon();
+    });
+  }
+}

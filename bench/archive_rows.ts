@@ -57,7 +57,7 @@ export async function measureArchive(bench: ArchiveBench): Promise<void> {
       it.name,
       it.number,
       it.limit,
-      it.ratio?.toFixed(2) ?? "",
+      it.ratio?.toPrecision(3) ?? "",
       it.aim,
       it.met ? "met" : "MISSED",
       it.more,

@@ -72,7 +72,7 @@ export class Claim {
 
   async #watch(intervalMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
-    const retry = this.#context.retry.hurried(intervalMs);
+    const retry = this.#context.retry.hurried(intervalMs, signal);
     const context = { ...this.#context, retry };
     const calls = new CallAnswerer(context, this.epoch);
     for (;;) {

@@ -61,11 +61,13 @@ export class Retry {
 
   /**
    * One for what must not be late when the store is back: it waits no longer than
-   * that between attempts, and tries everything that is not an answer again.
+   * that between attempts, and tries everything that is not an answer again, until
+   * `signal` is aborted, or the one of this.
    */
-  hurried(delayMsMax: number): Retry {
+  hurried(delayMsMax: number, signal: AbortSignal): Retry {
     const hurried = new Retry({
       ...this.#options,
+      signal: AbortSignal.any([this.signal, signal]),
       room: this.room,
       delayMsMax,
     });

@@ -37,6 +37,7 @@ export class PoolPages {
   /** Bytes that were asked for. */
   #done = 0;
   #wanted = 0;
+  #isClosed = false;
   #working: Promise<void> | undefined;
 
   private constructor(
@@ -58,6 +59,7 @@ export class PoolPages {
 
   /** The memory's bytes up to `end` are written to soon. */
   prepare(end: number): void {
+    if (this.#isClosed) return;
     this.#wanted = Math.max(
       this.#wanted,
       Math.min(end, this.#memory.byteLength),
@@ -65,8 +67,9 @@ export class PoolPages {
     this.#working ??= this.#work().finally(() => this.#working = undefined);
   }
 
-  /** Lets go of what it needs, when no call is under way. */
+  /** Lets go of what it needs, when no call is under way; who writes later waits for the system. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#wanted = 0;
     await this.#working;
     this.#libc.close();

@@ -59,3 +59,48 @@ Deno.test("who has called when the store is back is answered as soon as at other
   const asked = store.askedMs.filter((timeMs) => timeMs < OUTAGE_MS);
   assert.ok(asked.length <= OUTAGE_MS / CHECK_MS + 10, `${asked.length} times`);
 });
+
+Deno.test("who gives the archive back asks a store that refuses no more", async () => {
+  class RefusingStore extends MemoryStore {
+    asked = 0;
+
+    override head(): ReturnType<MemoryStore["head"]> {
+      this.asked++;
+      return Promise.reject(
+        new BlobError("not with these keys", { code: "PermissionDenied" }),
+      );
+    }
+  }
+  const store = new RefusingStore();
+  const closing = new AbortController();
+  const done = new AbortController();
+  const { promise: refused, resolve } = Promise.withResolvers<void>();
+  const clock = {
+    nowMs: () => 0,
+    yieldNow: () => Promise.resolve(),
+    sleep(_delayMs: number, signal?: AbortSignal): Promise<void> {
+      if (store.asked >= 3) resolve();
+      if (signal?.aborted === true) return Promise.resolve();
+      return new Promise((wake) => setTimeout(wake));
+    },
+  };
+  const onEvent = (): void => {};
+  const context = {
+    store,
+    hasher,
+    clock,
+    random: (length: number) => new Uint8Array(length),
+    onEvent,
+    retry: new Retry({ clock, onEvent, signal: closing.signal }),
+  };
+  const claim = new Claim(context, 1);
+  claim.watch(CHECK_MS, done.signal);
+  await refused;
+  done.abort();
+  await claim.release();
+  const { asked } = store;
+  for (let turn = 0; turn < 20; turn++) {
+    await new Promise((wake) => setTimeout(wake));
+  }
+  assert.equal(store.asked, asked);
+});

@@ -32,3 +32,15 @@ Deno.test({
     assert.equal(bytes[5 * MEBIBYTE], 7);
   },
 });
+
+Deno.test({
+  name: "memory that is needed once nobody asks for it any more is no failure",
+  ignore: Deno.build.os !== "linux",
+  async fn(): Promise<void> {
+    const pages = PoolPages.open(new SharedArrayBuffer(MEBIBYTE * 8));
+    assert.ok(pages !== undefined);
+    await pages.close();
+    pages.prepare(MEBIBYTE);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  },
+});

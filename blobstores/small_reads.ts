@@ -85,7 +85,8 @@ export class SmallReads {
 
   /**
    * The same with many ranges, for which it waits together. Those are undefined
-   * that the system refuses, that end before, or that are not to be read here.
+   * that the system refuses, that end before, or that are not to be read here:
+   * the rest of them, once the disk lets the thread wait.
    */
   readAll(ranges: readonly FileRange[]): Promise<FoundRanges> | undefined {
     if (this.#closed || this.#options.nowMs() < this.#pausedUntilMs) {
@@ -139,12 +140,23 @@ export class SmallReads {
     this.#active++;
     try {
       for (const range of ranges) taken.push(this.#announce(range));
-      const openedMs = nowMs();
+      let openingMs = nowMs() - openMs;
       await (this.#turn ??= this.#nextTurn());
-      const readMs = nowMs();
-      const found = readAllNow(ranges, taken);
-      this.#noteWait(openedMs - openMs + nowMs() - readMs, ranges.length);
-      return found;
+      const found: (Uint8Array<ArrayBuffer> | undefined)[] = [];
+      // Some at a time: a slow disk must not keep the thread for all of them.
+      do {
+        const start = found.length;
+        const end = start + WAITS_AVERAGED;
+        const readMs = nowMs();
+        const some = readAllNow(
+          ranges.slice(start, end),
+          taken.slice(start, end),
+        );
+        found.push(...some);
+        this.#noteWait(openingMs + nowMs() - readMs, some.length);
+        openingMs = 0;
+      } while (found.length < ranges.length && nowMs() >= this.#pausedUntilMs);
+      return ranges.map((_, place) => found[place]);
     } finally {
       for (const file of taken) if (file !== undefined) files.give(file);
       this.#endRead();

@@ -82,11 +82,17 @@ export class LimitedStore extends StoreLayer {
   ): Promise<FoundRanges> {
     const action = `get ${ranges.length} ranges`;
     return this.#run(action, options, async (signal) => {
-      if (this.#down !== undefined) {
-        const byteCount = ranges.reduce((sum, { length }) => sum + length, 0);
-        await this.#down.take(byteCount, signal);
-      }
-      return await this.store.getRanges!(ranges, options);
+      const byteCount = ranges.reduce((sum, { length }) => sum + length, 0);
+      await this.#down?.take(byteCount, signal);
+      const found = await this.store.getRanges!(ranges, options);
+      // What did not come is asked for with `get`, and counts there.
+      const missed = ranges.reduce(
+        (sum, { length }, place) =>
+          sum + (found[place] === undefined ? length : 0),
+        0,
+      );
+      this.#down?.spend(-missed);
+      return found;
     });
   }
 

@@ -130,6 +130,25 @@ Deno.test("a disk that lets the thread wait for ranges is spared for a second", 
   });
 });
 
+Deno.test("a disk that lets the thread wait is left in the middle of many ranges", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/file`;
+    await Deno.writeTextFile(path, TEXT);
+    let timeMs = 0;
+    const reads = smallReads([], () => timeMs += 320);
+    const ranges = Array.from({ length: 64 }, (_, place) => (
+      { path, offset: place % 10, length: 1 }
+    ));
+    const found = await reads.readAll(ranges)!;
+    assert.equal(found.length, 64);
+    assert.deepEqual(
+      textsOf(found),
+      ranges.map(({ offset }, place) => place < 16 ? TEXT[offset] : undefined),
+    );
+    reads.close();
+  });
+});
+
 Deno.test("ranges pass all layers as one operation, and count as so many gets as came", async () => {
   const ranged = new Ranged();
   const clock = new TurningClock();
@@ -203,4 +222,22 @@ Deno.test("ranges take one turn of a limited store, and all their bytes", async 
   await clock.advance(200);
   await second;
   assert.equal(ranged.asked.length, 2);
+});
+
+Deno.test("ranges that did not come take no bytes of a limited store", async () => {
+  const ranged = new Ranged();
+  const clock = new TurningClock();
+  const limits = { concurrency: 1, downloadBytesPerSecond: 1000 };
+  const store = new LimitedStore(ranged, limits, clock);
+  const range = { key: "none", offset: 0, length: 2000 };
+  for (let count = 0; count < 3; count++) {
+    await store.getRanges!([range]);
+    assert.equal(ranged.asked.length, count + 1);
+  }
+  const missed = { key: "a", offset: 0, length: 1000 };
+  let isDone = false;
+  const last = store.getRanges!([missed]).then(() => isDone = true);
+  await turns();
+  assert.ok(isDone, "nothing flowed until now");
+  await last;
 });

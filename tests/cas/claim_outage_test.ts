@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { BlobError } from "../../blobstores/blob_store.ts";
 import { MemorySpace, MemoryStore } from "../../blobstores/memory_store.ts";
 import { Claim } from "../../cas/engine/claim.ts";
+import type { EngineClock } from "../../cas/engine/clock.ts";
 import { answerKey, callKey } from "../../cas/engine/names.ts";
 import { Retry } from "../../cas/engine/retry.ts";
 import { hasher } from "./packs_rig.ts";
@@ -28,6 +29,22 @@ class AwayStore extends MemoryStore {
   }
 }
 
+function contextOf(
+  store: MemoryStore,
+  clock: EngineClock,
+  signal: AbortSignal,
+): ConstructorParameters<typeof Claim>[0] {
+  const onEvent = (): void => {};
+  return {
+    store,
+    hasher,
+    clock,
+    random: (length) => new Uint8Array(length),
+    onEvent,
+    retry: new Retry({ clock, onEvent, signal }),
+  };
+}
+
 Deno.test("who has called when the store is back is answered as soon as at other times, and a store that is away is not pestered", async () => {
   const space = new MemorySpace();
   const store = new AwayStore({ space });
@@ -43,15 +60,7 @@ Deno.test("who has called when the store is back is answered as soon as at other
       return new Promise((wake) => setTimeout(wake));
     },
   };
-  const onEvent = (): void => {};
-  const context = {
-    store,
-    hasher,
-    clock,
-    random: (length: number) => new Uint8Array(length),
-    onEvent,
-    retry: new Retry({ clock, onEvent, signal: done.signal }),
-  };
+  const context = contextOf(store, clock, done.signal);
   new Claim(context, 1).watch(CHECK_MS, done.signal);
   const answeredMs = await answered;
   done.abort();
@@ -84,15 +93,7 @@ Deno.test("who gives the archive back asks a store that refuses no more", async 
       return new Promise((wake) => setTimeout(wake));
     },
   };
-  const onEvent = (): void => {};
-  const context = {
-    store,
-    hasher,
-    clock,
-    random: (length: number) => new Uint8Array(length),
-    onEvent,
-    retry: new Retry({ clock, onEvent, signal: closing.signal }),
-  };
+  const context = contextOf(store, clock, closing.signal);
   const claim = new Claim(context, 1);
   claim.watch(CHECK_MS, done.signal);
   await refused;

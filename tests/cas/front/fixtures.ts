@@ -159,6 +159,13 @@ export function stampOf(bytes: Uint8Array, sector: number): number {
   return words.every((word) => word === first) ? first : NaN;
 }
 
+/** The number in a sector of a volume, as it is read. */
+export async function stampAt(volume: Volume, lba: number): Promise<number> {
+  const sector = new Uint8Array(512);
+  await volume.read({ lba, sectorCount: 1 }, sector, 0);
+  return stampOf(sector, 0);
+}
+
 /** The names of the journal's segments: a spare file holds nothing of it. */
 export function segmentNames(disk: SimulatedDisk): string[] {
   return disk.list().filter((name) => /^\d+$/.test(name)).sort();

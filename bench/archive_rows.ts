@@ -16,7 +16,7 @@ import {
   write,
 } from "./archive_bench.ts";
 import { formatColumns } from "./columns.ts";
-import { busiestThreadUs } from "./contenders.ts";
+import { busiestThreadUs, threadTimesUs } from "./contenders.ts";
 import { type CodecLimits, measureCodec, measureDiskWrite } from "./limits.ts";
 import type { LoadOutcome } from "./load.ts";
 import type { Load } from "./load_request.ts";
@@ -122,9 +122,9 @@ async function measureWrite(
   load: Partial<Load>,
   byteCount: number,
 ): Promise<MeasuredWrite> {
-  const before = busiestThreadUs(pid);
+  const before = threadTimesUs(pid);
   const outcome = await write(client, load, byteCount);
-  const threadUs = busiestThreadUs(pid) - before;
+  const threadUs = busiestThreadUs(pid, before);
   return { outcome, memory: residentBytesMax(pid), threadUs };
 }
 

@@ -83,12 +83,26 @@ export function processorTimeUs(pid: number): number {
   return timeUsOf(`/proc/${pid}/stat`);
 }
 
-/** Processor time of the thread of a process that has taken most, in microseconds. */
-export function busiestThreadUs(pid: number): number {
+/** Processor time of threads so far, in microseconds. */
+export type ThreadTimesUs = ReadonlyMap<string, number>;
+
+/** That of a process's threads. */
+export function threadTimesUs(pid: number): ThreadTimesUs {
   const tasks = `/proc/${pid}/task`;
+  return new Map(
+    Array.from(
+      Deno.readDirSync(tasks),
+      ({ name }) => [name, timeUsOf(`${tasks}/${name}/stat`)],
+    ),
+  );
+}
+
+/** What the thread took since then that took most. */
+export function busiestThreadUs(pid: number, since: ThreadTimesUs): number {
   return Math.max(
-    ...[...Deno.readDirSync(tasks)].map(({ name }) =>
-      timeUsOf(`${tasks}/${name}/stat`)
+    ...Array.from(
+      threadTimesUs(pid),
+      ([thread, timeUs]) => timeUs - (since.get(thread) ?? 0),
     ),
   );
 }

@@ -11,7 +11,7 @@
 import type { BlockDevice } from "../aoe/block_device.ts";
 import { openArchiveOnThread } from "../cli/archive/archive_worker.ts";
 import { openServingArchive } from "../cli/serving/serving_archive.ts";
-import { busiestThreadUs } from "./contenders.ts";
+import { busiestThreadUs, threadTimesUs } from "./contenders.ts";
 import type { Load } from "./load_request.ts";
 
 /** What came of the reads. */
@@ -29,7 +29,7 @@ async function read(device: BlockDevice, load: Load): Promise<EngineOutcome> {
   const { sectorsPerRequest: sectorCount, order, regionSectors } = load;
   const { requestsMax = Infinity } = load;
   const placeCount = Math.floor(regionSectors / sectorCount);
-  const threadUs = busiestThreadUs(Deno.pid);
+  const before = threadTimesUs(Deno.pid);
   const startMs = performance.now();
   const endMs = startMs + load.durationMs;
   let begun = 0;
@@ -51,7 +51,7 @@ async function read(device: BlockDevice, load: Load): Promise<EngineOutcome> {
   return {
     requests,
     elapsedMs,
-    threadUs: busiestThreadUs(Deno.pid) - threadUs,
+    threadUs: busiestThreadUs(Deno.pid, before),
   };
 }
 

@@ -194,7 +194,7 @@ export class Operations implements ArchiveOperator {
       this.#options;
     const counted: CountedState[] = [];
     const chosen = name === undefined
-      ? volumes.all().filter((volume) => !volume.retired)
+      ? inOrder(volumes.all().filter((volume) => !volume.retired))
       : [volumes.get(name)];
     for (const { id, name: volume, head } of chosen) {
       counted.push({ root: head });
@@ -232,11 +232,17 @@ function listVolumes(
   volumes: Volumes,
   retired: boolean,
 ): OperationResult<"volume list"> {
-  return volumes.all().filter((volume) => volume.retired === retired)
-    .map(({ head }) => describeState(head))
-    .sort((left, right) =>
-      left.volume < right.volume ? -1 : left.volume > right.volume ? 1 : 0
-    );
+  return inOrder(volumes.all().filter((volume) => volume.retired === retired))
+    .map(({ head }) => describeState(head));
+}
+
+/** Volumes by name, as people look for them. */
+function inOrder<T extends { readonly name: string }>(
+  volumes: readonly T[],
+): T[] {
+  return volumes.toSorted((left, right) =>
+    left.name < right.name ? -1 : left.name > right.name ? 1 : 0
+  );
 }
 
 function storeStatistics(store: BlobStore): StoreStatistics {

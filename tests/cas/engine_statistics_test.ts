@@ -8,11 +8,11 @@ Deno.test("stats count data, distinct data and stored bytes, of each state and o
   const bench = new Bench();
   const archive = await bench.open({ pointerCacheBytesMax: 0 });
   const views: number[] = [];
-  for (const volume of ["one", "two"]) {
+  for (const volume of ["two", "one"]) {
     const request = { volume, createBlockCount: 50_000 };
     views.push((await archive.openView(request)).view);
   }
-  const [one, two] = views as [number, number];
+  const [two, one] = views as [number, number];
   await bench.write(archive, one, [
     ...[1, 2, 3].map((value) => whole(value, value)),
     whole(200, 1),

@@ -5,9 +5,10 @@
  * @module
  */
 
-import { decodeSealedText } from "../engine/sealed_text.ts";
+import { decodeSealedText, type SealedFields } from "../engine/sealed_text.ts";
 import { COPY_MAGIC } from "../packs/index_copy_format.ts";
 import { layoutByHead } from "../packs/pack_format.ts";
+import type { Hasher } from "../score.ts";
 import { inspectIndexCopy } from "./index_copy.ts";
 import { inspectIndexRun, isIndexRun } from "./index_run.ts";
 import {
@@ -50,17 +51,44 @@ function inspectText(
   bytes: Uint8Array,
   { hasher }: InspectOptions,
 ): Inspection {
-  const text = decodeSealedText(bytes, hasher);
-  if (text === undefined) {
-    return unreadable("sealed text", "its seal does not fit it");
+  const sealed = decodeSealedText(bytes, hasher);
+  if (sealed !== undefined) {
+    const { type, ...rest } = sealed;
+    return textOf(String(type), rest);
   }
-  const { type, ...rest } = text;
+  const local = decodeLocalText(bytes, hasher);
+  return local === undefined
+    ? unreadable("sealed text", "its seal does not fit it")
+    : textOf("text of a state folder", local);
+}
+
+/**
+ * JSON of the state folder: alone, or with the hash of its line and line feed.
+ * What has a type was sealed once.
+ */
+function decodeLocalText(
+  bytes: Uint8Array,
+  hasher: Hasher,
+): SealedFields | undefined {
+  const text = new TextDecoder().decode(bytes);
+  const [, line, seal] = /^([^\n]*\n)([0-9a-f]{64})\n$/.exec(text) ?? [];
+  const hash = line && hasher.hash(new TextEncoder().encode(line)).toHex();
+  if (hash !== seal) return undefined;
+  try {
+    const fields: SealedFields = JSON.parse(line ?? text);
+    return "type" in fields ? undefined : fields;
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(kind: string, values: SealedFields): Inspection {
   const fields: Record<string, InspectedValue> = {};
-  for (const [name, value] of Object.entries(rest)) {
+  for (const [name, value] of Object.entries(values)) {
     fields[name] = typeof value === "string" || typeof value === "number" ||
         typeof value === "boolean"
       ? value
       : JSON.stringify(value);
   }
-  return { kind: String(type), faults: [], fields, entries: [] };
+  return { kind, faults: [], fields, entries: [] };
 }

@@ -63,11 +63,16 @@ Deno.test("every kind of file of an archive is told in words, and its damage is 
     await makeArchive(folder);
     const found = new Map<string, Inspection>();
     const packs: Uint8Array[] = [];
+    const local: string[] = [];
     for (const path of await filesBelow(`${folder}/copy`)) {
       const bytes = await Deno.readFile(path);
       const inspection = await inspectFile(bytes, codec);
       if (inspection.kind === "unknown") continue;
-      if (/\.(json|toml)$/.test(path)) continue;
+      if (inspection.kind === "text of a state folder") {
+        local.push(path.slice(path.lastIndexOf("/") + 1));
+        assert.deepEqual(inspection.faults, [], path);
+        continue;
+      }
       const known = found.get(inspection.kind);
       const more = inspection.entries.length > (known?.entries.length ?? -1);
       if (more) found.set(inspection.kind, inspection);
@@ -81,6 +86,7 @@ Deno.test("every kind of file of an archive is told in words, and its damage is 
       const seen = await inspectFile(damaged, codec);
       assert.notDeepEqual(seen.faults, [], path);
     }
+    assert.deepEqual(local.sort(), ["heads.json", "state.json"]);
     assert.equal(found.get("deepshelf archive")!.fields.version, 1);
     assert.equal(found.get("deepshelf epoch")!.fields.epoch, 1);
     const snapshot = found.get("deepshelf snapshot")!;
@@ -105,6 +111,29 @@ Deno.test("every kind of file of an archive is told in words, and its damage is 
       if (kind === "root") assert.equal(block.fields["root hash"], score);
     }
     assert.equal(inspectBlock(bytes, "0".repeat(64), codec), undefined);
+  } finally {
+    codec.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("files of the state folder are not taken for damaged ones, nor a text without its seal for one of them", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "deepshelf-inspect-" });
+  const codec = await chooseCodec();
+  try {
+    await makeArchive(folder);
+    const manifest = await Deno.readFile(
+      `${folder}/archive/local/index/manifest`,
+    );
+    const seen = await inspectFile(manifest, codec);
+    assert.equal(seen.kind, "text of a state folder");
+    assert.deepEqual(seen.faults, []);
+    assert.ok(Number(seen.fields["packCount"]) > 0);
+    manifest[20]! ^= 1;
+    assert.equal((await inspectFile(manifest, codec)).faults.length, 1);
+    const format = await Deno.readFile(`${folder}/archive/format`);
+    const torn = format.subarray(0, format.indexOf(0x0a) + 1);
+    assert.equal((await inspectFile(torn, codec)).faults.length, 1);
   } finally {
     codec.close();
     await Deno.remove(folder, { recursive: true });

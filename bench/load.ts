@@ -141,7 +141,7 @@ class Window {
 
   fill(): void {
     for (let slot = 0; slot < this.#load.outstanding; slot++) {
-      if (!this.isOver) this.#next(slot);
+      if (!this.isOver) this.#next(slot, performance.now());
     }
     this.#link.flush();
   }
@@ -157,13 +157,14 @@ class Window {
     const slot = tag % this.#load.outstanding;
     if (this.#tags[slot] !== tag) return;
     this.failure ??= frames.failureOf(frame);
-    this.latencies.add(performance.now() - (this.#sentAtMs[slot] ?? 0));
+    const now = performance.now();
+    this.latencies.add(now - (this.#sentAtMs[slot] ?? 0));
     this.outstanding--;
     this.#tags[slot] = 0;
-    if (!this.isOver && this.failure === undefined) this.#next(slot);
+    if (!this.isOver && this.failure === undefined) this.#next(slot, now);
   };
 
-  #next(slot: number): void {
+  #next(slot: number, now: number): void {
     const { order, outstanding, regionSectors, sectorsPerRequest } = this.#load;
     const places = Math.floor(regionSectors / sectorsPerRequest);
     this.#sequence++;
@@ -182,7 +183,7 @@ class Window {
       : this.#sequence % distinctRequests;
     frames.stamp(request, tag, place * sectorsPerRequest, content);
     this.outstanding++;
-    this.#sentAtMs[slot] = performance.now();
+    this.#sentAtMs[slot] = now;
     this.#link.send(request, request.length);
   }
 

@@ -110,13 +110,14 @@ export function stamp(
   lba: number,
   content: number,
 ): void {
-  const view = viewOf(frame);
-  view.setUint32(TAG_OFFSET, tag);
-  for (let i = 0; i < 6; i++) {
-    frame[ATA_LBA_OFFSET + i] = Math.floor(lba / 2 ** (8 * i)) & 0xff;
+  putUint32(frame, TAG_OFFSET, tag);
+  const high = Math.floor(lba / 2 ** 24);
+  for (let i = 0; i < 3; i++) {
+    frame[ATA_LBA_OFFSET + i] = (lba % 2 ** 24) >>> (8 * i);
+    frame[ATA_LBA_OFFSET + 3 + i] = high >>> (8 * i);
   }
   for (let at = ATA_HEADER_LENGTH; at < frame.length; at += BLOCK_SIZE) {
-    view.setUint32(at, content);
+    putUint32(frame, at, content);
   }
 }
 
@@ -127,7 +128,9 @@ export function isResponse(frame: Uint8Array): boolean {
 
 /** The tag of a frame. */
 export function tagOf(frame: Uint8Array): number {
-  return viewOf(frame).getUint32(TAG_OFFSET);
+  let tag = 0;
+  for (let i = 0; i < 4; i++) tag = tag << 8 | (frame[TAG_OFFSET + i] ?? 0);
+  return tag >>> 0;
 }
 
 /** What a reply says went wrong, or undefined. */
@@ -155,6 +158,11 @@ function encodeHeader(
   frame[SLOT_OFFSET] = target.slot;
   frame[COMMAND_OFFSET] = command;
   view.setUint32(TAG_OFFSET, 1);
+}
+
+/** Without a view, which is memory for each request and makes the load dearer than the frames. */
+function putUint32(frame: Uint8Array, offset: number, value: number): void {
+  for (let i = 0; i < 4; i++) frame[offset + i] = value >>> (24 - 8 * i);
 }
 
 function viewOf(frame: Uint8Array): DataView {

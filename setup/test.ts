@@ -19,8 +19,19 @@ import {
   WEB_REQUIREMENTS,
 } from "./requirements.ts";
 import { say } from "./say.ts";
+import { type Command, runSideBySide } from "./side_by_side.ts";
 
 const ROOT: string = new URL("..", import.meta.url).pathname;
+/**
+ * Tests with other people's programs: a guest, Ceph, Apache. They mostly wait,
+ * and take half of the time that all tests take one after the other.
+ */
+const WAITING_TESTS: readonly string[] = [
+  "tests/blobstores",
+  "tests/guest",
+  "tests/peers",
+  "tests/plugins",
+];
 
 /** Returns the exit status: that of the tests, or 1 if CI misses something. */
 async function main(args: readonly string[]): Promise<number> {
@@ -38,11 +49,35 @@ async function main(args: readonly string[]): Promise<number> {
     const code = await deno(gate);
     if (code !== 0) return code;
   }
-  const lock = `${ROOT}/.cache/deno.lock`;
-  await Deno.copyFile(`${ROOT}/deno.lock`, lock);
-  const code = await deno(["test", "--allow-all", `--lock=${lock}`, ...args]);
+  const code = args.length === 0
+    ? await testAll()
+    : await deno((await testCommand("all", args)).slice(1));
   if (missing.length > 0) say("Tests that need what is missing were skipped.");
   return code;
+}
+
+/** All tests: those that mostly wait beside those that mostly compute. */
+async function testAll(): Promise<number> {
+  return await runSideBySide({
+    shown: await testCommand("computing", [
+      `--ignore=${WAITING_TESTS.join(",")}`,
+    ]),
+    held: await testCommand("waiting", WAITING_TESTS),
+    heldName: WAITING_TESTS.join(", "),
+    cwd: ROOT,
+  });
+}
+
+/** A command that runs tests, with a lock file of this name. */
+async function testCommand(
+  name: string,
+  args: readonly string[],
+): Promise<Command> {
+  const lock = `${ROOT}/.cache/${name}.lock`;
+  await Deno.copyFile(`${ROOT}/deno.lock`, lock);
+  const deno = Deno.execPath();
+  // Types were checked by the gate.
+  return [deno, "test", "--allow-all", "--no-check", `--lock=${lock}`, ...args];
 }
 
 /** Runs this Deno with these arguments, in this project; its exit status. */

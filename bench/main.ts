@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import {
   CEPH_REQUIREMENTS,
   findProgram,
+  type Requirement,
   unmet,
 } from "../setup/requirements.ts";
 import { measureArchive } from "./archive_rows.ts";
@@ -37,6 +38,7 @@ import {
   type Row,
 } from "./rows.ts";
 import { measureS3 } from "./s3.ts";
+import { measureBesideS3backer } from "./s3backer.ts";
 import { formatTable, type RowResult } from "./table.ts";
 
 /** Load before the measurement, so that servers are warm: ours is compiled while it runs. */
@@ -47,10 +49,17 @@ const COLD_NAME = "cold read through a store with 20 ms and 100 MB/s";
 const BEHIND_NAME = "write with a store behind that has 20 ms and 100 MB/s";
 /** What `--only` calls an archive in S3. */
 const S3_NAME = "s3: an archive in Ceph's gateway on loopback";
+/** What `--only` calls a disk in S3 beside s3backer's. */
+const S3BACKER_NAME = "a disk in S3 beside s3backer";
 /** What `--only` calls memory under hostile frames. */
 const FRAMES_NAME = "heap growth over 10 million hostile frames";
 /** The word of the opening that no other name has. */
 const OPENING = "opening";
+const S3BACKER_REQUIREMENTS: readonly Requirement[] = [
+  ...CEPH_REQUIREMENTS,
+  { debianPackage: "s3backer", anyOf: ["s3backer"] },
+  { debianPackage: "fio", anyOf: ["fio"] },
+];
 /** What `--only` calls the starts. */
 const STARTS_NAME = "start after kill -9, start as the archive grows";
 
@@ -163,16 +172,13 @@ async function measureAll(options: Options): Promise<void> {
       (folder) => measureBehind(folder, options.archiveBytes),
     );
   }
-  if (S3_NAME.includes(options.only)) {
-    const missing = unmet(CEPH_REQUIREMENTS).map((it) => it.debianPackage);
-    if (missing.length === 0) await showFar(options, S3_NAME, measureS3);
-    else {
-      const remedy = `apt-get install --no-install-recommends ${
-        missing.join(" ")
-      }`;
-      console.log(`\n${S3_NAME}: skipped. To run it, as root: ${remedy}`);
-    }
-  }
+  await showS3(options, S3_NAME, CEPH_REQUIREMENTS, measureS3);
+  await showS3(
+    options,
+    S3BACKER_NAME,
+    S3BACKER_REQUIREMENTS,
+    measureBesideS3backer,
+  );
   if (FRAMES_NAME.includes(options.only)) {
     console.log(`\n${FRAMES_NAME}, in bytes:`);
     await showFrames();
@@ -197,6 +203,21 @@ async function showFrames(): Promise<void> {
     stderr: "inherit",
   }).output();
   if (!success) throw new Error("The server did not outlast hostile frames");
+}
+
+/** The same for what takes Ceph and other programs, where they are installed. */
+async function showS3(
+  options: Options,
+  name: string,
+  requirements: readonly Requirement[],
+  measure: (folder: string) => Promise<ColdResult[]>,
+): Promise<void> {
+  if (!name.includes(options.only)) return;
+  const missing = unmet(requirements).map((it) => it.debianPackage);
+  if (missing.length === 0) return await showFar(options, name, measure);
+  const packages = missing.join(" ");
+  const remedy = `apt-get install --no-install-recommends ${packages}`;
+  console.log(`\n${name}: skipped. To run it, as root: ${remedy}`);
 }
 
 async function showFar(

@@ -18,7 +18,7 @@ import {
 import { BlockKind, type BlockWriter, SCORE_LENGTH } from "../block_store.ts";
 import type { Hasher } from "../score.ts";
 import type { BlockReader } from "./block_reader.ts";
-import { isZero, scoreAt } from "../bytes.ts";
+import { gatherScores, isZero, scoreAt } from "../bytes.ts";
 import type { DamageReport } from "./damage_report.ts";
 import { fetchBlocks } from "./fetch.ts";
 import type { Tree } from "./geometry.ts";
@@ -87,6 +87,12 @@ class Fold {
   readonly #waiting: Uint8Array;
   /** Base blocks of a batch; those that are full stay unused. */
   readonly #bases = new Uint8Array(BATCH_COUNT * BLOCK_SIZE);
+  /** What is in each place of them: views. */
+  readonly #places = Array.from(
+    { length: BATCH_COUNT },
+    (_, place) =>
+      this.#bases.subarray(place * BLOCK_SIZE, (place + 1) * BLOCK_SIZE),
+  );
   #blocksNew = 0;
   #blocksDuplicate = 0;
   #blocksZero = 0;
@@ -116,7 +122,7 @@ class Fold {
     const news = writer.findNew(this.#scoresOf(indexes));
     for (const [place, index] of indexes.entries()) {
       const score = scoreAt(this.#scores, index);
-      const block = this.#blockAt(index - start);
+      const block = this.#places[index - start]!;
       const isNew = news[place] === 1;
       const added = writer.add(BlockKind.Data, score, block, isNew);
       if (added instanceof Promise ? await added : added) this.#blocksNew++;
@@ -152,12 +158,13 @@ class Fold {
     };
   }
 
+  /** Those of blocks in ascending order; a view where none of them is left out in between. */
   #scoresOf(indexes: readonly number[]): Uint8Array<ArrayBuffer> {
-    const scores = new Uint8Array(indexes.length * SCORE_LENGTH);
-    indexes.forEach((index, place) =>
-      scores.set(scoreAt(this.#scores, index), place * SCORE_LENGTH)
-    );
-    return scores;
+    const first = indexes[0] ?? 0;
+    const end = first + indexes.length;
+    return indexes.at(-1) === end - 1
+      ? this.#scores.subarray(first * SCORE_LENGTH, end * SCORE_LENGTH)
+      : gatherScores(this.#scores, indexes);
   }
 
   /** Loads what lies below the partial blocks of a batch. */
@@ -188,7 +195,7 @@ class Fold {
   /** The whole content of a block, out of shared memory: a view of the batch's bases. */
   #complete(index: number, place: number): Uint8Array {
     const { slots, masks } = this.#frozen;
-    const block = this.#blockAt(place);
+    const block = this.#places[place]!;
     const written = this.#options.pool.slot(slots[index]!);
     const mask = masks[index]!;
     if (mask === FULL_MASK) {
@@ -201,11 +208,5 @@ class Fold {
       block.set(written.subarray(from, from + SECTOR_SIZE), from);
     }
     return block;
-  }
-
-  /** What is in a place of the batch's bases: a view. */
-  #blockAt(place: number): Uint8Array {
-    const offset = place * BLOCK_SIZE;
-    return this.#bases.subarray(offset, offset + BLOCK_SIZE);
   }
 }

@@ -56,6 +56,8 @@ export interface PackReaderOptions {
   readonly verifier: BlockVerifier;
   /** As `IndexBuilder.proveAgain`, of an index that may have unproven entries. */
   readonly prove?: (pack: number) => Promise<boolean>;
+  /** Memory for long reads, where other readers use it as well. */
+  readonly buffers?: ReadBuffers;
 }
 
 /** The scores of a request, all of one kind, and who takes their blocks. */
@@ -83,7 +85,7 @@ export class PackReader {
   readonly #neighbours: Neighbours | undefined;
   readonly #verifier: BlockVerifier;
   readonly #prove: PackReaderOptions["prove"];
-  readonly #buffers = new ReadBuffers();
+  readonly #buffers: ReadBuffers;
 
   /** Makes a reader. */
   constructor(options: PackReaderOptions) {
@@ -92,6 +94,7 @@ export class PackReader {
     this.#neighbours = options.neighbours;
     this.#verifier = options.verifier;
     this.#prove = options.prove;
+    this.#buffers = options.buffers ?? new ReadBuffers();
   }
 
   /**

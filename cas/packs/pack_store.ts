@@ -220,7 +220,7 @@ export class PackStore implements BlockStore {
     const { index } = this.#options;
     const location = emptyLocation();
     try {
-      if (index.get(scores, offset, location)) {
+      if (this.#neighbours.get(scores, offset, location)) {
         if (this.#builder.isRefuted(location)) return undefined;
         const { offset: start, ...rest } = location;
         const pack = index.packName(location.pack);

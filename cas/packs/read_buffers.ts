@@ -7,11 +7,11 @@
  */
 
 /** What 256 blocks take, and what mostly lies between them. */
-const BUFFER_BYTES = 1.25 * 2 ** 20;
+export const BUFFER_BYTES: number = 1.25 * 2 ** 20;
 /** Below, new memory costs little. */
 const LENGTH_MIN = 128 * 1024;
-/** Most buffers that are kept. */
-const BUFFERS_MAX = 8;
+/** Most buffers that are kept: 20 MiB. */
+const BUFFERS_MAX = 16;
 
 /** Lends buffers. */
 export class ReadBuffers {

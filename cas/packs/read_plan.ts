@@ -6,11 +6,12 @@
  */
 
 import type { BlockLocation } from "../index/score_index.ts";
+import { BUFFER_BYTES } from "./read_buffers.ts";
 
 /** Unwanted bytes worth reading to save an operation. */
 const GAP_BYTES_MAX = 32 * 1024;
-/** Most bytes of one range. */
-const RANGE_BYTES_MAX = 4 * 1024 * 1024;
+/** Most bytes of one range: what a `ReadBuffers` has memory for. */
+const RANGE_BYTES_MAX = BUFFER_BYTES;
 
 /** A block to read. */
 export interface WantedBlock {

@@ -10,6 +10,7 @@ import type { BlockLocation } from "../index/score_index.ts";
 import { BlockVerifier } from "../packs/block_verifier.ts";
 import { PackFiles } from "../packs/pack_files.ts";
 import { PackReader } from "../packs/pack_reader.ts";
+import { ReadBuffers } from "../packs/read_buffers.ts";
 import {
   LOCATE_COUNT_MAX,
   type LocatedBlocks,
@@ -36,11 +37,14 @@ export function isStored(located: LocatedBlocks, index: number): boolean {
 export class PlacedBlocks {
   readonly #context: TransferContext;
   readonly #files: PackFiles;
+  readonly #verifier: BlockVerifier;
+  readonly #buffers = new ReadBuffers();
 
   /** Reads through the archive of the context. */
   constructor(context: TransferContext) {
     this.#context = context;
     this.#files = new PackFiles(context);
+    this.#verifier = new BlockVerifier(context.hasher, context.lz4);
   }
 
   /** As `BlockStore.read`. */
@@ -68,11 +72,11 @@ export class PlacedBlocks {
   }
 
   #readerOf(scores: Uint8Array, located: LocatedBlocks): PackReader {
-    const { hasher, lz4 } = this.#context;
     return new PackReader({
       files: this.#files,
       index: new PlacedIndex(scores, located),
-      verifier: new BlockVerifier(hasher, lz4),
+      verifier: this.#verifier,
+      buffers: this.#buffers,
     });
   }
 }
@@ -91,16 +95,14 @@ class PlacedIndex {
 
   get(scores: Uint8Array, offset: number, location: BlockLocation): boolean {
     if (scores !== this.#scores) throw new RangeError("Another batch");
+    const { places } = this.#located;
     const at = offset / SCORE_LENGTH * PLACE_LENGTH;
-    const [pack, start, length, codec] = this.#located.places.slice(
-      at,
-      at + PLACE_LENGTH,
-    );
+    const pack = places[at];
     if (pack === undefined || pack < 0) return false;
     location.pack = pack;
-    location.offset = start!;
-    location.length = length!;
-    location.codec = codec!;
+    location.offset = places[at + 1]!;
+    location.length = places[at + 2]!;
+    location.codec = places[at + 3]!;
     location.suspect = false;
     location.unproven = false;
     return true;

@@ -20,6 +20,7 @@ import type { ProgressSink, TransferContext } from "./transfer_context.ts";
 
 /** Pointer blocks of level 1 whose data is fetched at once: 4 MiB. */
 const LEAVES_AT_ONCE = 8;
+const GROUP_BYTES: number = LEAVES_AT_ONCE * POINTERS_PER_BLOCK * BLOCK_SIZE;
 /** Fetches under way. */
 const FETCHES_AHEAD = 3;
 const POINTER_CACHE_BYTES_MAX: number = 8 * 2 ** 20;
@@ -61,14 +62,16 @@ export async function exportState(
     const tree = await readTree(rootHash, blocks);
     const byteCount = tree.blockCount * BLOCK_SIZE;
     const pointers = new Pointers(blocks, POINTER_CACHE_BYTES_MAX);
+    const { hasher } = context;
+    const fetching: Fetching = { blocks, sink, hasher, idle: [] };
     const fetched = mapInOrder(
       groups(leavesOf(tree, pointers), LEAVES_AT_ONCE),
       FETCHES_AHEAD,
-      (leaves) => fetchLeaves(leaves, { blocks, sink, hasher: context.hasher }),
+      (leaves) => fetchLeaves(leaves, fetching),
     );
     let blocksWritten = 0;
     let blocksKept = 0;
-    for await (const { runs, end } of fetched) {
+    for await (const { runs, end, memory } of fetched) {
       for (const { firstBlock, blockCount, bytes } of runs) {
         const offset = firstBlock * BLOCK_SIZE;
         if (bytes === undefined) {
@@ -79,6 +82,7 @@ export async function exportState(
           blocksWritten += blockCount;
         }
       }
+      fetching.idle.push(memory);
       const bytesDone = Math.min(end * BLOCK_SIZE, byteCount);
       progress({ bytesDone, bytesTotal: byteCount });
     }
@@ -174,6 +178,8 @@ interface Fetching {
   readonly blocks: PlacedBlocks;
   readonly sink: ImageSink;
   readonly hasher: Hasher;
+  /** Memory for the blocks of a group that nothing is done with; new memory costs as much as to fill it. */
+  readonly idle: Uint8Array[];
 }
 
 /** Neighbouring blocks. */
@@ -189,6 +195,8 @@ interface FetchedLeaves {
   readonly runs: readonly BlockRun[];
   /** The block behind the last. */
   readonly end: number;
+  /** What the bytes of the runs lie in. */
+  readonly memory: Uint8Array;
 }
 
 interface LeafBlock {
@@ -208,12 +216,14 @@ async function fetchLeaves(
       (isKept(block) ? kept : wanted).push(block);
     }
   }
-  const runs = await fetchRuns(wanted, fetching.blocks);
+  const memory = fetching.idle.pop() ?? new Uint8Array(GROUP_BYTES);
+  const runs = await fetchRuns(wanted, fetching.blocks, memory);
   return {
     runs: [...runs, ...runsOf(kept)].sort((left, right) =>
       left.firstBlock - right.firstBlock
     ),
     end: leaves.at(-1)!.firstBlock + POINTERS_PER_BLOCK,
+    memory,
   };
 }
 
@@ -243,11 +253,12 @@ async function keptBlocks(
   };
 }
 
+/** Fetches blocks into `bytes`, one after the other. */
 async function fetchRuns(
   wanted: readonly LeafBlock[],
   blocks: PlacedBlocks,
+  bytes: Uint8Array,
 ): Promise<BlockRun[]> {
-  const bytes = new Uint8Array(wanted.length * BLOCK_SIZE);
   const scores = new Uint8Array(wanted.length * SCORE_LENGTH);
   wanted.forEach(({ score }, place) => scores.set(score, place * SCORE_LENGTH));
   await blocks.read(BlockKind.Data, scores, (place, block, damage) => {

@@ -68,6 +68,28 @@ Deno.test("blocks that lie together are found with a few page reads, in reads an
   await packs.close();
 });
 
+Deno.test("blocks that lie together are located with a few page reads, each where it is", async () => {
+  const store = new PliableStore();
+  const disk = new SimulatedDisk({ random: seededRandom(4) });
+  const blocks = sampleBlocks(250);
+  const first = openDiskRig(store, disk);
+  await writeBlocks(first.packs, blocks);
+  const scores = blocks.map(({ bytes }) => hasher.hash(bytes));
+  const places = scores.map((score) => first.packs.locate(score, 0)!);
+  await first.packs.close();
+
+  const { packs, index } = openDiskRig(store, disk);
+  for (const [block, score] of scores.entries()) {
+    const place = packs.locate(score, 0);
+    assert.equal(place?.pack, places[block]!.pack);
+    assert.equal(place.offset, places[block]!.offset);
+    await pause();
+  }
+  const { pageReads } = index.statistics;
+  assert.ok(pageReads > 0 && pageReads < 50, `${pageReads} pages`);
+  await packs.close();
+});
+
 Deno.test("a row of many blocks takes pages for the first two, and the directory of its pack", async () => {
   const store = new PliableStore();
   const disk = new SimulatedDisk({ random: seededRandom(4) });

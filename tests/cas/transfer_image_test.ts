@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BLOCK_SIZE } from "../../cas/block_pool.ts";
+import { equalBytes } from "../../cas/bytes.ts";
 import { archiveErrorCode } from "../../cas/errors.ts";
 import { depthFor } from "../../cas/engine/geometry.ts";
 import { Pointers } from "../../cas/engine/pointers.ts";
 import { updateTree } from "../../cas/engine/tree_update.ts";
 import { estimateImage } from "../../cas/transfer/image_estimate.ts";
 import { importImage } from "../../cas/transfer/image_import.ts";
-import { exportState } from "../../cas/transfer/state_export.ts";
+import {
+  exportState,
+  type ImageSink,
+} from "../../cas/transfer/state_export.ts";
 import { TreeBuilder } from "../../cas/transfer/tree_builder.ts";
 import { hasher, noise, openRig } from "./packs_rig.ts";
 import { TestImage, TestSink, TransferRig } from "./transfer_rig.ts";
@@ -95,6 +99,29 @@ Deno.test("an image of 16 TiB with few blocks is imported and exported without i
   const sink = await contentOf(rig, result.state.rootHash);
   assert.equal(sink.byteCount, 2 ** 44);
   assert.deepEqual(sink.blocks, blocks);
+});
+
+Deno.test("an export to a sink that is slow gives it every block unchanged", async () => {
+  await using rig = await TransferRig.open();
+  // Two of each pointer block's, and groups enough to use memory again.
+  const numbers = range(0, 80).flatMap((leaf) => [128 * leaf, 128 * leaf + 5]);
+  const blocks = noiseBlocks(numbers);
+  const image = new TestImage(128 * 80 * BLOCK_SIZE, blocks);
+  const { state } = await importImage(image, "disk", rig.context, nothing);
+  const sink = new TestSink();
+  const slow: ImageSink = {
+    async write(offset, bytes): Promise<void> {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      await sink.write(offset, bytes);
+    },
+    finish: (byteCount) => sink.finish(byteCount),
+  };
+  await exportState(state.rootHash, slow, rig.context, nothing);
+  assert.equal(sink.blocks.size, blocks.size);
+  for (const [number, block] of blocks) {
+    const found = sink.blocks.get(number);
+    assert.ok(found && equalBytes(found, block), `block ${number}`);
+  }
 });
 
 Deno.test("an image whose holes nobody tells and whose end is odd comes back with zeros behind", async () => {

@@ -23,6 +23,12 @@ export interface CephGateway extends AsyncDisposable {
 /** The user's secret, which nothing may show. */
 export const CEPH_SECRET: string = "planted+secret/of+the/ceph+user+0001";
 
+/**
+ * A storage daemon may read for 0.8 of this at a time. One that got no processor
+ * for that long, 16 s by default, answered some requests never again.
+ */
+const GRACE_SECONDS = 600;
+
 const KEYS = {
   accessKeyId: "SHELFACCESSKEY000001",
   secretAccessKey: CEPH_SECRET,
@@ -203,6 +209,7 @@ rgw data = ${folder}/rgw
 osd objectstore = memstore
 memstore device bytes = 4294967296
 osd crush chooseleaf type = 0
+osd heartbeat grace = ${GRACE_SECONDS}
 osd pool default size = 1
 osd pool default min size = 1
 osd pool default pg num = 8

@@ -32,6 +32,7 @@ export class GatewayProxy implements AsyncDisposable {
   readonly #target: string;
   readonly #server: ScriptedServer;
   readonly #faults: WireFaults;
+  readonly #ended = new AbortController();
   readonly #client: Deno.HttpClient = Deno.createHttpClient({
     // Requests are signed with the address that their sender knows.
     allowHost: true,
@@ -62,6 +63,8 @@ export class GatewayProxy implements AsyncDisposable {
 
   /** Ends it; who waits is hung up on. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // A service that never answers must not hold up a test that has failed.
+    this.#ended.abort();
     await this.#server[Symbol.asyncDispose]();
     this.#client.close();
   }
@@ -75,6 +78,7 @@ export class GatewayProxy implements AsyncDisposable {
         headers: [...headers].filter(([name]) => name !== "content-length"),
         redirect: "manual",
         client: this.#client,
+        signal: this.#ended.signal,
         ...(body.length === 0 ? {} : { body }),
       });
       const bytes = new Uint8Array(await response.arrayBuffer());

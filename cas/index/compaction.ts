@@ -32,7 +32,7 @@ const RECENT_RUN_FLUSHES = 160;
 const BASE_FLUSHES_MIN = 16;
 /** Entries merged at each level for one that is added: more than one, so that it keeps up. */
 const LEVEL_FACTOR = 4;
-/** Entries merged into the base for one that is added: it rewrites about six. */
+/** Entries merged into the base for one that is added: it rewrites about seven. */
 const BASE_FACTOR = 16;
 
 /** What the work needs. */

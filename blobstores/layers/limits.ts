@@ -84,15 +84,18 @@ export class LimitedStore extends StoreLayer {
     return this.#run(action, options, async (signal) => {
       const byteCount = ranges.reduce((sum, { length }) => sum + length, 0);
       await this.#down?.take(byteCount, signal);
-      const found = await this.store.getRanges!(ranges, options);
-      // What did not come is asked for with `get`, and counts there.
-      const missed = ranges.reduce(
-        (sum, { length }, place) =>
-          sum + (found[place] === undefined ? length : 0),
-        0,
-      );
-      this.#down?.spend(-missed);
-      return found;
+      let found: FoundRanges = [];
+      try {
+        return found = await this.store.getRanges!(ranges, options);
+      } finally {
+        // What did not come is asked for with `get`, and counts there.
+        const missed = ranges.reduce(
+          (sum, { length }, place) =>
+            sum + (found[place] === undefined ? length : 0),
+          0,
+        );
+        this.#down?.spend(-missed);
+      }
     });
   }
 

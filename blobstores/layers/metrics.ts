@@ -110,7 +110,10 @@ export class MeteredStore extends StoreLayer {
     );
   }
 
-  /** Those that came count as a get each; the others are asked for once more. */
+  /**
+   * Those that came count as a get each; the others are asked for once more. A
+   * failure of all of them is that of one.
+   */
   protected override async takeRanges(
     ranges: readonly KeyedRange[],
     options?: OperationOptions,
@@ -119,6 +122,7 @@ export class MeteredStore extends StoreLayer {
     const startMs = this.#clock.nowMs();
     let count = 0;
     let bytes = 0;
+    let error: BlobErrorCode | undefined;
     counter.begin();
     try {
       const found = await this.store.getRanges!(ranges, options);
@@ -128,9 +132,13 @@ export class MeteredStore extends StoreLayer {
         bytes += range.length;
       }
       return found;
+    } catch (cause) {
+      count = 1;
+      error = blobErrorCode(cause);
+      throw cause;
     } finally {
       const durationMs = this.#clock.nowMs() - startMs;
-      counter.end({ durationMs, bytes, count });
+      counter.end({ durationMs, bytes, count, error });
     }
   }
 

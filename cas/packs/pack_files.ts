@@ -14,6 +14,7 @@ import {
 import { Retry } from "../engine/retry.ts";
 import type { StoreRoom } from "../engine/store_room.ts";
 import type { EventSink } from "../events.ts";
+import { TogetherReads } from "./together_reads.ts";
 
 /** What the keys of all packs begin with. */
 export const PACKS_PREFIX = "packs/";
@@ -81,6 +82,7 @@ export class PackFiles {
   readonly #store: BlobStore;
   readonly #closing = new AbortController();
   readonly #retry: Retry;
+  readonly #together: TogetherReads;
   readonly #keys = new Map<string, string>();
 
   /** Opens nothing: every call goes to the store. */
@@ -97,6 +99,12 @@ export class PackFiles {
       ...(options.room === undefined ? {} : { room: options.room }),
     });
     this.#retry.persist();
+    this.#together = new TogetherReads({
+      display: this.#store.display,
+      onEvent: options.onEvent,
+      sleep: options.sleep,
+      signal: this.#closing.signal,
+    });
   }
 
   /** Stores a pack; false, changing nothing, when there is a blob of its name. */
@@ -146,7 +154,7 @@ export class PackFiles {
   /**
    * Bytes of packs that the store reads together, by the places of `ranges`; to
    * be read one by one are those that are undefined. All are, where it has no
-   * such way or it failed: `read` tries again, and tells.
+   * such way, or it failed a short while ago: `read` tries again, and tells.
    */
   async readTogether(
     ranges: readonly PackRange[],
@@ -158,15 +166,13 @@ export class PackFiles {
       offset,
       length,
     }));
-    try {
-      const { signal } = this.#closing;
-      const found = await store.getRanges(keyed, { signal });
-      return found.map((bytes, place) =>
-        bytes?.length === ranges[place]?.length ? bytes : undefined
-      );
-    } catch {
-      return [];
-    }
+    const { signal } = this.#closing;
+    const found = await this.#together.run(
+      () => store.getRanges!(keyed, { signal }),
+    );
+    return found.map((bytes, place) =>
+      bytes?.length === ranges[place]?.length ? bytes : undefined
+    );
   }
 
   /** The whole of a pack, or why it cannot be had; `accept` as for `read`. */

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import {
+  BlobError,
   blobErrorCode,
   type FoundRanges,
   type KeyedRange,
@@ -240,4 +241,20 @@ Deno.test("ranges that did not come take no bytes of a limited store", async () 
   await turns();
   assert.ok(isDone, "nothing flowed until now");
   await last;
+});
+
+Deno.test("ranges that fail together count as one failure, and take no bytes of a limited store", async () => {
+  const ranged = new Ranged();
+  ranged.ready = Promise.reject(new BlobError("no", { code: "Timeout" }));
+  const clock = new TurningClock();
+  const limits = { downloadBytesPerSecond: 1000 };
+  const store = layered(ranged, { limits, clock, random: Math.random });
+  const range = { key: "a", offset: 0, length: 2000 };
+  for (let count = 0; count < 3; count++) {
+    await assert.rejects(store.getRanges!([range, range]));
+    assert.equal(ranged.asked.length, count + 1);
+  }
+  const { count, bytes, active, errors } = store.metrics.get!;
+  assert.deepEqual([count, bytes, active], [3, 0, 0]);
+  assert.deepEqual(errors, { Timeout: 3 });
 });

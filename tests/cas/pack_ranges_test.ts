@@ -6,6 +6,7 @@ import {
   type FoundRanges,
   type KeyedRange,
 } from "../../blobstores/blob_store.ts";
+import { TogetherReads } from "../../cas/packs/together_reads.ts";
 import {
   assertReads,
   onlyPack,
@@ -77,12 +78,6 @@ const CHANGES: Record<string, { change: Change; readAgain: number }> = {
     readAgain: 1,
   },
   "and all others are missing": { change: () => [], readAgain: Infinity },
-  "and all others fail": {
-    change(): never {
-      throw new BlobError("Cannot", { code: "Unknown" });
-    },
-    readAgain: Infinity,
-  },
 };
 
 for (const [what, { change, readAgain }] of Object.entries(CHANGES)) {
@@ -94,6 +89,62 @@ for (const [what, { change, readAgain }] of Object.entries(CHANGES)) {
     assert.deepEqual(rig.events, []);
   });
 }
+
+Deno.test("a store that fails to read ranges together is asked again after a minute, two, four, and that is told", async () => {
+  const store = new RangedStore();
+  const wakes: (() => void)[] = [];
+  const slept: number[] = [];
+  const rig = openRig({
+    store,
+    sleep(timeMs): Promise<void> {
+      slept.push(timeMs);
+      return new Promise((wake) => wakes.push(wake));
+    },
+  });
+  const all = sampleBlocks(300).filter(({ kind }) => kind === 0);
+  await writeBlocks(rig.packs, all);
+  const blocks = all.filter((_, place) => place % 40 === 0);
+  store.change = (): never => {
+    throw new BlobError("two ranges too many", { code: "Unknown" });
+  };
+  for (let pause = 0; pause < 3; pause++) {
+    await assertReads(rig.packs, blocks);
+    await assertReads(rig.packs, blocks);
+    assert.equal(store.asked.length, pause + 1);
+    assert.equal(rig.events.length, pause + 1);
+    const { event, severity, message } = rig.events[pause]!;
+    assert.deepEqual([event, severity], ["ranges-failed", "strange"]);
+    assert.match(message, /one by one.*two ranges too many/);
+    assert.equal(slept[pause], 60_000 * 2 ** pause);
+    wakes[pause]!();
+    await Promise.resolve();
+  }
+  store.change = (found) => found;
+  await assertReads(rig.packs, blocks);
+  assert.equal(rig.events.at(-1)!.event, "ranges-recovered");
+  store.getCount = 0;
+  await assertReads(rig.packs, blocks);
+  assert.deepEqual([store.asked.length, store.getCount], [5, 0]);
+});
+
+Deno.test("while one tries whether a store reads ranges together again, others do not wait for that", async () => {
+  const store = new RangedStore();
+  const go = Promise.withResolvers<FoundRanges>();
+  const reads = new TogetherReads({
+    display: "memory:",
+    onEvent: () => {},
+    sleep: () => Promise.resolve(),
+    signal: new AbortController().signal,
+  });
+  await reads.run(() => Promise.reject(new Error("no")));
+  const trial = reads.run(() => go.promise);
+  assert.deepEqual(await reads.run(() => store.getRanges([])), []);
+  assert.deepEqual(store.asked, []);
+  go.resolve([undefined]);
+  assert.deepEqual(await trial, [undefined]);
+  await reads.run(() => store.getRanges([]));
+  assert.equal(store.asked.length, 1);
+});
 
 Deno.test("a block that is damaged in the store is damage, and concerns no other", async () => {
   const { rig, store, blocks } = await scattered();

@@ -30,10 +30,12 @@ export const BASE_RUN_FLUSHES = 64;
 const RECENT_RUN_FLUSHES = 160;
 /** Recent entries below which there is no base: so many flushed runs. */
 const BASE_FLUSHES_MIN = 16;
-/** Entries merged at each level for one that is added: more than one, so that it keeps up. */
-const LEVEL_FACTOR = 4;
+/** Entries merged at a go for one that is added: what comes next waits for so many. */
+const GO_FACTOR = 4;
+/** Entries merged at each level for one that is added: one would keep up, but until a merge has ended a question meets all its inputs. */
+const LEVEL_FACTOR: number = 2 * GO_FACTOR;
 /** Entries merged into the base for one that is added: it rewrites about seven. */
-const BASE_FACTOR = 16;
+const BASE_FACTOR: number = 6 * GO_FACTOR;
 
 /** What the work needs. */
 export interface CompactionOptions {
@@ -92,13 +94,17 @@ export class Compaction {
   async step(addedEntries: number): Promise<void> {
     this.#begin();
     const { pause } = this.#options;
+    const entriesMax = addedEntries * GO_FACTOR;
     for (const [level, merge] of [...this.#levels]) {
-      await this.#stepLevel(level, merge, addedEntries * LEVEL_FACTOR);
-      await pause();
+      for (let done = 0; done < LEVEL_FACTOR; done += GO_FACTOR) {
+        if (this.#levels.get(level) !== merge) break;
+        await this.#stepLevel(level, merge, entriesMax);
+        await pause();
+      }
     }
-    for (let done = 0; done < BASE_FACTOR / LEVEL_FACTOR; done++) {
+    for (let done = 0; done < BASE_FACTOR; done += GO_FACTOR) {
       if (this.#base === undefined) break;
-      await this.#stepBase(this.#base, addedEntries * LEVEL_FACTOR);
+      await this.#stepBase(this.#base, entriesMax);
       await pause();
     }
   }

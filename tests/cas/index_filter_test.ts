@@ -264,7 +264,7 @@ Deno.test("what a merge into the base has passed on is found after a restart in 
   const model = new IndexModel();
   const added: number[] = [];
   let middles = 0;
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 18; round++) {
     const { index, events } = openIndex(disk, { entriesMax: 30 });
     assert.deepEqual(events, []);
     for (let pack = round * 3; pack < round * 3 + 3; pack++) {

@@ -66,7 +66,7 @@ export class Run {
   violation: Violation | undefined;
   /** A pack was met while it was damaged: the index must be made anew when it is mended. */
   salvaged = false;
-  /** The index was made while a pack was gone. */
+  /** The index was made while a pack was gone, or does not know one that is asked for. */
   #packMissed = false;
   #created = false;
   #processCount = 0;
@@ -285,7 +285,8 @@ export class Run {
   #onEvent(event: ArchiveEvent, process: Process): void {
     if (process !== this.place.process) return;
     if (event.event === "pack-salvaged") this.salvaged = true;
-    if (event.event === "pack-missing") this.#packMissed = true;
+    const misses = ["pack-missing", "pack-search"];
+    if (misses.includes(event.event)) this.#packMissed = true;
     if (event.event === "checkpoint") this.#damageMet = false;
     // An outage may hold up the search for longer than a client waits.
     if (event.event === "block-not-found-yet") {

@@ -46,15 +46,26 @@ export interface ImportedTree {
   readonly blocksNew: number;
 }
 
+/** What to look up, and how; see the operation. */
+export interface LocateRequest {
+  /** One after the other, in base64. */
+  readonly scores: string;
+  /** Whether unknown packs are looked for. */
+  readonly thorough?: boolean;
+  /** Whether another copy than the index names will do. */
+  readonly anyCopy?: boolean;
+}
+
 /** The operations of transfers. */
 export interface TransferOperations {
   /**
    * Where the blocks lie whose scores stand one after the other, in base64, at
    * most `LOCATE_COUNT_MAX` of them. With `thorough` packs that no root names
-   * are looked for, once, where a block is missing.
+   * are looked for, once, where a block is missing. `anyCopy` as for
+   * `BlockStore.locate`.
    */
   readonly "locate": {
-    readonly request: { readonly scores: string; readonly thorough?: boolean };
+    readonly request: LocateRequest;
     readonly result: LocatedBlocks;
   };
   /** Makes the blocks of packs findable that are durable in the store. */

@@ -8,6 +8,7 @@ import { SCORE_LENGTH } from "../block_store.ts";
 import {
   LOCATE_COUNT_MAX,
   type LocatedBlocks,
+  type LocateRequest,
 } from "../transfer_operations.ts";
 import type { ReadyBlocks } from "./open_blocks.ts";
 
@@ -16,7 +17,7 @@ import type { ReadyBlocks } from "./open_blocks.ts";
  * unknown packs are looked for where one is missing.
  */
 export async function locateBlocks(
-  request: { readonly scores: string; readonly thorough?: boolean },
+  request: LocateRequest,
   ready: ReadyBlocks,
 ): Promise<LocatedBlocks> {
   const scores = Uint8Array.fromBase64(request.scores);
@@ -26,25 +27,30 @@ export async function locateBlocks(
       `Cannot locate ${scores.length} bytes of scores: at most ${LOCATE_COUNT_MAX} of ${SCORE_LENGTH} bytes can be asked about`,
     );
   }
+  const { anyCopy = false } = request;
   await ready.blocks.prove(scores);
-  const located = lookUp(scores, ready);
+  const located = lookUp(scores, ready, anyCopy);
   const misses = located.places.some((place) => place < 0);
   if (!misses || request.thorough !== true) return located;
   await ready.reader.last.search();
   const madeCount = await ready.blocks.mend();
-  const again = lookUp(scores, ready);
+  const again = lookUp(scores, ready, anyCopy);
   const lost = again.places.some((place) => place < 0);
   return lost && await ready.reader.last.dropCopies(madeCount)
-    ? lookUp(scores, ready)
+    ? lookUp(scores, ready, anyCopy)
     : again;
 }
 
-function lookUp(scores: Uint8Array, { blocks }: ReadyBlocks): LocatedBlocks {
+function lookUp(
+  scores: Uint8Array,
+  { blocks }: ReadyBlocks,
+  anyCopy: boolean,
+): LocatedBlocks {
   const packs = new Map<string, number>();
   const places: number[] = [];
   const suspects: number[] = [];
   for (let offset = 0; offset < scores.length; offset += SCORE_LENGTH) {
-    const place = blocks.locate(scores, offset);
+    const place = blocks.locate(scores, offset, anyCopy);
     if (place === undefined) {
       places.push(-1, 0, 0, 0);
       continue;

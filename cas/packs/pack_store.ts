@@ -215,12 +215,17 @@ export class PackStore implements BlockStore {
     );
   }
 
-  locate(scores: Uint8Array, offset: number): BlockPlace | undefined {
+  locate(
+    scores: Uint8Array,
+    offset: number,
+    anyCopy: boolean = false,
+  ): BlockPlace | undefined {
     this.#throwIfClosed("look up blocks");
     const { index } = this.#options;
     const location = emptyLocation();
     try {
-      if (this.#neighbours.get(scores, offset, location)) {
+      const source = anyCopy ? this.#neighbours : index;
+      if (source.get(scores, offset, location)) {
         if (this.#builder.isRefuted(location)) return undefined;
         const { offset: start, ...rest } = location;
         const pack = index.packName(location.pack);

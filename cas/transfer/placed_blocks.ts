@@ -5,6 +5,7 @@
  * @module
  */
 
+import { gatherScores } from "../bytes.ts";
 import { type BlockReceiver, SCORE_LENGTH } from "../block_store.ts";
 import type { BlockLocation } from "../index/score_index.ts";
 import { BlockVerifier } from "../packs/block_verifier.ts";
@@ -14,6 +15,7 @@ import { ReadBuffers } from "../packs/read_buffers.ts";
 import {
   LOCATE_COUNT_MAX,
   type LocatedBlocks,
+  type LocateRequest,
   PLACE_LENGTH,
 } from "../transfer_operations.ts";
 import type { TransferContext } from "./transfer_context.ts";
@@ -22,9 +24,9 @@ import type { TransferContext } from "./transfer_context.ts";
 export function locate(
   { archive }: Pick<TransferContext, "archive">,
   scores: Uint8Array,
-  thorough = false,
+  how: Omit<LocateRequest, "scores"> = {},
 ): Promise<LocatedBlocks> {
-  return archive.operate("locate", { scores: scores.toBase64(), thorough });
+  return archive.operate("locate", { scores: scores.toBase64(), ...how });
 }
 
 /** True for the `index`-th of the located blocks if a writer need not store it. */
@@ -57,13 +59,32 @@ export class PlacedBlocks {
     for (let start = 0; start < scores.length; start += batchBytes) {
       const batch = scores.subarray(start, start + batchBytes);
       const first = start / SCORE_LENGTH;
-      const located = await locate(this.#context, batch, true);
-      await this.#readerOf(batch, located).read(
+      // A damaged copy may not be the one that the index names.
+      const damaged: number[] = [];
+      const how = { thorough: true, anyCopy: true };
+      await this.#readBatch(kind, batch, how, (index, block) => {
+        if (block === undefined) damaged.push(index);
+        else receive(first + index, block, undefined);
+      });
+      if (damaged.length === 0) continue;
+      const again = gatherScores(batch, damaged);
+      await this.#readBatch(
         kind,
-        batch,
-        (index, block, damage) => receive(first + index, block, damage),
+        again,
+        { thorough: true },
+        (place, ...told) => receive(first + damaged[place]!, ...told),
       );
     }
+  }
+
+  async #readBatch(
+    kind: number,
+    scores: Uint8Array,
+    how: Omit<LocateRequest, "scores">,
+    receive: BlockReceiver,
+  ): Promise<void> {
+    const located = await locate(this.#context, scores, how);
+    await this.#readerOf(scores, located).read(kind, scores, receive);
   }
 
   /** Ends all retries. */

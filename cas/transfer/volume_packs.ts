@@ -111,7 +111,9 @@ class Search {
       const batch = this.#wanted.splice(0, LOCATE_COUNT_MAX);
       const scores = new Uint8Array(batch.length * SCORE_LENGTH);
       batch.forEach((score, index) => scores.set(score, index * SCORE_LENGTH));
-      const { packs, places } = await locate(this.#context, scores, true);
+      const { packs, places } = await locate(this.#context, scores, {
+        thorough: true,
+      });
       const lost = batch.findIndex((_, index) =>
         places[index * PLACE_LENGTH]! < 0
       );

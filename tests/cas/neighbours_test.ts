@@ -80,7 +80,7 @@ Deno.test("blocks that lie together are located with a few page reads, each wher
 
   const { packs, index } = openDiskRig(store, disk);
   for (const [block, score] of scores.entries()) {
-    const place = packs.locate(score, 0);
+    const place = packs.locate(score, 0, true);
     assert.equal(place?.pack, places[block]!.pack);
     assert.equal(place.offset, places[block]!.offset);
     await pause();
